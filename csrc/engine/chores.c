@@ -1,0 +1,261 @@
+/* engine/chores.c - the errands of a fetch that may block: everything that touches the disk save the pieces themselves.
+ *
+ * Threads  a worker thread; while a fetch is busy the network thread leaves its blob, lock, paths and proven alone. */
+#include <string.h>
+#include "engine/engine_int.h"
+#include "store/claim.h"
+#include "store/layout.h"
+#include "store/link.h"
+#include "store/record.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define PROVE_STEP ((uint64_t)64 << 20) /* then others get their turn */
+
+const char *hj_chore_name(enum hj_chore c)
+{
+  static const char *const names[] = {
+    "none",
+#define HJ_X(name, text) text,
+    HJ_CHORES(HJ_X)
+#undef HJ_X
+  };
+  return (unsigned)c < sizeof names / sizeof names[0] ? names[c] : "?";
+}
+
+/* ---- names -------------------------------------------------------------------------------------------------------- */
+
+struct places { char *partial_dir, *key, *lock; };
+
+static void places_release(struct places *p)
+{
+  hj_mem_free(p->partial_dir);
+  hj_mem_free(p->key);
+  hj_mem_free(p->lock);
+}
+
+/* The name of the partial: the content's own where it is known, else of the address. */
+static char *partial_key(const struct hj_fetch *f, struct hj_err *e)
+{
+  char hex[2 * HJ_DIGEST_MAX + 1];
+  uint8_t sum[HJ_DIGEST_MAX];
+  if (f->promise.algo != HJ_ALGO_NONE) {
+    hj_text_hex(f->promise.bytes, hj_algo_size(f->promise.algo), hex);
+    return hj_mem_text(hex, e);
+  }
+  if (f->want->key)
+    return hj_mem_text(f->want->key, e);
+  if (hj_digest_bytes(HJ_SHA256, f->want->url, strlen(f->want->url), sum, e))
+    return NULL;
+  hj_text_hex(sum, 16, hex);
+  return hj_mem_text(hex, e);
+}
+
+static int find_places(const struct hj_fetch *f, struct places *out, struct hj_err *e)
+{
+  const struct hj_want *w = f->want;
+  char *side = NULL;
+  memset(out, 0, sizeof *out);
+  out->key = partial_key(f, e);
+  if (!out->key)
+    goto out;
+  if (w->dest == HJ_DEST_STORE) {
+    side = hj_layout_side(w->repo_dir, e);
+    out->lock = hj_layout_lock(w->repo_dir, f->etag, e);
+  } else {
+    side = hj_mem_text(w->side_dir, e);
+    out->lock = hj_mem_text(w->lock, e);
+  }
+  if (e->code != HJ_E_OK)
+    goto out;
+  out->partial_dir = hj_layout_join(side, "partial", e);
+out:
+  hj_mem_free(side);
+  if (e->code != HJ_E_OK)
+    places_release(out);
+  return (int)e->code;
+}
+
+/* The etag names the blob; a promise made by the caller serves when no answer has named it yet. */
+static int find_final(struct hj_fetch *f, struct hj_err *e)
+{
+  if (f->final_path)
+    return HJ_E_OK;
+  if (f->want->dest == HJ_DEST_PATH) {
+    f->final_path = hj_mem_text(f->want->path, e);
+    return (int)e->code;
+  }
+  if (!f->etag[0] && f->promise.algo != HJ_ALGO_NONE)
+    hj_text_hex(f->promise.bytes, hj_algo_size(f->promise.algo), f->etag);
+  if (!f->etag[0])
+    return hj_fail(e, HJ_E_PROTOCOL, "the server did not say what the content is (no etag), so it cannot be stored as proven");
+  f->final_path = hj_layout_blob(f->want->repo_dir, f->etag, e);
+  return (int)e->code;
+}
+
+static void fill_want(const struct hj_fetch *f, const struct places *at, struct hj_blob_want *w)
+{
+  memset(w, 0, sizeof *w);
+  w->final = f->final_path;
+  w->partial_dir = at->partial_dir;
+  w->key = at->key;
+  w->promise = f->promise;
+  w->validator = f->validator;
+  w->size = f->size;
+  w->mode = f->want->mode & ~hj_proc_umask();
+  w->replace = f->want->force || f->want->dest == HJ_DEST_PATH;
+  w->sync = f->job->limits.sync;
+  w->resume = f->want->resume && !f->want->force;
+}
+
+/* ---- after the bytes ---------------------------------------------------------------------------------------------- */
+
+/* The blob gets its readable name, and what was proven is written down. */
+static int publish(struct hj_fetch *f, struct hj_err *e)
+{
+  const struct hj_want *w = f->want;
+  struct hj_err scratch = HJ_ERR_INIT;
+  const char *commit = w->commit ? w->commit : f->commit;
+  if (w->dest != HJ_DEST_STORE)
+    return HJ_E_OK;
+  if (hj_record_add(w->repo_dir, f->etag, &scratch)) /* benign: the blob is then "new", not "same" */
+    HJ_TRACE(HJ_T_STORE, f->index, "no record of %s: %s", f->etag, scratch.msg);
+  if (!w->link_path || f->link_path)
+    return HJ_E_OK;
+  if (!commit[0])
+    return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->first.origin);
+  return hj_link_snapshot(w->repo_dir, commit, w->link_path, f->etag, w->links, &f->link_path, e);
+}
+
+/* ---- the chores --------------------------------------------------------------------------------------------------- */
+
+static bool have_it(const struct hj_fetch *f)
+{
+  struct hj_err scratch = HJ_ERR_INIT;
+  struct hj_stat st;
+  if (f->want->dest != HJ_DEST_STORE || f->want->force)
+    return false;
+  return !hj_path_stat(f->final_path, true, &st, &scratch) && st.kind == HJ_KIND_FILE &&
+         (f->size == HJ_SIZE_UNKNOWN || st.size == f->size);
+}
+
+/* Looked at before the first byte of this file: a disk that fills up at 99 % costs an hour, this costs a call. */
+static int check_space(const struct hj_fetch *f, const struct places *at, struct hj_err *e)
+{
+  struct hj_err scratch = HJ_ERR_INIT;
+  uint64_t there = 0, have = 0, need;
+  if (f->size == HJ_SIZE_UNKNOWN || hj_disk_free(at->partial_dir, &have, &scratch))
+    return HJ_E_OK; /* benign: the reservation will tell */
+  if (hj_claim_look(at->partial_dir, at->key, &there, &scratch))
+    there = 0;
+  need = f->size > there ? f->size - there : 0;
+  if (need <= have)
+    return HJ_E_OK;
+  return hj_fail(e, HJ_E_NOSPACE, "%llu bytes are needed in %s, %llu are free: free some, or choose another cache (cache_dir, HF_HOME)",
+                 (unsigned long long)need, at->partial_dir, (unsigned long long)have);
+}
+
+static int open_blob(struct hj_work *w, struct hj_err *e)
+{
+  struct hj_fetch *f = w->fetch;
+  struct hj_err busy = HJ_ERR_INIT;
+  struct hj_blob_want want;
+  struct places at;
+  if (find_final(f, e) || find_places(f, &at, e))
+    return (int)e->code;
+  w->opened = HJ_OPEN_HELD;
+  if (have_it(f)) {
+    publish(f, e);
+    goto out;
+  }
+  if (at.lock && f->lock.file.fd < 0 && hj_lock_try(&f->lock, at.lock, &busy)) {
+    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at.lock, busy.msg);
+    if (busy.code == HJ_E_BUSY) {
+      w->opened = HJ_OPEN_BUSY;
+      goto out;
+    }
+    /* no locks here, or no right to make one: two may then do the same work, and both get it right */
+  }
+  if (have_it(f)) { /* the one who held the lock brought it */
+    publish(f, e);
+    goto out;
+  }
+  if (check_space(f, &at, e))
+    goto out;
+  fill_want(f, &at, &want);
+  w->opened = HJ_OPENED;
+  hj_blob_open(&f->blob, &want, e);
+out:
+  places_release(&at);
+  return (int)e->code;
+}
+
+static int prove_blob(struct hj_work *w, struct hj_err *e)
+{
+  struct hj_fetch *f = w->fetch;
+  uint64_t before = hj_blob_proven(f->blob);
+  hj_blob_prove(f->blob, PROVE_STEP, &f->stop, e);
+  w->proven = hj_blob_proven(f->blob) - before;
+  return (int)e->code;
+}
+
+static int commit_blob(struct hj_work *w, struct hj_err *e)
+{
+  struct hj_fetch *f = w->fetch;
+  struct hj_err scratch = HJ_ERR_INIT;
+  if (hj_blob_commit(f->blob, &f->proven, e)) {
+    if (e->code == HJ_E_DIGEST && hj_blob_recheck(f->blob, &w->lost, &scratch))
+      w->lost = 0;
+    return (int)e->code;
+  }
+  hj_blob_drop(f->blob, false);
+  f->blob = NULL;
+  publish(f, e);
+  hj_lock_drop(&f->lock);
+  return (int)e->code;
+}
+
+static int store_small(struct hj_work *w, struct hj_err *e)
+{
+  struct hj_fetch *f = w->fetch;
+  struct hj_blob_want want;
+  struct places at;
+  if (find_final(f, e) || find_places(f, &at, e))
+    return (int)e->code;
+  fill_want(f, &at, &want);
+  if (!hj_blob_store_small(&want, f->body.p, f->body.len, &f->proven, e))
+    publish(f, e);
+  places_release(&at);
+  return (int)e->code;
+}
+
+void hj_chore_run(struct hj_work *w)
+{
+  struct hj_fetch *f = w->fetch;
+  w->err = (struct hj_err)HJ_ERR_INIT;
+  w->proven = w->lost = 0;
+  switch (w->chore) {
+  case HJ_CHORE_OPEN:
+    open_blob(w, &w->err);
+    break;
+  case HJ_CHORE_PROVE:
+    prove_blob(w, &w->err);
+    break;
+  case HJ_CHORE_COMMIT:
+    commit_blob(w, &w->err);
+    break;
+  case HJ_CHORE_SMALL:
+    store_small(w, &w->err);
+    break;
+  case HJ_CHORE_DROP:
+    hj_blob_drop(f->blob, w->keep);
+    f->blob = NULL;
+    hj_lock_drop(&f->lock);
+    break;
+  case HJ_CHORE_NONE:
+    break;
+  }
+  HJ_TRACE(HJ_T_STORE, f->index, "%s: %s", hj_chore_name(w->chore), hj_code_name(w->err.code));
+}

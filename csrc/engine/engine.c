@@ -1,0 +1,275 @@
+/* engine/engine.c - see engine.h. The network thread: takes jobs and errands that are back, turns the jobs, turns the loop. */
+#include "engine/engine.h"
+
+#include <string.h>
+#include "engine/engine_int.h"
+#include "engine/workers.h"
+#include "transfer/curl_once.h"
+#include "util/ledger.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define TURN_MS 50u            /* the longest the loop sleeps while a job runs: timers have that grain */
+#define WORKERS_STOP_MS 1000u
+
+struct engine {
+  hj_mutex lock;               /* arrivals, backs, stop, gone */
+  hj_cond ended;
+  struct hj_job *arrivals;
+  struct hj_work *backs, *backs_last;
+  bool stop, gone;
+  hj_thread thread;
+  struct hj_loop *loop;
+  struct hj_workers *workers;
+  struct hj_job *jobs;         /* the network thread's */
+  uint64_t idle_since_ms;
+};
+
+static hj_mutex lock = HJ_MUTEX_INIT;   /* guards the three below */
+static struct engine *engine;           /* NULL: none, or it is ending by itself */
+static struct engine *retired;          /* ended by itself, to be joined */
+static bool fork_noticed;
+static _Atomic unsigned generation;
+static char user_agent[48] = "hubjet";
+
+void hj_engine_user_agent(const char *text) { (void)hj_text_copy(user_agent, sizeof user_agent, text, strlen(text)); }
+
+const char *hj_engine_versions(void) { return hj_curl_versions(); }
+
+unsigned hj_engine_generation(void) { return atomic_load(&generation); }
+
+/* ---- the network thread ------------------------------------------------------------------------------------------- */
+
+/* On a worker: the errand is done. */
+static void errand_back(void *user, struct hj_work *w)
+{
+  struct engine *en = user;
+  w->next = NULL;
+  hj_mutex_lock(&en->lock);
+  if (en->backs_last)
+    en->backs_last->next = w;
+  else
+    en->backs = w;
+  en->backs_last = w;
+  hj_mutex_unlock(&en->lock);
+  hj_loop_wake(en->loop);
+}
+
+static void take_arrivals(struct engine *en)
+{
+  struct hj_job *j;
+  struct hj_work *w;
+  hj_mutex_lock(&en->lock);
+  j = en->arrivals;
+  en->arrivals = NULL;
+  w = en->backs;
+  en->backs = en->backs_last = NULL;
+  hj_mutex_unlock(&en->lock);
+  while (j) {
+    struct hj_job *next = j->next;
+    j->loop = en->loop;
+    j->workers = en->workers;
+    j->next = en->jobs;
+    en->jobs = j;
+    j = next;
+  }
+  while (w) {
+    struct hj_work *next = w->next;
+    hj_fetch_worked(w->fetch, hj_clock_ms());
+    w = next;
+  }
+}
+
+static void end_job(struct hj_job *j)
+{
+  atomic_store(&j->connections, 0);
+  atomic_store(&j->state, 2);
+  hj_bell_ring(&j->bell);
+  hj_job_let_go(j);
+}
+
+static void turn_jobs(struct engine *en)
+{
+  struct hj_job **at = &en->jobs;
+  uint64_t now_ms = hj_clock_ms();
+  while (*at) {
+    struct hj_job *j = *at;
+    hj_job_turn(j, now_ms);
+    if (!hj_job_is_over(j)) {
+      at = &j->next;
+      continue;
+    }
+    *at = j->next;
+    end_job(j);
+  }
+}
+
+/* libcurl's loop broke: nothing can go on, everybody is told. */
+static void fail_all(struct engine *en, const struct hj_err *e)
+{
+  for (struct hj_job *j = en->jobs; j; j = j->next)
+    for (size_t i = 0; i < j->n; i++)
+      if (j->fetches[i].state != HJ_FETCH_OVER)
+        hj_fetch_fail(&j->fetches[i], e, true);
+}
+
+/* true: nobody needs this engine any more, and nobody can find it any more. */
+static bool may_end(struct engine *en)
+{
+  uint64_t now_ms = hj_clock_ms();
+  bool end;
+  if (en->jobs) {
+    en->idle_since_ms = now_ms;
+    return false;
+  }
+  hj_mutex_lock(&lock);
+  hj_mutex_lock(&en->lock);
+  end = !en->arrivals && (en->stop || now_ms - en->idle_since_ms >= HJ_ENGINE_IDLE_MS);
+  if (end && engine == en) {
+    engine = NULL;
+    retired = en;
+  }
+  hj_mutex_unlock(&en->lock);
+  hj_mutex_unlock(&lock);
+  return end;
+}
+
+static bool told_to_stop(struct engine *en)
+{
+  bool stop;
+  hj_mutex_lock(&en->lock);
+  stop = en->stop;
+  hj_mutex_unlock(&en->lock);
+  return stop;
+}
+
+static void run(void *arg)
+{
+  struct engine *en = arg;
+  for (;;) {
+    struct hj_err e = HJ_ERR_INIT;
+    take_arrivals(en);
+    if (told_to_stop(en))
+      for (struct hj_job *j = en->jobs; j; j = j->next)
+        atomic_store(&j->cancelled, 1);
+    turn_jobs(en);
+    if (may_end(en))
+      break;
+    if (hj_loop_turn(en->loop, en->jobs ? TURN_MS : 1000, &e))
+      fail_all(en, &e);
+  }
+  HJ_TRACE(HJ_T_NET, 0, "the network thread ends");
+  if (hj_workers_free(en->workers, WORKERS_STOP_MS))
+    en->workers = NULL;
+  hj_loop_close(en->loop);
+  hj_mutex_lock(&en->lock);
+  en->gone = true;
+  hj_cond_broadcast(&en->ended);
+  hj_mutex_unlock(&en->lock);
+}
+
+/* ---- beginning and end -------------------------------------------------------------------------------------------- */
+
+/* In the child after fork: the threads are not there, their locks may be held by nobody. Forget them. */
+static void after_fork(void)
+{
+  hj_mutex_init(&lock);
+  hj_ledger_forked();
+  engine = retired = NULL;
+  atomic_fetch_add(&generation, 1);
+}
+
+static unsigned worker_count(void)
+{
+  unsigned n = hj_proc_cpus();
+  return n < 2 ? 2 : n > 4 ? 4 : n; /* at least two: while one waits for the disk, the other digests */
+}
+
+static void free_engine(struct engine *en)
+{
+  if (!en)
+    return;
+  hj_thread_join(&en->thread);
+  hj_cond_release(&en->ended);
+  hj_mutex_release(&en->lock);
+  hj_mem_free(en);
+}
+
+static struct engine *new_engine(struct hj_err *e)
+{
+  struct engine *en = hj_mem_zero(1, sizeof *en, e);
+  if (!en)
+    return NULL;
+  hj_mutex_init(&en->lock);
+  hj_cond_init(&en->ended);
+  en->idle_since_ms = hj_clock_ms();
+  if (hj_loop_open(&en->loop, user_agent, e) || hj_workers_new(&en->workers, worker_count(), errand_back, en, e) ||
+      hj_thread_start(&en->thread, "hubjet-net", run, en, e))
+    goto fail;
+  return en;
+fail:
+  if (en->workers)
+    (void)hj_workers_free(en->workers, WORKERS_STOP_MS);
+  hj_loop_close(en->loop);
+  free_engine(en);
+  return NULL;
+}
+
+int hj_engine_take(struct hj_job *j, struct hj_err *e)
+{
+  struct engine *old = NULL;
+  hj_mutex_lock(&lock);
+  if (!fork_noticed && hj_proc_on_fork(after_fork, e))
+    goto out;
+  fork_noticed = true;
+  old = retired;
+  retired = NULL;
+  if (!engine)
+    engine = new_engine(e);
+  if (!engine)
+    goto out;
+  j->generation = hj_engine_generation();
+  hj_mutex_lock(&engine->lock);
+  j->next = engine->arrivals;
+  engine->arrivals = j;
+  hj_mutex_unlock(&engine->lock);
+  hj_loop_wake(engine->loop);
+out:
+  hj_mutex_unlock(&lock);
+  free_engine(old);
+  return (int)e->code;
+}
+
+void hj_engine_nudge(void)
+{
+  hj_mutex_lock(&lock);
+  if (engine)
+    hj_loop_wake(engine->loop);
+  hj_mutex_unlock(&lock);
+}
+
+void hj_engine_stop(uint32_t patience_ms)
+{
+  uint64_t until = hj_clock_ms() + patience_ms, now;
+  struct engine *en, *old;
+  bool gone;
+  hj_mutex_lock(&lock);
+  en = engine;
+  old = retired;
+  engine = retired = NULL;
+  hj_mutex_unlock(&lock);
+  free_engine(old);
+  if (!en)
+    return;
+  hj_mutex_lock(&en->lock);
+  en->stop = true;
+  hj_loop_wake(en->loop);
+  while (!en->gone && (now = hj_clock_ms()) < until)
+    (void)hj_cond_wait_ms(&en->ended, &en->lock, (uint32_t)(until - now));
+  gone = en->gone;
+  hj_mutex_unlock(&en->lock);
+  if (gone)
+    free_engine(en); /* else it hangs in a disk that does not answer: what it uses stays */
+}

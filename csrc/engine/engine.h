@@ -1,0 +1,20 @@
+/* engine/engine.h - the threads of this process: one for the network, a few for disk and digests. Started by the first job, ended when
+ * idle.
+ *
+ * Lock order: engine > job > queue. Never two of one kind; none is held over I/O, a callback or Python.
+ * After fork   the child has no threads: the engine it inherited is forgotten, its first job starts a new one.
+ */
+#ifndef HJ_ENGINE_H
+#define HJ_ENGINE_H
+
+#include "util/err.h"
+
+#define HJ_ENGINE_IDLE_MS 20000u   /* the network thread keeps its connections that long for the next job */
+
+/* Cancels every job, ends the threads, at most patience_ms. A later job starts them again. */
+void hj_engine_stop(uint32_t patience_ms);
+/* What hj sends as User-Agent; called once before the first job. */
+void hj_engine_user_agent(const char *text);
+const char *hj_engine_versions(void);      /* of libcurl and what it was built with */
+
+#endif

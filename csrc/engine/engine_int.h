@@ -1,0 +1,240 @@
+/* engine/engine_int.h - what engine, job, fetch, part and chores know of each other.
+ *
+ *   job 1--n fetch 1--n part 1--1 request          (all touched by the network thread only, unless said)
+ *                 1--1 work -> a worker thread -> back
+ *
+ * A fetch is one wanted file on its way. A part is one contiguous range of it being fetched. A work is the one errand of a fetch
+ * that may block: opening, proving, publishing.
+ */
+#ifndef HJ_ENGINE_INT_H
+#define HJ_ENGINE_INT_H
+
+#include <stdatomic.h>
+#include "engine/engine.h"
+#include "engine/job.h"
+#include "engine/plan.h"
+#include "engine/sched.h"
+#include "engine/source.h"
+#include "plat/plat.h"
+#include "store/blob.h"
+#include "store/lock.h"
+#include "transfer/headers.h"
+#include "transfer/loop.h"
+#include "transfer/request.h"
+#include "util/buf.h"
+#include "util/url.h"
+
+struct hj_fetch;
+struct hj_part;
+struct hj_workers;
+
+/* ---- work: what a worker thread does for a fetch ------------------------------------------------------------------ */
+
+#define HJ_CHORES(X)                                                                     \
+  X(OPEN, "open")      /* held already? lock, claim, check the journal, reserve */       \
+  X(PROVE, "prove")    /* digest what has landed */                                      \
+  X(COMMIT, "commit")  /* compare, sync, rename, link, record */                         \
+  X(SMALL, "small")    /* a body from memory, the same in one go */                      \
+  X(DROP, "drop")      /* let go of blob and lock */
+
+enum hj_chore {
+  HJ_CHORE_NONE,
+#define HJ_X(name, text) HJ_CHORE_##name,
+  HJ_CHORES(HJ_X)
+#undef HJ_X
+};
+
+enum hj_opened { HJ_OPENED, HJ_OPEN_HELD, HJ_OPEN_BUSY };
+
+struct hj_work {
+  struct hj_work *next;
+  struct hj_fetch *fetch;
+  enum hj_chore chore;
+  bool keep;                 /* DROP: the partial stays for resume */
+  /* answers */
+  struct hj_err err;
+  enum hj_opened opened;
+  uint64_t proven;           /* bytes proven by this errand */
+  uint64_t lost;             /* COMMIT with HJ_E_DIGEST: bytes the disk lost; 0 = the server sent wrong ones */
+};
+
+void hj_chore_run(struct hj_work *w);                 /* on a worker thread */
+const char *hj_chore_name(enum hj_chore c);
+
+/* ---- a part ------------------------------------------------------------------------------------------------------- */
+
+#define HJ_PART_STATES(X)                                                                        \
+  X(RESTING, "resting")  /* until `not_before`, or until the source is known */                  \
+  X(ASKING, "asking")    /* a request is out, its head is not here */                            \
+  X(FLOWING, "flowing")  /* the body comes */                                                    \
+  X(PARKED, "parked")    /* a redirect is known; waits for the blob before it is followed */     \
+  X(OVER, "over")        /* its range is complete, or given back */
+
+enum hj_part_state {
+#define HJ_X(name, text) HJ_PART_##name,
+  HJ_PART_STATES(HJ_X)
+#undef HJ_X
+};
+
+struct hj_part {
+  struct hj_part *next;
+  struct hj_fetch *fetch;
+  uint64_t id;
+  enum hj_part_state state;
+  uint64_t at, end;          /* the range; end HJ_UNKNOWN: as far as it goes */
+  uint64_t pos;              /* next byte expected from the network */
+  uint8_t *piece;            /* HJ_PIECE bytes, filled from piece_at; owned */
+  uint64_t piece_at;
+  size_t piece_n;
+  struct hj_request *request;
+  struct hj_url url;         /* what is asked now */
+  unsigned hops;
+  bool lead;                 /* the first of its fetch: it finds out what the file is */
+  bool first_way;            /* began at the want's URL (not at the redirected one) */
+  bool is_probe;             /* its answer decides whether the redirected URL may be re-used */
+  bool ranged;               /* asks with Range; kept over redirects, whose URL may be signed for it */
+  bool whole;                /* 200: the body is the file from byte 0 */
+  bool paused;
+  bool sent_if_range;
+  unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
+  uint64_t not_before_ms, last_byte_ms, began_ms, began_pos;
+  struct hj_err err;         /* why head or body ended the exchange */
+  char excerpt[HJ_EXCERPT_MAX];
+  size_t excerpt_n;
+};
+
+/* ---- a fetch ------------------------------------------------------------------------------------------------------ */
+
+#define HJ_FETCH_STATES(X)                                                                       \
+  X(WAITING, "waiting")    /* not begun */                                                       \
+  X(ASKING, "asking")      /* the lead finds out etag and size; a small body may be coming */    \
+  X(LOCKED, "locked")      /* another process fetches the same */                                \
+  X(OPENING, "opening")    /* a worker opens the blob */                                         \
+  X(FLOWING, "flowing")    /* ranges come, the proof follows */                                  \
+  X(SEALING, "sealing")    /* a worker publishes */                                              \
+  X(CLOSING, "closing")    /* it has failed or was cancelled; a worker lets go of the disk */    \
+  X(OVER, "over")          /* the outcome is final */
+
+enum hj_fetch_state {
+#define HJ_X(name, text) HJ_FETCH_##name,
+  HJ_FETCH_STATES(HJ_X)
+#undef HJ_X
+};
+
+struct hj_fetch {
+  struct hj_fetch *next, *before;     /* in the job's list of those under way */
+  bool listed;
+  struct hj_job *job;
+  size_t index;
+  const struct hj_want *want;
+  enum hj_fetch_state state;
+  enum hj_end end;
+  struct hj_err err;
+  struct hj_url first, auth_origin;   /* parsed from the want */
+  /* what is known by now */
+  uint64_t size;
+  struct hj_promise promise;
+  char etag[72], commit[44];
+  char validator[128];                /* strong ETag of the origin that serves the bytes, for If-Range and the journal */
+  char validator_origin[128];
+  char *kept[HJ_KEPT_COUNT];
+  int http_status;
+  char shown[160];
+  char excerpt[HJ_EXCERPT_MAX];
+  /* the body */
+  struct hj_buf body;                 /* MEMORY, and small files until stored */
+  struct hj_blob *blob;
+  struct hj_lock lock;
+  struct hj_ranges taken;             /* on disk or asked for */
+  struct hj_part *parts;
+  unsigned parts_n;
+  struct hj_source source;
+  bool in_memory;                     /* the body goes to `body`, not to the blob */
+  bool single;                        /* one plain stream: the server does not do ranges */
+  bool no_if_range;                   /* its validator changed although the content is promised: other edge, other ETag */
+  bool again;                         /* CLOSING only to begin anew */
+  unsigned restarts;                  /* from the beginning, after the file changed or ranges were refused */
+  bool rechecked;
+  uint64_t memory_taken;              /* of the job's budget */
+  /* the errand */
+  struct hj_work work;
+  bool busy;                          /* a worker has it: blob, lock and paths are his */
+  atomic_int stop;                    /* tells him to hurry */
+  /* outcome */
+  char *final_path, *link_path;
+  struct hj_promise proven;
+  uint64_t held, from_net, began_ms, ended_ms, not_before_ms;
+  unsigned requests;
+};
+
+/* fetch.c */
+int hj_fetch_init(struct hj_fetch *f, struct hj_job *j, size_t index, struct hj_err *e);
+void hj_fetch_release(struct hj_fetch *f);
+bool hj_fetch_is_large(const struct hj_fetch *f);                         /* known to go over a blob */
+void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms);
+bool hj_fetch_wants_part(const struct hj_fetch *f);
+void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms);
+void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms);                  /* timers, stalls, errands */
+void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms);                /* its errand is back */
+void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep);
+void hj_fetch_end(struct hj_fetch *f, enum hj_end end);
+void hj_fetch_cancel(struct hj_fetch *f);
+void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore);              /* to the workers */
+/* meta.c: what a head says of the file */
+int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_reply *r, struct hj_err *e);
+bool hj_meta_is_held(const struct hj_fetch *f);
+/* part.c */
+struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struct hj_err *e);
+void hj_part_free(struct hj_part *p);                                     /* its request is stopped; nothing is flushed */
+void hj_part_ask(struct hj_part *p, uint64_t now_ms);                     /* (again): over the way the source says */
+void hj_part_follow_on(struct hj_part *p, uint64_t now_ms);               /* PARKED: go on to p->url */
+int hj_part_flush(struct hj_part *p, struct hj_err *e);                   /* what is in the piece goes to the blob */
+bool hj_part_is_active(const struct hj_part *p);                          /* a request is out */
+void hj_part_cut(struct hj_part *p);                                      /* stops the request, keeps the rest */
+void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms);   /* retry, re-resolve or fail */
+/* fetch.c, told by part.c */
+void hj_fetch_part_over(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);
+void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);
+void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);
+void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single, uint64_t now_ms);
+
+/* ---- a job -------------------------------------------------------------------------------------------------------- */
+
+struct hj_job {
+  struct hj_job *next;                 /* in the engine's list */
+  struct hj_want *wants;
+  struct hj_fetch *fetches;
+  size_t n;
+  struct hj_limits limits;
+  struct hj_net net;
+  struct hj_sched sched;
+  struct hj_loop *loop;                /* the engine's, while running */
+  struct hj_workers *workers;
+  struct hj_fetch *under_way;
+  size_t next_small, next_large;       /* the first not begun of each sort, in the order of the wants */
+  uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
+  unsigned active;                     /* requests out */
+  size_t over;
+  uint64_t part_ids;
+  uint32_t dice;
+  unsigned generation;                 /* of the engine it was given to; another one: we are a forked child */
+  /* shared with the callers */
+  hj_mutex lock;
+  hj_bell bell;
+  atomic_int owners;                   /* caller and engine */
+  atomic_int cancelled, state;         /* 0 new, 1 running, 2 done */
+  atomic_uint files_done, files_failed, connections;
+  _Atomic uint64_t size, sizes_unknown, held, from_net, on_disk, proven, requests;
+};
+
+void hj_job_turn(struct hj_job *j, uint64_t now_ms);                      /* job.c; network thread */
+bool hj_job_is_over(const struct hj_job *j);
+void hj_job_let_go(struct hj_job *j);                                     /* the last owner frees it */
+uint32_t hj_job_roll(struct hj_job *j);                                   /* dice for jitter */
+
+/* engine.c */
+int hj_engine_take(struct hj_job *j, struct hj_err *e);
+void hj_engine_nudge(void);
+unsigned hj_engine_generation(void);
+
+#endif

@@ -1,0 +1,592 @@
+/* engine/fetch.c - one wanted file on its way: from the first question to the outcome. Network thread only. */
+#include <string.h>
+#include "engine/engine_int.h"
+#include "engine/workers.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define PROVE_FROM ((uint64_t)4 << 20)  /* bytes worth a walk to the worker; fewer at the end */
+#define LOCK_AGAIN_MS 100u              /* how often a file in another process's hands is looked after */
+#define RESTARTS_MAX 2u
+
+static const char *const state_names[] = {
+#define HJ_X(name, text) text,
+  HJ_FETCH_STATES(HJ_X)
+#undef HJ_X
+};
+
+static const uint8_t may_go[] = { /* bit n set: may go to state n */
+  [HJ_FETCH_WAITING] = 1 << HJ_FETCH_ASKING | 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_ASKING] = 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_LOCKED] = 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_OPENING] = 1 << HJ_FETCH_LOCKED | 1 << HJ_FETCH_FLOWING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_FLOWING] = 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_CLOSING,
+  [HJ_FETCH_SEALING] = 1 << HJ_FETCH_FLOWING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_CLOSING] = 1 << HJ_FETCH_OVER | 1 << HJ_FETCH_WAITING,
+  [HJ_FETCH_OVER] = 0,
+};
+
+static void enter(struct hj_fetch *f, enum hj_fetch_state to)
+{
+  if (!(may_go[f->state] >> to & 1)) /* impossible by construction; traced, and the state is taken all the same */
+    HJ_TRACE(HJ_T_ERR, f->index, "fetch may not go %s -> %s", state_names[f->state], state_names[to]);
+  HJ_TRACE(HJ_T_PART, f->index, "file %s -> %s", state_names[f->state], state_names[to]);
+  f->state = to;
+}
+
+int hj_fetch_init(struct hj_fetch *f, struct hj_job *j, size_t index, struct hj_err *e)
+{
+  const struct hj_want *w = &j->wants[index];
+  memset(f, 0, sizeof *f);
+  f->job = j;
+  f->index = index;
+  f->want = w;
+  f->size = w->size;
+  f->promise = w->promise;
+  f->err = (struct hj_err)HJ_ERR_INIT;
+  f->lock = (struct hj_lock)HJ_LOCK_INIT;
+  hj_ranges_init(&f->taken);
+  hj_buf_init(&f->body, w->dest == HJ_DEST_MEMORY ? w->memory : (size_t)HJ_SMALL_MAX);
+  if (hj_url_parse(&f->first, w->url, strlen(w->url), e))
+    return (int)e->code;
+  if (w->auth_origin && hj_url_parse(&f->auth_origin, w->auth_origin, strlen(w->auth_origin), e))
+    return (int)e->code;
+  hj_text_show(f->first.shown, strlen(f->first.shown), f->shown, sizeof f->shown);
+  if (w->size != HJ_SIZE_UNKNOWN)
+    atomic_fetch_add(&j->size, w->size);
+  else
+    atomic_fetch_add(&j->sizes_unknown, 1);
+  return HJ_E_OK;
+}
+
+void hj_fetch_release(struct hj_fetch *f)
+{
+  while (f->parts)
+    hj_part_free(f->parts);
+  for (int k = 0; k < HJ_KEPT_COUNT; k++)
+    hj_mem_free(f->kept[k]);
+  hj_url_release(&f->first);
+  hj_url_release(&f->auth_origin);
+  hj_buf_release(&f->body);
+  hj_ranges_release(&f->taken);
+  hj_source_release(&f->source);
+  hj_mem_free(f->final_path);
+  hj_mem_free(f->link_path);
+}
+
+void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore)
+{
+  switch (chore) {
+  case HJ_CHORE_OPEN:
+    enter(f, HJ_FETCH_OPENING);
+    break;
+  case HJ_CHORE_COMMIT:
+  case HJ_CHORE_SMALL:
+    enter(f, HJ_FETCH_SEALING);
+    break;
+  default:
+    break;
+  }
+  f->work.fetch = f;
+  f->work.chore = chore;
+  f->busy = true;
+  hj_workers_put(f->job->workers, &f->work);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+static void over(struct hj_fetch *f)
+{
+  struct hj_job *j = f->job;
+  enter(f, HJ_FETCH_OVER);
+  f->ended_ms = hj_clock_ms();
+  j->memory_used -= f->memory_taken;
+  f->memory_taken = 0;
+  if (f->want->dest != HJ_DEST_MEMORY || f->end == HJ_END_FAILED)
+    hj_buf_release(&f->body);
+  j->over++;
+  j->moved_ms = f->ended_ms;
+  if (f->end == HJ_END_FAILED)
+    atomic_fetch_add(&j->files_failed, 1);
+  else
+    atomic_fetch_add(&j->files_done, 1);
+}
+
+static void free_parts(struct hj_fetch *f)
+{
+  while (f->parts)
+    hj_part_free(f->parts);
+}
+
+/* put and prove may run side by side; only open, commit and drop own the blob alone. */
+static void flush_parts(struct hj_fetch *f)
+{
+  struct hj_err scratch = HJ_ERR_INIT; /* benign: what is not flushed is fetched again */
+  if (f->blob && !f->in_memory && (!f->busy || f->work.chore == HJ_CHORE_PROVE))
+    for (struct hj_part *p = f->parts; p; p = p->next)
+      (void)hj_part_flush(p, &scratch);
+}
+
+static void close_up(struct hj_fetch *f, bool keep)
+{
+  enter(f, HJ_FETCH_CLOSING);
+  f->work.keep = keep;
+  atomic_store(&f->stop, 1);
+  if (f->busy)
+    return; /* hj_fetch_worked goes on */
+  if (f->blob || f->lock.file.fd >= 0)
+    hj_fetch_send(f, HJ_CHORE_DROP);
+  else
+    hj_fetch_worked(f, hj_clock_ms());
+}
+
+void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
+{
+  if (f->state == HJ_FETCH_OVER || (f->state == HJ_FETCH_CLOSING && !f->again))
+    return;
+  f->again = false;
+  f->end = HJ_END_FAILED;
+  f->err = *e;
+  if (keep)
+    flush_parts(f);
+  free_parts(f);
+  if (f->state == HJ_FETCH_WAITING) {
+    over(f);
+    return;
+  }
+  if (f->state == HJ_FETCH_CLOSING) {
+    f->work.keep = keep;
+    return;
+  }
+  close_up(f, keep);
+}
+
+void hj_fetch_end(struct hj_fetch *f, enum hj_end end)
+{
+  f->end = end;
+  free_parts(f);
+  if (f->blob || f->lock.file.fd >= 0)
+    close_up(f, true);
+  else
+    over(f);
+}
+
+void hj_fetch_cancel(struct hj_fetch *f)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  hj_fail(&e, HJ_E_CANCELLED, "cancelled; what was received is kept for the next call");
+  hj_fetch_fail(f, &e, true);
+}
+
+void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single, uint64_t now_ms)
+{
+  if (f->restarts >= RESTARTS_MAX || (single && f->single)) {
+    hj_fetch_fail(f, why, false);
+    return;
+  }
+  HJ_TRACE(HJ_T_PART, f->index, "begins again%s: %s", single ? " as one plain stream" : "", why->msg);
+  f->restarts++;
+  f->single = f->single || single;
+  f->again = true;
+  f->not_before_ms = now_ms;
+  free_parts(f);
+  close_up(f, false);
+}
+
+static void begin_anew(struct hj_fetch *f)
+{
+  f->again = false;
+  atomic_store(&f->stop, 0);
+  hj_source_release(&f->source);
+  hj_ranges_release(&f->taken);
+  hj_ranges_init(&f->taken);
+  hj_buf_clear(&f->body);
+  f->in_memory = false;
+  f->etag[0] = f->validator[0] = f->validator_origin[0] = 0;
+  f->promise = f->want->promise;
+  if (f->size != f->want->size) {
+    atomic_fetch_sub(&f->job->size, f->size);
+    atomic_fetch_add(&f->job->sizes_unknown, 1);
+    f->size = f->want->size;
+  }
+  hj_mem_free(f->final_path);
+  f->final_path = NULL;
+  f->job->memory_used -= f->memory_taken;
+  f->memory_taken = 0;
+  enter(f, HJ_FETCH_WAITING);
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------------------------ */
+
+bool hj_fetch_is_large(const struct hj_fetch *f)
+{
+  return f->want->dest != HJ_DEST_MEMORY && f->want->promise.algo != HJ_ALGO_NONE && f->want->size != HJ_SIZE_UNKNOWN &&
+         f->want->size > HJ_SMALL_MAX && !f->want->meta_only;
+}
+
+static void ask_first(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_part *p;
+  uint64_t end = HJ_FIRST_RANGE;
+  f->in_memory = f->want->dest == HJ_DEST_MEMORY || f->size <= HJ_SMALL_MAX;
+  if (f->in_memory)
+    end = f->want->dest == HJ_DEST_MEMORY ? HJ_UNKNOWN : f->size;
+  else if (f->single || f->want->no_ranges)
+    end = HJ_UNKNOWN;
+  else if (f->size != HJ_SIZE_UNKNOWN && f->size < end)
+    end = f->size;
+  p = hj_part_new(f, 0, end, &e);
+  if (!p) {
+    hj_fetch_fail(f, &e, true);
+    return;
+  }
+  p->lead = true;
+  enter(f, HJ_FETCH_ASKING);
+  hj_part_ask(p, now_ms);
+}
+
+void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
+{
+  if (!f->began_ms)
+    f->began_ms = now_ms;
+  f->memory_taken = hj_fetch_is_large(f) ? 0 : f->size < HJ_SMALL_MAX ? f->size : HJ_SMALL_MAX;
+  f->job->memory_used += f->memory_taken;
+  if (f->size == 0 && f->promise.algo != HJ_ALGO_NONE && f->want->dest != HJ_DEST_MEMORY && !f->want->meta_only) {
+    f->in_memory = true; /* nobody needs to be asked for nothing; the digest of nothing is compared all the same */
+    hj_fetch_send(f, HJ_CHORE_SMALL);
+  } else if (hj_fetch_is_large(f) && !f->single) {
+    hj_fetch_send(f, HJ_CHORE_OPEN);
+  } else {
+    ask_first(f, now_ms);
+  }
+}
+
+/* ---- told by a part ----------------------------------------------------------------------------------------------- */
+
+void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  if (p->hops == 1 && p->first_way && hj_source_redirected(&f->source, &p->url, &e)) {
+    hj_part_stumble(p, &e, now_ms);
+    return;
+  }
+  if (p->lead && !f->blob && f->want->dest != HJ_DEST_MEMORY) {
+    if (hj_meta_is_held(f)) {
+      hj_fetch_end(f, HJ_END_HELD);
+      return;
+    }
+    if (f->want->meta_only && f->etag[0] && f->size != HJ_SIZE_UNKNOWN) {
+      hj_fetch_end(f, HJ_END_META);
+      return;
+    }
+    if (!f->in_memory && f->size <= HJ_SMALL_MAX)
+      f->in_memory = true;
+    if (!f->in_memory && f->size != HJ_SIZE_UNKNOWN && f->promise.algo != HJ_ALGO_NONE && f->state == HJ_FETCH_ASKING &&
+        !f->single && !f->want->no_ranges && !f->want->meta_only) {
+      p->state = HJ_PART_PARKED; /* which bytes are missing is known only when the blob is open */
+      hj_fetch_send(f, HJ_CHORE_OPEN);
+      return;
+    }
+  }
+  hj_part_follow_on(p, now_ms);
+}
+
+static void small_is_here(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  if (f->size == HJ_SIZE_UNKNOWN) {
+    f->size = f->body.len;
+    atomic_fetch_add(&f->job->size, f->size);
+    atomic_fetch_sub(&f->job->sizes_unknown, 1);
+  }
+  if (f->body.len != f->size) {
+    hj_fail(&e, HJ_E_SIZE, "%llu bytes were expected, %zu came", (unsigned long long)f->size, f->body.len);
+    hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
+    hj_part_stumble(p, &e, now_ms);
+    return;
+  }
+  free_parts(f);
+  atomic_fetch_add(&f->job->on_disk, f->body.len);
+  hj_fetch_send(f, HJ_CHORE_SMALL);
+}
+
+void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  if (f->want->dest == HJ_DEST_MEMORY) {
+    if (f->size == HJ_SIZE_UNKNOWN)
+      atomic_fetch_sub(&f->job->sizes_unknown, 1);
+    else
+      atomic_fetch_sub(&f->job->size, f->size);
+    f->size = f->body.len;
+    atomic_fetch_add(&f->job->size, f->size);
+    hj_fetch_end(f, HJ_END_DONE);
+    return;
+  }
+  if (f->in_memory) {
+    small_is_here(f, p, now_ms);
+    return;
+  }
+  if (!f->blob) { /* an empty body, paused by nobody */
+    hj_fail(&e, HJ_E_SIZE, "the body is empty, %llu bytes were expected", (unsigned long long)f->size);
+    hj_part_stumble(p, &e, now_ms);
+    return;
+  }
+  if (hj_part_flush(p, &e)) {
+    hj_fetch_fail(f, &e, true);
+    return;
+  }
+  if (p->end == HJ_UNKNOWN) { /* a stream without a length: it ended well, so this is its size */
+    if (hj_blob_settle(f->blob, p->pos, &e)) {
+      hj_fetch_fail(f, &e, false);
+      return;
+    }
+    f->size = p->end = p->pos;
+    atomic_fetch_add(&f->job->size, f->size);
+    atomic_fetch_sub(&f->job->sizes_unknown, 1);
+  }
+  if (p->pos < p->end) {
+    hj_fail(&e, HJ_E_RESET, "the body ended %llu bytes early", (unsigned long long)(p->end - p->pos));
+    hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
+    hj_part_stumble(p, &e, now_ms);
+    return;
+  }
+  hj_part_free(p);
+}
+
+/* ---- parts -------------------------------------------------------------------------------------------------------- */
+
+static struct hj_plan plan_of(const struct hj_fetch *f)
+{
+  const struct hj_job *j = f->job;
+  return (struct hj_plan){ .size = f->size, .range_min = j->limits.range_min, .range_max = j->limits.range_max,
+                           .workers = j->sched.want };
+}
+
+bool hj_fetch_wants_part(const struct hj_fetch *f)
+{
+  struct hj_plan plan;
+  struct hj_span span;
+  if (f->state != HJ_FETCH_FLOWING || f->single || f->want->no_ranges || f->size == HJ_SIZE_UNKNOWN)
+    return false;
+  if (f->source.state == HJ_SOURCE_PROBING || (f->source.state == HJ_SOURCE_UNKNOWN && f->parts_n))
+    return false; /* how the next one goes is just being found out */
+  plan = plan_of(f);
+  return hj_plan_next(&plan, &f->taken, &span);
+}
+
+void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_plan plan = plan_of(f);
+  struct hj_span span;
+  struct hj_part *p;
+  if (!hj_plan_next(&plan, &f->taken, &span))
+    return;
+  p = hj_part_new(f, span.at, span.end, &e);
+  if (!p || hj_ranges_add(&f->taken, span.at, span.end, &e)) {
+    hj_fetch_fail(f, &e, true);
+    return;
+  }
+  hj_part_ask(p, now_ms);
+}
+
+/* ---- an errand is back -------------------------------------------------------------------------------------------- */
+
+static int hold(struct hj_fetch *f, struct hj_err *e)
+{
+  const struct hj_ranges *held = hj_blob_held(f->blob);
+  for (size_t i = 0; i < held->n; i++)
+    if (hj_ranges_add(&f->taken, held->p[i].at, held->p[i].end, e))
+      return (int)e->code;
+  return HJ_E_OK;
+}
+
+/* The lead asked before anybody knew what is on disk. Its range is fitted to the first gap, or it is let go. */
+static int fit_lead(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms, struct hj_err *e)
+{
+  struct hj_span gap;
+  if (p->state == HJ_PART_FLOWING) {
+    uint64_t end = p->end == HJ_UNKNOWN ? f->size : p->end;
+    if (!p->whole && hj_ranges_has(&f->taken, p->at, end)) {
+      hj_part_free(p);
+      return HJ_E_OK;
+    }
+    if (f->size != HJ_SIZE_UNKNOWN && hj_ranges_add(&f->taken, p->at, end, e))
+      return (int)e->code;
+    if (p->paused) {
+      p->paused = false;
+      p->last_byte_ms = now_ms;
+      hj_request_resume(p->request);
+    }
+    return HJ_E_OK;
+  }
+  if (f->size == HJ_SIZE_UNKNOWN || f->single || f->want->no_ranges)
+    return HJ_E_OK; /* it broke off meanwhile and will stream from the first byte again */
+  if (!hj_ranges_gap(&f->taken, 0, f->size, &gap)) {
+    hj_part_free(p);
+    return HJ_E_OK;
+  }
+  /* The redirected URL may be signed for the range that was asked: keep it where the gap allows. */
+  p->end = gap.at == 0 && p->end < gap.end ? p->end : gap.end - gap.at > HJ_FIRST_RANGE ? gap.at + HJ_FIRST_RANGE : gap.end;
+  p->at = p->pos = p->piece_at = gap.at;
+  if (hj_ranges_add(&f->taken, p->at, p->end, e))
+    return (int)e->code;
+  if (p->state == HJ_PART_PARKED)
+    hj_part_follow_on(p, now_ms);
+  return HJ_E_OK;
+}
+
+/* A server without ranges, or a body without a length: one part reads it from the first byte to the last. */
+static void add_stream(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_part *p = hj_part_new(f, 0, f->size, &e);
+  if (!p) {
+    hj_fetch_fail(f, &e, true);
+    return;
+  }
+  p->lead = true;
+  hj_part_ask(p, now_ms);
+}
+
+static void opened(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  if (f->work.opened == HJ_OPEN_HELD) {
+    hj_fetch_end(f, HJ_END_HELD);
+    return;
+  }
+  if (f->work.opened == HJ_OPEN_BUSY) {
+    free_parts(f);
+    f->not_before_ms = now_ms + LOCK_AGAIN_MS;
+    enter(f, HJ_FETCH_LOCKED);
+    return;
+  }
+  enter(f, HJ_FETCH_FLOWING);
+  f->held = hj_blob_landed(f->blob);
+  atomic_fetch_add(&f->job->held, f->held);
+  f->job->moved_ms = now_ms;
+  if (hold(f, &e) || (f->parts && fit_lead(f, f->parts, now_ms, &e)))
+    hj_fetch_fail(f, &e, true);
+  else if (f->state == HJ_FETCH_FLOWING && !f->parts && (f->single || f->want->no_ranges || f->size == HJ_SIZE_UNKNOWN))
+    add_stream(f, now_ms);
+}
+
+static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  if (err->code == HJ_E_OK) {
+    hj_fetch_end(f, HJ_END_DONE);
+    return;
+  }
+  if (err->code == HJ_E_DIGEST && f->work.lost && !f->rechecked && !f->single) {
+    HJ_TRACE(HJ_T_DIGEST, f->index, "the disk lost %llu bytes: they are fetched again", (unsigned long long)f->work.lost);
+    f->rechecked = true;
+    hj_ranges_release(&f->taken);
+    hj_ranges_init(&f->taken);
+    f->job->moved_ms = now_ms;
+    if (hold(f, &e))
+      hj_fetch_fail(f, &e, true);
+    else
+      enter(f, HJ_FETCH_FLOWING);
+    return;
+  }
+  hj_fetch_fail(f, err, err->code != HJ_E_DIGEST && err->code != HJ_E_SIZE);
+}
+
+void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_err err = f->work.err;
+  enum hj_chore chore = f->work.chore;
+  f->busy = false;
+  f->work.chore = HJ_CHORE_NONE;
+  atomic_fetch_add(&f->job->proven, f->work.proven);
+  f->work.proven = 0;
+  if (err.code != HJ_E_OK && !err.url[0])
+    hj_text_show(f->shown, strlen(f->shown), err.url, sizeof err.url);
+  if (f->state == HJ_FETCH_CLOSING) {
+    if (chore == HJ_CHORE_COMMIT && err.code == HJ_E_OK) /* it was published before the cancel reached the worker */
+      f->end = HJ_END_DONE;
+    if (f->blob || f->lock.file.fd >= 0)
+      hj_fetch_send(f, HJ_CHORE_DROP);
+    else if (f->again)
+      begin_anew(f);
+    else
+      over(f);
+    return;
+  }
+  switch (chore) {
+  case HJ_CHORE_OPEN:
+    if (err.code != HJ_E_OK)
+      hj_fetch_fail(f, &err, true);
+    else
+      opened(f, now_ms);
+    break;
+  case HJ_CHORE_PROVE:
+    if (err.code != HJ_E_OK)
+      hj_fetch_fail(f, &err, true);
+    break;
+  case HJ_CHORE_SMALL:
+    atomic_fetch_add(&f->job->proven, err.code == HJ_E_OK ? f->body.len : 0);
+    /* fall through */
+  case HJ_CHORE_COMMIT:
+    committed(f, &err, now_ms);
+    break;
+  default:
+    break;
+  }
+}
+
+/* ---- timers ------------------------------------------------------------------------------------------------------- */
+
+/* In the other states the parts are gone, and with them the list that is being walked. */
+static bool has_parts(const struct hj_fetch *f)
+{
+  return f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_OPENING || f->state == HJ_FETCH_FLOWING;
+}
+
+static void watch_parts(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_part *next;
+  for (struct hj_part *p = f->parts; p; p = next) {
+    next = p->next;
+    if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms) {
+      hj_part_ask(p, now_ms);
+      if (!has_parts(f))
+        return;
+    } else if (hj_part_is_active(p) && !p->paused && now_ms - p->last_byte_ms >= f->job->limits.stall_ms) {
+      struct hj_err e = HJ_ERR_INIT;
+      hj_fail(&e, HJ_E_STALLED, "no byte came for %u s (%llu of %llu bytes of this range were here)", f->job->limits.stall_ms / 1000,
+              (unsigned long long)(p->pos - p->at), (unsigned long long)(p->end == HJ_UNKNOWN ? 0 : p->end - p->at));
+      hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
+      hj_part_stumble(p, &e, now_ms);
+      if (!has_parts(f))
+        return;
+    }
+  }
+}
+
+void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
+{
+  uint64_t ready;
+  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms) /* it begins anew */
+    hj_fetch_begin(f, now_ms);
+  if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
+    f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */
+    hj_fetch_send(f, HJ_CHORE_OPEN);
+  }
+  watch_parts(f, now_ms);
+  if (f->state != HJ_FETCH_FLOWING || f->busy)
+    return;
+  if (hj_blob_is_whole(f->blob)) {
+    hj_fetch_send(f, HJ_CHORE_COMMIT);
+    return;
+  }
+  ready = hj_blob_provable(f->blob);
+  if (ready >= PROVE_FROM || (ready && hj_blob_landed(f->blob) == f->size))
+    hj_fetch_send(f, HJ_CHORE_PROVE);
+}

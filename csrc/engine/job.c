@@ -1,0 +1,326 @@
+/* engine/job.c - see job.h. Above: the callers' side. Below: the network thread's, who is next and how many at once. */
+#include "engine/job.h"
+
+#include <string.h>
+#include "engine/engine_int.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/banned.h"
+
+#define LARGE_OPEN_MAX 4u    /* files under way over blobs: enough to fill the digest's lanes, few enough to finish early ones first */
+#define SMALL_MAX_AT_ONCE 32u
+
+static void free_job(struct hj_job *j)
+{
+  if (!j)
+    return;
+  for (size_t i = 0; j->fetches && i < j->n; i++)
+    hj_fetch_release(&j->fetches[i]);
+  hj_mem_free(j->fetches);
+  for (size_t i = 0; j->wants && i < j->n; i++)
+    hj_want_release(&j->wants[i]);
+  hj_mem_free(j->wants);
+  hj_limits_release(&j->limits);
+  hj_bell_close(&j->bell);
+  hj_mutex_release(&j->lock);
+  hj_mem_free(j);
+}
+
+void hj_job_let_go(struct hj_job *j)
+{
+  if (atomic_fetch_sub(&j->owners, 1) == 1)
+    free_job(j);
+}
+
+int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_limits *limits, struct hj_err *e)
+{
+  struct hj_job *j = hj_mem_zero(1, sizeof *j, e);
+  if (!j)
+    return (int)e->code;
+  j->bell = (hj_bell)HJ_BELL_INIT;
+  hj_mutex_init(&j->lock);
+  atomic_store(&j->owners, 1);
+  j->n = n;
+  j->wants = hj_mem_zero(n, sizeof *wants, e);
+  if (!j->wants)
+    goto out;
+  memcpy(j->wants, wants, n * sizeof *wants);
+  for (size_t i = 0; i < n; i++)
+    hj_want_init(&wants[i]); /* ours now */
+  j->limits = *limits;
+  memset(limits, 0, sizeof *limits);
+  if (hj_limits_check(&j->limits, e) || hj_bell_open(&j->bell, e) || hj_random(&j->dice, sizeof j->dice, e))
+    goto out;
+  j->dice |= 1;
+  j->net = (struct hj_net){ .ca_file = j->limits.ca_file, .ca_dir = j->limits.ca_dir, .proxy_http = j->limits.proxy_http,
+                            .proxy_https = j->limits.proxy_https, .no_proxy = j->limits.no_proxy,
+                            .connect_ms = j->limits.connect_ms, .offline = j->limits.offline, .ipv4_only = j->limits.ipv4_only };
+  j->fetches = hj_mem_zero(n, sizeof *j->fetches, e);
+  if (!j->fetches)
+    goto out;
+  for (size_t i = 0; i < n; i++)
+    if (hj_want_check(&j->wants[i], e) || hj_fetch_init(&j->fetches[i], j, i, e))
+      goto out;
+  *out = j;
+  j = NULL;
+out:
+  free_job(j);
+  return (int)e->code;
+}
+
+int hj_job_start(struct hj_job *j, struct hj_err *e)
+{
+  int fresh = 0;
+  if (!atomic_compare_exchange_strong(&j->state, &fresh, 1))
+    return hj_fail(e, HJ_E_BADARG, "this job was started before");
+  atomic_fetch_add(&j->owners, 1);
+  if (hj_engine_take(j, e)) {
+    atomic_fetch_sub(&j->owners, 1);
+    atomic_store(&j->state, 0);
+  }
+  return (int)e->code;
+}
+
+static bool inherited(const struct hj_job *j)
+{
+  return atomic_load(&j->state) && j->generation != hj_engine_generation();
+}
+
+int hj_job_poll(struct hj_job *j, uint32_t ms)
+{
+  int rung;
+  if (atomic_load(&j->state) == 2 || inherited(j))
+    return 1;
+  rung = hj_bell_wait(&j->bell, ms);
+  return rung < 0 ? -1 : atomic_load(&j->state) == 2;
+}
+
+void hj_job_cancel(struct hj_job *j)
+{
+  atomic_store(&j->cancelled, 1);
+  if (atomic_load(&j->state) == 1 && !inherited(j))
+    hj_engine_nudge();
+}
+
+struct hj_progress_view hj_job_look(struct hj_job *j)
+{
+  struct hj_progress_view v;
+  v.state = atomic_load(&j->state);
+  v.files = (unsigned)j->n;
+  v.files_done = atomic_load(&j->files_done);
+  v.files_failed = atomic_load(&j->files_failed);
+  v.proven = atomic_load(&j->proven); /* the last stage first: no later one is ever ahead of an earlier one */
+  v.on_disk = atomic_load(&j->on_disk);
+  v.from_net = atomic_load(&j->from_net);
+  v.held = atomic_load(&j->held);
+  v.size = atomic_load(&j->size);
+  v.sizes_unknown = (unsigned)atomic_load(&j->sizes_unknown);
+  v.connections = atomic_load(&j->connections);
+  v.requests = atomic_load(&j->requests);
+  return v;
+}
+
+size_t hj_job_count(const struct hj_job *j) { return j->n; }
+
+void hj_job_outcome(struct hj_job *j, size_t i, struct hj_outcome *out)
+{
+  struct hj_fetch *f = &j->fetches[i];
+  memset(out, 0, sizeof *out);
+  out->err = f->err;
+  if (inherited(j)) {
+    out->end = HJ_END_FAILED;
+    out->err = (struct hj_err)HJ_ERR_INIT;
+    hj_fail(&out->err, HJ_E_FORKED, "this job belongs to the process before the fork");
+    return;
+  }
+  out->end = f->end;
+  out->http_status = f->http_status;
+  out->kept = (const char *const *)f->kept;
+  out->url = f->shown;
+  out->etag = f->etag;
+  out->commit = f->want->commit ? f->want->commit : f->commit;
+  out->size = f->size;
+  out->proven = f->proven;
+  out->path = f->end == HJ_END_FAILED || f->end == HJ_END_META ? NULL : f->final_path;
+  out->link = f->link_path;
+  out->body = f->body.p;
+  out->body_n = f->body.len;
+  out->excerpt = f->excerpt;
+  out->from_net = f->from_net;
+  out->held = f->held;
+  out->requests = f->requests;
+  out->seconds = f->ended_ms > f->began_ms ? (double)(f->ended_ms - f->began_ms) / 1000.0 : 0;
+}
+
+bool hj_outcome_header(const struct hj_outcome *o, size_t *i, const char **name, const char **value)
+{
+  while (o->kept && *i < HJ_KEPT_COUNT) {
+    size_t k = (*i)++;
+    if (!o->kept[k])
+      continue;
+    *name = hj_kept_name((enum hj_kept)k);
+    *value = o->kept[k];
+    return true;
+  }
+  return false;
+}
+
+void hj_job_free(struct hj_job *j, uint32_t patience_ms)
+{
+  uint64_t until = hj_clock_ms() + patience_ms;
+  if (!j || inherited(j))
+    return; /* a child's copy: its locks may be held by threads that do not exist here */
+  if (atomic_load(&j->state) == 1) {
+    hj_job_cancel(j);
+    while (atomic_load(&j->state) == 1 && hj_clock_ms() < until)
+      (void)hj_job_poll(j, (uint32_t)(until - hj_clock_ms()));
+  }
+  hj_job_let_go(j);
+}
+
+/* ---- the network thread's side ------------------------------------------------------------------------------------ */
+
+/* xorshift32: spreads retries of many clients; nothing secret depends on it. */
+uint32_t hj_job_roll(struct hj_job *j)
+{
+  j->dice ^= j->dice << 13;
+  j->dice ^= j->dice >> 17;
+  j->dice ^= j->dice << 5;
+  return j->dice;
+}
+
+bool hj_job_is_over(const struct hj_job *j) { return j->over == j->n; }
+
+struct census { unsigned large_files, large_parts, small; struct hj_fetch *neediest; };
+
+static struct census count(struct hj_job *j)
+{
+  struct census c = { 0, 0, 0, NULL };
+  for (struct hj_fetch *f = j->under_way; f; f = f->next) {
+    if (f->state == HJ_FETCH_FLOWING || f->state == HJ_FETCH_OPENING || (f->state == HJ_FETCH_SEALING && !f->in_memory)) {
+      c.large_files += f->state != HJ_FETCH_SEALING;
+      c.large_parts += f->parts_n ? f->parts_n : f->state == HJ_FETCH_OPENING;
+      if ((!c.neediest || f->parts_n < c.neediest->parts_n) && hj_fetch_wants_part(f))
+        c.neediest = f;
+    } else if (f->state == HJ_FETCH_ASKING) {
+      c.small++;
+    }
+  }
+  return c;
+}
+
+static struct hj_fetch *next_of(struct hj_job *j, size_t *cursor, bool large)
+{
+  while (*cursor < j->n) {
+    struct hj_fetch *f = &j->fetches[*cursor];
+    if (!f->listed && f->state == HJ_FETCH_WAITING && hj_fetch_is_large(f) == large)
+      return f;
+    (*cursor)++;
+  }
+  return NULL;
+}
+
+static void begin(struct hj_job *j, struct hj_fetch *f, uint64_t now_ms)
+{
+  f->listed = true;
+  f->next = j->under_way;
+  f->before = NULL;
+  if (f->next)
+    f->next->before = f;
+  j->under_way = f;
+  hj_fetch_begin(f, now_ms);
+}
+
+static bool has_room(const struct hj_job *j, uint64_t bytes) { return j->memory_used + bytes <= j->limits.memory; }
+
+/* Small files first (they are latency, not bandwidth), then ranges for the file with the fewest, then further large files. */
+static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
+{
+  struct census c;
+  struct hj_fetch *f;
+  if (j->active >= j->limits.connections || !has_room(j, HJ_PIECE + HJ_SMALL_MAX))
+    return false;
+  c = count(j);
+  f = c.small < SMALL_MAX_AT_ONCE ? next_of(j, &j->next_small, false) : NULL;
+  if (f) {
+    begin(j, f, now_ms);
+    return true;
+  }
+  if (c.large_parts >= level)
+    return false;
+  if (c.neediest && (c.neediest->parts_n == 0 || c.large_files >= LARGE_OPEN_MAX || c.large_parts * 2 < level ||
+                     !next_of(j, &j->next_large, true))) {
+    hj_fetch_add_part(c.neediest, now_ms);
+    return true;
+  }
+  f = c.large_files < LARGE_OPEN_MAX ? next_of(j, &j->next_large, true) : NULL;
+  if (f) {
+    begin(j, f, now_ms);
+    return true;
+  }
+  if (c.neediest) {
+    hj_fetch_add_part(c.neediest, now_ms);
+    return true;
+  }
+  return false;
+}
+
+static void unlist_ended(struct hj_job *j)
+{
+  struct hj_fetch *next;
+  for (struct hj_fetch *f = j->under_way; f; f = next) {
+    next = f->next;
+    if (f->state != HJ_FETCH_OVER)
+      continue;
+    if (f->before)
+      f->before->next = f->next;
+    else
+      j->under_way = f->next;
+    if (f->next)
+      f->next->before = f->before;
+  }
+}
+
+static void cancel_all(struct hj_job *j)
+{
+  for (size_t i = 0; i < j->n; i++)
+    if (j->fetches[i].state != HJ_FETCH_OVER)
+      hj_fetch_cancel(&j->fetches[i]);
+}
+
+/* A job without any progress for give_up_ms fails whole: its retries would go on for ever otherwise. */
+static void give_up(struct hj_job *j, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  if (!j->active || now_ms - j->moved_ms < j->limits.give_up_ms)
+    return;
+  hj_fail(&e, HJ_E_STALLED, "nothing moved for %u s", j->limits.give_up_ms / 1000);
+  for (size_t i = 0; i < j->n; i++)
+    if (j->fetches[i].state != HJ_FETCH_OVER && !j->fetches[i].busy)
+      hj_fetch_fail(&j->fetches[i], &e, true);
+}
+
+void hj_job_turn(struct hj_job *j, uint64_t now_ms)
+{
+  struct census c;
+  unsigned level;
+  if (!j->moved_ms) {
+    j->moved_ms = now_ms;
+    hj_sched_init(&j->sched, j->limits.first_connections, j->limits.connections, now_ms);
+  }
+  if (atomic_load(&j->cancelled))
+    cancel_all(j);
+  for (struct hj_fetch *f = j->under_way, *next; f; f = next) {
+    next = f->next;
+    hj_fetch_turn(f, now_ms);
+  }
+  give_up(j, now_ms);
+  unlist_ended(j);
+  c = count(j);
+  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, c.neediest || next_of(j, &j->next_large, true));
+  if (!atomic_load(&j->cancelled))
+    while (fill_one(j, level, now_ms))
+      ;
+  unlist_ended(j);
+  atomic_store(&j->connections, j->active);
+}

@@ -1,0 +1,450 @@
+/* engine/part.c - one contiguous range being fetched: asks, checks the head before the first byte, fills pieces, stumbles, goes on. */
+#include <stdio.h>
+#include <string.h>
+#include "engine/engine_int.h"
+#include "engine/retry.h"
+#include "transfer/classify.h"
+#include "transfer/origin.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define ERROR_BODY_MAX (64u << 10)  /* of an error page or redirect: read, not kept; more is cut off */
+#define RESOLVES_MAX 4u             /* refusals of a redirected URL by one part before the refusal is believed */
+
+static const char *const state_names[] = {
+#define HJ_X(name, text) text,
+  HJ_PART_STATES(HJ_X)
+#undef HJ_X
+};
+
+static void enter(struct hj_part *p, enum hj_part_state to)
+{
+  HJ_TRACE(HJ_T_PART, p->id, "%s -> %s at %llu of %llu-%llu", state_names[p->state], state_names[to], (unsigned long long)p->pos,
+           (unsigned long long)p->at, (unsigned long long)p->end);
+  p->state = to;
+}
+
+struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struct hj_err *e)
+{
+  struct hj_part *p = hj_mem_zero(1, sizeof *p, e);
+  if (!p)
+    return NULL;
+  p->fetch = f;
+  p->id = ++f->job->part_ids;
+  p->at = p->pos = p->piece_at = at;
+  p->end = end;
+  p->err = (struct hj_err)HJ_ERR_INIT;
+  p->next = f->parts;
+  f->parts = p;
+  f->parts_n++;
+  f->job->memory_used += HJ_PIECE;
+  return p;
+}
+
+bool hj_part_is_active(const struct hj_part *p) { return p->request != NULL; }
+
+void hj_part_cut(struct hj_part *p)
+{
+  if (!p->request)
+    return;
+  hj_request_stop(p->request);
+  p->request = NULL;
+  p->paused = false;
+  p->fetch->job->active--;
+  if (p->is_probe)
+    hj_source_probe_lost(&p->fetch->source);
+  p->is_probe = false;
+}
+
+void hj_part_free(struct hj_part *p)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_part **at = &f->parts;
+  hj_part_cut(p);
+  while (*at != p)
+    at = &(*at)->next;
+  *at = p->next;
+  f->parts_n--;
+  f->job->memory_used -= HJ_PIECE;
+  hj_url_release(&p->url);
+  hj_mem_free(p->piece);
+  hj_mem_free(p);
+}
+
+int hj_part_flush(struct hj_part *p, struct hj_err *e)
+{
+  size_t n = p->piece_n;
+  if (!n || !p->fetch->blob)
+    return HJ_E_OK;
+  p->piece_n = 0;
+  if (hj_blob_put(p->fetch->blob, p->piece_at, p->piece, n, e))
+    return (int)e->code;
+  p->piece_at += n;
+  atomic_fetch_add(&p->fetch->job->on_disk, n);
+  return HJ_E_OK;
+}
+
+/* Bytes for the blob. A piece ends where the file's grid of HJ_PIECE ends, so that journal and disk blocks line up. */
+static int take_bytes(struct hj_part *p, const uint8_t *bytes, size_t n, struct hj_err *e)
+{
+  if (p->end != HJ_UNKNOWN && n > p->end - p->pos)
+    return hj_fail(e, HJ_E_PROTOCOL, "the server sent more than the %llu bytes asked for", (unsigned long long)(p->end - p->at));
+  if (!p->piece) {
+    p->piece = hj_mem_new(HJ_PIECE, e);
+    if (!p->piece)
+      return (int)e->code;
+  }
+  while (n) {
+    size_t room = HJ_PIECE - (size_t)(p->piece_at % HJ_PIECE) - p->piece_n;
+    size_t step = n < room ? n : room;
+    memcpy(p->piece + p->piece_n, bytes, step);
+    p->piece_n += step;
+    p->pos += step;
+    bytes += step;
+    n -= step;
+    if (step == room && hj_part_flush(p, e))
+      return (int)e->code;
+  }
+  return HJ_E_OK;
+}
+
+/* ---- the head ----------------------------------------------------------------------------------------------------- */
+
+static int check_whole(struct hj_part *p, struct hj_err *e)
+{
+  struct hj_fetch *f = p->fetch;
+  if (p->sent_if_range && f->want->promise.algo == HJ_ALGO_NONE && !f->etag[0])
+    return hj_fail(e, HJ_E_CHANGED, "the file changed on the server while it was fetched");
+  if (p->sent_if_range)
+    f->no_if_range = true; /* another edge, another ETag: the digest decides in the end */
+  if (p->pos != 0 || f->parts_n > 1)
+    return hj_fail(e, HJ_E_RANGE, "asked for bytes from %llu, got the whole file (status 200)", (unsigned long long)p->pos);
+  p->whole = true;
+  p->at = 0;
+  p->end = f->size;
+  return HJ_E_OK;
+}
+
+static int check_range(struct hj_part *p, const struct hj_reply *r, struct hj_err *e)
+{
+  uint64_t last = p->end == HJ_UNKNOWN ? HJ_UNKNOWN : p->end - 1;
+  if (!r->has_range || !r->range.satisfied)
+    return hj_fail(e, HJ_E_RANGE, "status 206 without a Content-Range");
+  if (r->range.first != p->pos || (last != HJ_UNKNOWN && r->range.last > last))
+    return hj_fail(e, HJ_E_RANGE, "asked for bytes %llu-%llu, the server answered %llu-%llu", (unsigned long long)p->pos,
+                   (unsigned long long)last, (unsigned long long)r->range.first, (unsigned long long)r->range.last);
+  if (r->has_length && r->length != r->range.last - r->range.first + 1)
+    return hj_fail(e, HJ_E_PROTOCOL, "Content-Length and Content-Range disagree");
+  if (p->fetch->size != HJ_SIZE_UNKNOWN && p->end > p->fetch->size)
+    p->end = p->fetch->size;
+  return HJ_E_OK;
+}
+
+/* A small file of known size needs none; one of unknown size is asked for with a range, or a large one could not be shared out. */
+static bool needs_range(const struct hj_fetch *f)
+{
+  return !f->single && !f->want->no_ranges && f->want->dest != HJ_DEST_MEMORY && !f->want->post && !f->in_memory;
+}
+
+/* A final 2xx: is this the body that was asked for, and where does it go? */
+static int judge_answer(struct hj_part *p, const struct hj_reply *r, struct hj_err *e)
+{
+  struct hj_fetch *f = p->fetch;
+  if (r->encoded)
+    return hj_fail(e, HJ_E_PROTOCOL, "the server sent the body with Content-Encoding %s although identity was asked",
+                   r->kept[HJ_KEPT_ENCODING]);
+  if (f->want->dest == HJ_DEST_MEMORY) {
+    hj_buf_clear(&f->body);
+    return r->has_length && r->length > f->want->memory
+             ? hj_fail(e, HJ_E_TOOBIG, "the answer has %llu bytes, at most %zu are read", (unsigned long long)r->length, f->want->memory)
+             : HJ_E_OK;
+  }
+  if (r->status == 206 ? check_range(p, r, e) : check_whole(p, e))
+    return (int)e->code;
+  if (r->status == 206 && !p->ranged)
+    return hj_fail(e, HJ_E_PROTOCOL, "status 206 although no range was asked");
+  hj_source_answered(&f->source, p->first_way, p->hops > 0, false);
+  if (f->blob || f->in_memory) {
+    if (f->in_memory)
+      hj_buf_clear(&f->body);
+    return HJ_E_OK;
+  }
+  if (f->size <= HJ_SMALL_MAX) { /* HJ_SIZE_UNKNOWN is not */
+    f->in_memory = true;
+    hj_buf_clear(&f->body);
+  }
+  return HJ_E_OK;
+}
+
+static enum hj_go on_head(void *user, struct hj_request *request, const struct hj_reply *r)
+{
+  struct hj_part *p = user;
+  struct hj_fetch *f = p->fetch;
+  (void)request;
+  p->last_byte_ms = hj_clock_ms();
+  if (hj_meta_absorb(f, p, r, &p->err))
+    return HJ_GO_STOP;
+  if (r->status < 200 || r->status >= 300)
+    return HJ_GO; /* redirects and refusals: on_done decides */
+  if (p->lead && !f->blob && f->want->dest != HJ_DEST_MEMORY &&
+      (hj_meta_is_held(f) || (f->want->meta_only && f->size != HJ_SIZE_UNKNOWN)))
+    return HJ_GO_STOP;
+  if (r->status != 200 && r->status != 206 && f->want->dest != HJ_DEST_MEMORY) {
+    hj_fail(&p->err, HJ_E_PROTOCOL, "status %d is no answer to a download", r->status);
+    return HJ_GO_STOP;
+  }
+  if (judge_answer(p, r, &p->err))
+    return HJ_GO_STOP;
+  enter(p, HJ_PART_FLOWING);
+  if (!f->blob && !f->in_memory && f->state == HJ_FETCH_ASKING)
+    hj_fetch_send(f, HJ_CHORE_OPEN); /* the body waits (paused) until the blob is open */
+  return HJ_GO;
+}
+
+/* ---- the body ----------------------------------------------------------------------------------------------------- */
+
+static enum hj_go error_body(struct hj_part *p, const char *bytes, size_t n, struct hj_request *request)
+{
+  size_t room = sizeof p->excerpt - 1 - p->excerpt_n;
+  if (n < room)
+    room = n;
+  memcpy(p->excerpt + p->excerpt_n, bytes, room);
+  p->excerpt_n += room;
+  return hj_request_bytes(request) > ERROR_BODY_MAX ? HJ_GO_STOP : HJ_GO;
+}
+
+static enum hj_go on_body(void *user, struct hj_request *request, const void *bytes, size_t n)
+{
+  struct hj_part *p = user;
+  struct hj_fetch *f = p->fetch;
+  p->last_byte_ms = hj_clock_ms();
+  if (p->state != HJ_PART_FLOWING)
+    return error_body(p, bytes, n, request);
+  if (!f->in_memory && !f->blob) {
+    p->paused = true;
+    return HJ_GO_PAUSE;
+  }
+  if (f->in_memory ? hj_buf_add(&f->body, bytes, n, &p->err) : take_bytes(p, bytes, n, &p->err))
+    return HJ_GO_STOP;
+  if (f->in_memory)
+    p->pos += n;
+  f->from_net += n;
+  f->job->moved_ms = p->last_byte_ms;
+  atomic_fetch_add(&f->job->from_net, n);
+  return HJ_GO;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_fetch *f = p->fetch;
+  bool redirected = p->hops > 0 || !p->first_way;
+  bool denial = r->status == 401 || r->status == 403 || r->status == 404 || r->status == 410;
+  if (redirected && denial && !hj_url_same_origin(&p->url, &f->first)) {
+    HJ_TRACE(HJ_T_PART, p->id, "%s refused the range (%d), source is %s", p->url.origin, r->status, hj_source_name(f->source.state));
+    hj_source_answered(&f->source, p->first_way, true, true);
+    p->is_probe = false;
+    if (++p->resolves < RESOLVES_MAX) {
+      hj_part_ask(p, now_ms);
+      return;
+    }
+  }
+  p->excerpt[p->excerpt_n] = 0;
+  hj_text_show(p->excerpt, p->excerpt_n, f->excerpt, sizeof f->excerpt);
+  hj_fail(&e, hj_code_of_status(r->status), "%s answered with status %d", p->url.origin, r->status);
+  e.http = r->status;
+  e.retry_ms = hj_reply_retry_ms(r, hj_clock_wall_ns() / 1000000000);
+  hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
+  hj_part_stumble(p, &e, now_ms);
+}
+
+static void redirected(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url to = { 0 };
+  if (!r->location) {
+    hj_fail(&e, HJ_E_PROTOCOL, "%s answered with status %d and no Location", p->url.origin, r->status);
+  } else if (!hj_url_join(&to, &p->url, r->location, strlen(r->location), &e) &&
+             !hj_origin_check_redirect(&p->url, &to, (int)p->hops + 1, p->fetch->job->limits.allow_http_downgrade, &e)) {
+    hj_url_release(&p->url);
+    p->url = to;
+    p->hops++;
+    hj_fetch_redirected(p->fetch, p, now_ms);
+    return;
+  }
+  if (e.code == HJ_E_BADARG)
+    e.code = HJ_E_REDIRECT; /* the server's argument, not the caller's */
+  e.http = r->status;
+  hj_url_release(&to);
+  hj_part_stumble(p, &e, now_ms);
+}
+
+static bool says_empty(const struct hj_part *p, const struct hj_reply *r)
+{
+  return p->lead && r->status == 416 && r->has_range && !r->range.satisfied && r->range.total == 0 &&
+         (p->fetch->size == HJ_SIZE_UNKNOWN || p->fetch->size == 0);
+}
+
+static void on_done(void *user, struct hj_request *request, const struct hj_reply *r, bool stopped, const struct hj_err *e)
+{
+  struct hj_part *p = user;
+  struct hj_fetch *f = p->fetch;
+  uint64_t now_ms = hj_clock_ms();
+  struct hj_err own = p->err;
+  (void)request;
+  p->request = NULL;
+  p->paused = false;
+  f->job->active--;
+  p->err = (struct hj_err)HJ_ERR_INIT;
+  if (own.code != HJ_E_OK) {
+    own.http = r->status;
+    hj_text_show(p->url.shown, strlen(p->url.shown), own.url, sizeof own.url);
+    hj_part_stumble(p, &own, now_ms);
+  } else if (r->status >= 300 && r->status < 400 && r->status != 304) {
+    redirected(p, r, now_ms);
+  } else if (says_empty(p, r)) {
+    f->in_memory = true;
+    hj_buf_clear(&f->body);
+    if (f->size == HJ_SIZE_UNKNOWN)
+      atomic_fetch_sub(&f->job->sizes_unknown, 1);
+    f->size = 0;
+    hj_fetch_body_ends(f, p, now_ms);
+  } else if (r->status >= 400 || r->status == 304) {
+    refused(p, r, now_ms);
+  } else if (e->code != HJ_E_OK) {
+    hj_part_stumble(p, e, now_ms);
+  } else if (stopped) {
+    hj_fetch_end(f, hj_meta_is_held(f) ? HJ_END_HELD : HJ_END_META);
+  } else {
+    hj_fetch_body_ends(f, p, now_ms);
+  }
+}
+
+static const struct hj_visitor visitor = { on_head, on_body, on_done };
+
+/* ---- asking ------------------------------------------------------------------------------------------------------- */
+
+static void start(struct hj_part *p, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_job *j = f->job;
+  struct hj_err e = HJ_ERR_INIT;
+  bool on_first = hj_url_same_origin(&p->url, &f->first);
+  struct hj_ask ask = { .url = &p->url, .net = &j->net, .why = f->want->why ? f->want->why : "fetch" };
+  if (f->want->auth && hj_origin_may_see_secret(&f->auth_origin, &p->url))
+    ask.auth = f->want->auth;
+  if (on_first) {
+    ask.headers = f->want->headers;
+    ask.headers_n = f->want->headers_n;
+    ask.post = f->want->post;
+    ask.post_n = f->want->post_n;
+  }
+  if (p->ranged) {
+    ask.has_range = true;
+    ask.first = p->pos;
+    ask.last = p->end == HJ_UNKNOWN ? HJ_UNKNOWN : p->end - 1;
+    if (f->validator[0] && !f->no_if_range && !strcmp(f->validator_origin, p->url.origin))
+      ask.if_range = f->validator;
+  }
+  p->sent_if_range = ask.if_range != NULL;
+  ask.multiplex = f->want->dest == HJ_DEST_MEMORY || f->in_memory || (p->lead && !f->blob && on_first);
+  p->excerpt_n = 0;
+  p->whole = false;
+  p->last_byte_ms = p->began_ms = now_ms;
+  p->began_pos = p->pos;
+  enter(p, HJ_PART_ASKING);
+  if (hj_request_start(&p->request, j->loop, &ask, &visitor, p, &e)) {
+    hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
+    hj_part_stumble(p, &e, now_ms);
+    return;
+  }
+  j->active++;
+  f->requests++;
+  atomic_fetch_add(&j->requests, 1);
+}
+
+static bool somebody_resolves(const struct hj_part *me)
+{
+  for (const struct hj_part *p = me->fetch->parts; p; p = p->next)
+    if (p != me && p->first_way && p->hops == 0 && hj_part_is_active(p))
+      return true;
+  return false;
+}
+
+void hj_part_ask(struct hj_part *p, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_err e = HJ_ERR_INIT;
+  enum hj_way way;
+  if (f->source.state == HJ_SOURCE_UNKNOWN && somebody_resolves(p)) {
+    enter(p, HJ_PART_RESTING); /* that one's redirect will serve us too */
+    p->not_before_ms = now_ms;
+    return;
+  }
+  way = hj_source_way(&f->source);
+  if (way == HJ_WAY_WAIT) {
+    enter(p, HJ_PART_RESTING);
+    p->not_before_ms = now_ms;
+    return;
+  }
+  p->ranged = needs_range(f);
+  p->first_way = way == HJ_WAY_FIRST;
+  p->is_probe = f->source.state == HJ_SOURCE_PROBING;
+  p->hops = 0;
+  if (hj_url_copy(&p->url, p->first_way ? &f->first : &f->source.url, &e)) {
+    hj_part_stumble(p, &e, now_ms);
+    return;
+  }
+  start(p, now_ms);
+}
+
+void hj_part_follow_on(struct hj_part *p, uint64_t now_ms) { start(p, now_ms); }
+
+void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_job *j = f->job;
+  struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
+  struct hj_verdict verdict;
+  HJ_TRACE(HJ_T_PART, p->id, "stumbled: %s, %s", hj_code_name(e->code), e->msg);
+  hj_part_cut(p);
+  if (p->is_probe)
+    hj_source_probe_lost(&f->source);
+  p->is_probe = false;
+  if (!f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && f->blob) {
+    hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
+    return;
+  }
+  if (p->pos > p->began_pos && !f->in_memory && !p->whole && !f->single)
+    p->barren = 0;
+  else
+    p->barren++;
+  facts.barren = p->barren;
+  facts.idle_ms = now_ms - j->moved_ms;
+  facts.dice = hj_job_roll(j);
+  if (f->in_memory || p->whole || f->single) { /* no half of it can be kept: from the first byte */
+    p->pos = p->piece_at = p->at;
+    p->piece_n = 0;
+    hj_buf_clear(&f->body);
+  }
+  if (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2)) {
+    hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
+    return;
+  }
+  verdict = hj_retry(&facts);
+  if (!verdict.again) {
+    hj_fetch_fail(f, e, true);
+    return;
+  }
+  if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
+    hj_sched_back_off(&j->sched, now_ms);
+  /* An address that keeps failing is asked for anew: another edge may answer. */
+  if (p->barren >= 2 && !p->first_way && f->source.state == HJ_SOURCE_REUSABLE)
+    f->source.state = HJ_SOURCE_UNKNOWN;
+  p->not_before_ms = now_ms + verdict.after_ms;
+  enter(p, HJ_PART_RESTING);
+}

@@ -1,0 +1,57 @@
+/* engine/want.h - what the caller wants: one file, and the limits of a job. Plain data, owned texts.
+ *
+ * Use      hj_want_init(&w); set fields with hj_mem_text copies; hj_want_release(&w).
+ * Not here whether the values make sense together (hj_want_check), what comes of it (engine/fetch.h).
+ */
+#ifndef HJ_WANT_H
+#define HJ_WANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "digest/algo.h"
+#include "util/err.h"
+
+enum hj_dest {
+  HJ_DEST_NONE,
+  HJ_DEST_MEMORY,  /* the body is the result */
+  HJ_DEST_STORE,   /* a blob of the hub's cache, named by its etag, linked under its readable name */
+  HJ_DEST_PATH     /* one plain file */
+};
+
+struct hj_want {
+  char *url, *why;
+  char *auth, *auth_origin;        /* secret, and the one origin that may see it */
+  char **headers;                  /* "Name: value", first origin only */
+  size_t headers_n;
+  void *post;                      /* NULL: GET */
+  size_t post_n;
+  uint64_t size;                   /* UINT64_MAX: not known */
+  struct hj_promise promise;
+  enum hj_dest dest;
+  size_t memory;                   /* MEMORY: most bytes */
+  char *repo_dir, *link_path, *commit;
+  bool links;
+  char *path, *side_dir, *key, *lock;
+  char **held;                     /* etags that end the fetch at the head */
+  size_t held_n;
+  bool meta_only, force, no_ranges, resume;
+  unsigned mode;                   /* before umask */
+};
+
+struct hj_limits {
+  unsigned connections, first_connections, tries;
+  uint64_t memory, range_min, range_max;
+  uint32_t stall_ms, connect_ms, give_up_ms;
+  char *ca_file, *ca_dir, *proxy_http, *proxy_https, *no_proxy;
+  bool offline, sync, ipv4_only, allow_http_downgrade;
+};
+
+void hj_want_init(struct hj_want *w);
+void hj_want_release(struct hj_want *w);
+int hj_want_check(const struct hj_want *w, struct hj_err *e);       /* HJ_E_BADARG, HJ_E_NAME naming the field */
+
+void hj_limits_init(struct hj_limits *l);                           /* the defaults; each with its reason in want.c */
+void hj_limits_release(struct hj_limits *l);
+int hj_limits_check(struct hj_limits *l, struct hj_err *e);         /* HJ_E_BADARG; brings range sizes into order */
+
+#endif

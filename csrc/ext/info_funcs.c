@@ -1,0 +1,112 @@
+/* ext/info_funcs.c - what the engine says of itself: ledger, traces, versions; and its end. */
+#include <string.h>
+#include "digest/algo.h"
+#include "engine/engine.h"
+#include "ext/state.h"
+#include "ext/wait.h"
+#include "util/ledger.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define SHUTDOWN_MS 300u
+
+static PyObject *visit_of(const struct hj_visit *v)
+{
+  return Py_BuildValue("{s:K,s:d,s:s,s:s,s:s,s:s,s:i,s:N,s:K,s:s}", "n", (unsigned long long)v->n, "time", (double)v->wall_ns / 1e9,
+                       "method", v->method, "origin", v->origin, "path", v->path, "why", v->why, "status", v->status, "sent_token",
+                       PyBool_FromLong(v->sent_token), "bytes", (unsigned long long)v->bytes, "range", v->range);
+}
+
+static PyObject *info_ledger(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+  static char *names[] = { "since", NULL };
+  unsigned long long since = 0;
+  struct hj_visit v;
+  PyObject *list;
+  (void)self;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|K:ledger", names, &since))
+    return NULL;
+  list = PyList_New(0);
+  while (list && hj_ledger_next(since, &v)) {
+    PyObject *item = visit_of(&v);
+    if (!item || PyList_Append(list, item))
+      Py_CLEAR(list);
+    Py_XDECREF(item);
+    since = v.n;
+  }
+  return list;
+}
+
+static PyObject *info_trace(PyObject *self, PyObject *args)
+{
+  const char *mask;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "s:trace", &mask))
+    return NULL;
+  if (!hj_trace_set(mask)) {
+    PyErr_Format(PyExc_ValueError, "trace names parts like \"net,part\" or \"all,-net\", not \"%s\"", mask);
+    return NULL;
+  }
+  Py_RETURN_NONE;
+}
+
+static PyObject *info_trace_file(PyObject *self, PyObject *args)
+{
+  PyObject *path = NULL;
+  bool good;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "O&:trace_file", PyUnicode_FSConverter, &path))
+    return NULL;
+  good = hj_trace_file(PyBytes_AsString(path));
+  Py_DECREF(path);
+  return PyBool_FromLong(good);
+}
+
+static PyObject *info_trace_lines(PyObject *self, PyObject *unused)
+{
+  static const char *const parts[] = {
+#define HJ_X(name, text) text,
+    HJ_TRACE_PARTS(HJ_X)
+#undef HJ_X
+  };
+  enum hj_trace_part part;
+  char line[512];
+  PyObject *list = PyList_New(0);
+  (void)self;
+  (void)unused;
+  while (list && hj_trace_next(&part, line, (int)sizeof line)) {
+    PyObject *text = PyUnicode_DecodeUTF8(line, (Py_ssize_t)strlen(line), "replace");
+    PyObject *item = text ? Py_BuildValue("(sN)", parts[part], text) : NULL;
+    if (!item || PyList_Append(list, item))
+      Py_CLEAR(list);
+    Py_XDECREF(item);
+  }
+  return list;
+}
+
+static PyObject *info_about(PyObject *self, PyObject *unused)
+{
+  (void)self;
+  (void)unused;
+  return Py_BuildValue("{s:s,s:s,s:s}", "version", HJ_VERSION, "libcurl", hj_engine_versions(), "digests", hj_digest_versions());
+}
+
+static PyObject *info_shutdown(PyObject *self, PyObject *unused)
+{
+  (void)self;
+  (void)unused;
+  ext_wait_stop(SHUTDOWN_MS);
+  Py_RETURN_NONE;
+}
+
+#define KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))
+
+PyMethodDef ext_info_methods[] = {
+  { "ledger", KEYWORDS(info_ledger), METH_VARARGS | METH_KEYWORDS, "ledger(since=0) -> list[dict]: every HTTP exchange of this process." },
+  { "trace", info_trace, METH_VARARGS, "trace(mask) -> None: \"net,part\", \"all,-net\", \"\" = off." },
+  { "trace_file", info_trace_file, METH_VARARGS, "trace_file(path) -> bool: also append each line there, at once." },
+  { "trace_lines", info_trace_lines, METH_NOARGS, "trace_lines() -> list[(part, line)]: takes what has gathered." },
+  { "about", info_about, METH_NOARGS, "about() -> dict: versions." },
+  { "shutdown", info_shutdown, METH_NOARGS, "shutdown() -> None: cancels every job, ends the threads." },
+  { NULL, NULL, 0, NULL },
+};

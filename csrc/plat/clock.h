@@ -1,0 +1,8 @@
+/* plat/clock.h - time. mono never jumps; wall is what the user's clock says. */
+#ifndef HJ_PLAT_CLOCK_H
+#define HJ_PLAT_CLOCK_H
+#include <stdint.h>
+uint64_t hj_clock_ms(void);       /* monotonic */
+uint64_t hj_clock_ns(void);       /* monotonic */
+int64_t hj_clock_wall_ns(void);   /* since the epoch */
+#endif

@@ -1,0 +1,43 @@
+/* plat/fault.c - see fault.h. Empty in product builds. */
+#include "plat/fault.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "util/banned.h"
+
+#ifdef HJ_FAULTS
+
+static _Atomic int64_t fault_in;   /* calls until the one that fails; <= 0: none will */
+static atomic_int answer;
+static atomic_int fired;
+static atomic_int fired_op;
+static _Thread_local int benign;
+
+int hj_fault(enum hj_op op)
+{
+  if (atomic_load_explicit(&fault_in, memory_order_relaxed) <= 0 || atomic_fetch_sub(&fault_in, 1) != 1)
+    return 0;
+  int sys = atomic_load(&answer);
+  if (sys < 0)
+    (void)kill(getpid(), SIGKILL);
+  atomic_store(&fired_op, (int)op);
+  atomic_store(&fired, benign ? 2 : 1);
+  return sys;
+}
+
+void hj_fault_at(int64_t n, int sys)
+{
+  atomic_store(&fault_in, 0);
+  atomic_store(&fired, 0);
+  atomic_store(&answer, sys);
+  atomic_store(&fault_in, n);
+}
+
+int hj_fault_fired(void) { return atomic_load(&fired); }
+enum hj_op hj_fault_op(void) { return (enum hj_op)atomic_load(&fired_op); }
+void hj_benign_enter(void) { benign++; }
+void hj_benign_leave(void) { benign--; }
+
+#endif

@@ -1,0 +1,189 @@
+/* plat/plat_linux_proc.c - this process, others, and dice: what Linux does its own way. */
+#include "plat/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plat/fault.h"
+#include "plat/plat.h"
+#include "plat/posix_int.h"
+#include "util/text.h"
+
+#include "util/banned.h"
+
+/* A small file of the kernel as text; empty if it cannot be read. Files of /proc come in one read. */
+static size_t read_small(const char *path, char *out, size_t cap)
+{
+  int fd = -1, sys;
+  ssize_t n = 0;
+  out[0] = 0;
+  HJ_RETRY(sys, fd = open(path, O_RDONLY | O_CLOEXEC));
+  if (sys)
+    return 0;
+  HJ_RETRY(sys, n = read(fd, out, cap - 1));
+  (void)close(fd);
+  if (sys)
+    n = 0;
+  out[n] = 0;
+  return (size_t)n;
+}
+
+uint32_t hj_proc_id(void)
+{
+  return (uint32_t)getpid();
+}
+
+/* man 5 proc: "pid (comm) state ppid ... starttime(22)". comm may hold blanks and parentheses, so counting begins after
+ * the last ')', where field 3 stands. */
+static bool read_stat(uint32_t pid, char *state, uint64_t *start)
+{
+  char path[40], text[1024];
+  (void)snprintf(path, sizeof path, "/proc/%lu/stat", (unsigned long)pid);
+  (void)read_small(path, text, sizeof text);
+  const char *p = strrchr(text, ')');
+  if (!p || p[1] != ' ' || !p[2])
+    return false;
+  p += 2;
+  *state = *p;
+  for (int field = 3; field < 22; field++) {
+    p = strchr(p, ' ');
+    if (!p)
+      return false;
+    p++;
+  }
+  return hj_text_u64(p, strspn(p, "0123456789"), start);
+}
+
+uint64_t hj_proc_start(uint32_t pid)
+{
+  char state;
+  uint64_t start = 0;
+  return read_stat(pid, &state, &start) ? start : 0;
+}
+
+bool hj_proc_alive(uint32_t pid, uint64_t start)
+{
+  char state;
+  uint64_t now = 0;
+  if (pid == 0 || pid > INT_MAX)
+    return false;
+  if (kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+    return false;
+  if (!read_stat(pid, &state, &now))
+    return true;            /* no /proc here (or hidepid): the number is all there is */
+  if (state == 'Z' || state == 'X')
+    return false;           /* it has ended and holds nothing; only its parent did not ask yet */
+  return start == 0 || now == start;
+}
+
+static uint64_t mix(uint64_t h, const char *p, size_t n) /* FNV-1a: spreads names, promises nothing else */
+{
+  for (size_t i = 0; i < n; i++)
+    h = (h ^ (unsigned char)p[i]) * 0x100000001b3u;
+  return h;
+}
+
+/* Up to 12 letters of the host's name for people, then 16 hex digits that tell apart: hosts, boots (a number of a process
+ * means nothing after a reboot) and process namespaces (containers that share a host name and a cache). */
+void hj_proc_host(char out[32])
+{
+  char name[256] = "", text[128];
+  size_t at = 0;
+  (void)gethostname(name, sizeof name - 1);
+  uint64_t h = mix(0xcbf29ce484222325u, name, strlen(name));
+  h = mix(h, text, read_small("/proc/sys/kernel/random/boot_id", text, sizeof text));
+  ssize_t n = readlink("/proc/self/ns/pid", text, sizeof text);
+  h = mix(h, text, n > 0 ? (size_t)n : 0);
+  for (const char *p = name; *p && *p != '.' && at < 12; p++) {
+    char c = hj_text_lower(*p);
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+      out[at++] = c;
+  }
+  (void)snprintf(out + at, 32 - at, "%016llx", (unsigned long long)h);
+}
+
+int hj_random(void *p, size_t n, struct hj_err *e)
+{
+  char *to = p;
+  int sys = hj_fault(HJ_OP_RANDOM);
+  while (!sys && n) {
+    ssize_t k = 0;
+    HJ_RETRY(sys, k = getrandom(to, n, 0));
+    if (sys)
+      break;
+    to += k;
+    n -= (size_t)k;
+  }
+  return sys ? hj_fail_sys(e, sys, "the system gave no random numbers") : HJ_E_OK;
+}
+
+/* A container's share of time ("200000 100000": two cores' worth), rounded up; 0 = no limit or not told. */
+static unsigned quota_cpus(void)
+{
+  char text[64];
+  uint64_t quota, period;
+  (void)read_small("/sys/fs/cgroup/cpu.max", text, sizeof text);
+  size_t k = strcspn(text, " "), m = strcspn(text + k, "\n");
+  if (m < 2 || !hj_text_u64(text, k, &quota) || !hj_text_u64(text + k + 1, m - 1, &period) || period == 0)
+    return 0;
+  uint64_t cpus = quota / period + (quota % period != 0);
+  return cpus < UINT_MAX ? (unsigned)cpus : UINT_MAX;
+}
+
+unsigned hj_proc_cpus(void)
+{
+  cpu_set_t set;
+  unsigned cpus = 0, quota = quota_cpus();
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    cpus = (unsigned)CPU_COUNT(&set);
+  if (cpus == 0) { /* more cores than cpu_set_t can hold (1024) */
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    cpus = online > 0 ? (unsigned)online : 1;
+  }
+  return quota && quota < cpus ? quota : cpus;
+}
+
+static bool told_umask(unsigned *out)
+{
+  char text[4096];
+  (void)read_small("/proc/self/status", text, sizeof text);
+  const char *p = strstr(text, "\nUmask:");
+  if (!p)
+    return false;       /* kernels before 4.7 */
+  p += strlen("\nUmask:");
+  p += strspn(p, " \t");
+  unsigned mask = 0;
+  for (; *p >= '0' && *p <= '7'; p++)
+    mask = mask * 8 + (unsigned)(*p - '0');
+  *out = mask & 0777u;
+  return *p == '\n';
+}
+
+unsigned hj_proc_umask(void)
+{
+  unsigned mask;
+  if (told_umask(&mask))
+    return mask;
+  mode_t now = umask(077); /* for an instant other threads make files too private, never too open */
+  (void)umask(now);
+  return (unsigned)now & 0777u;
+}
+
+int hj_proc_on_fork(void (*fn)(void), struct hj_err *e)
+{
+  hj_plat_init();
+  int sys = hj_fault(HJ_OP_THREAD);
+  if (!sys)
+    sys = pthread_atfork(NULL, NULL, fn);
+  return sys ? hj_fail_sys(e, sys, "could not ask to be told of a fork") : HJ_E_OK;
+}

@@ -1,0 +1,59 @@
+/* plat/plat_posix.c - start-up and messages, for Linux and macOS. */
+#include "plat/plat.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "plat/posix_int.h"
+#include "util/trace.h"
+
+#include "util/banned.h"
+
+#define PATH_SHOWN 140u /* leaves room in hj_err.msg for the words before and after */
+
+static void set_up(void)
+{
+  hj_trace_clock(hj_clock_ms);
+  (void)pthread_atfork(NULL, NULL, hj_trace_forked); /* benign: fails only without memory, and then only traces suffer */
+}
+
+void hj_plat_init(void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, set_up);
+}
+
+static uint64_t ns_of(clockid_t which)
+{
+  struct timespec t = { 0, 0 };
+  (void)clock_gettime(which, &t); /* these two clocks always exist */
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t hj_clock_ns(void) { return ns_of(CLOCK_MONOTONIC); }
+uint64_t hj_clock_ms(void) { return hj_clock_ns() / 1000000u; }
+int64_t hj_clock_wall_ns(void) { return (int64_t)ns_of(CLOCK_REALTIME); }
+
+const char *hj_path_tail(const char *path, const char **dots)
+{
+  size_t n = strlen(path);
+  *dots = "";
+  if (n <= PATH_SHOWN)
+    return path;
+  *dots = "...";
+  path += n - PATH_SHOWN;
+  while (((unsigned char)*path & 0xC0) == 0x80) /* not into the middle of an UTF-8 character */
+    path++;
+  return path;
+}
+
+int hj_fail_path_at(struct hj_err *e, const char *file, int line, int sys, const char *what, const char *path)
+{
+  const char *dots, *tail = hj_path_tail(path, &dots);
+  bool fresh = e->code == HJ_E_OK;
+  (void)hj_fail_sys_at(e, file, line, sys, "%s %s%s", what, dots, tail);
+  if (fresh && sys == EINVAL)
+    e->code = HJ_E_NAME;
+  return (int)e->code;
+}

@@ -1,0 +1,32 @@
+/* plat/posix_int.h - what the POSIX files of this folder share among themselves. */
+#ifndef HJ_POSIX_INT_H
+#define HJ_POSIX_INT_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include "util/err.h"
+
+/* Most bytes for one read or write: Linux moves at most 0x7ffff000 at once, macOS refuses 2 GiB. */
+#define HJ_IO_MOST (1u << 30)
+
+/* A failed call on a name: "<what> <path>: <system's words>". EINVAL is about the name here (vfat, exfat: "a:b"). */
+#define hj_fail_path(e, sys, what, path) hj_fail_path_at((e), __FILE__, __LINE__, (sys), (what), (path))
+int hj_fail_path_at(struct hj_err *e, const char *file, int line, int sys, const char *what, const char *path);
+/* The end of a path that fits into a message; `*dots` is "..." if something is missing in front, else "". */
+const char *hj_path_tail(const char *path, const char **dots);
+
+/* Repeats a call that a signal interrupted; its errno, 0 = it worked. */
+#define HJ_RETRY(sys, call)               \
+  do {                                    \
+    (sys) = (call) < 0 ? errno : 0;       \
+  } while ((sys) == EINTR)
+
+struct hj_stat;
+void hj_stat_fill(struct hj_stat *out, const struct stat *st);
+
+/* One per OS (plat_linux.c, plat_macos.c). */
+int64_t hj_os_mtime_ns(const struct stat *st);
+void hj_os_thread_name(const char *name);   /* of the calling thread */
+
+#endif

@@ -1,0 +1,22 @@
+/* plat/proc.h - this process, others on this machine, and dice. */
+#ifndef HJ_PLAT_PROC_H
+#define HJ_PLAT_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "util/err.h"
+
+uint32_t hj_proc_id(void);
+/* Start of a process in a unit of the OS, the same each time it is asked; 0 = no such process or not known. With the id
+ * it tells a live process from a later one that got the same number. */
+uint64_t hj_proc_start(uint32_t pid);
+bool hj_proc_alive(uint32_t pid, uint64_t start);      /* start 0: only the id is compared */
+void hj_proc_host(char out[32]);                       /* this machine (and boot), [a-z0-9] only; for names of claims */
+int hj_random(void *p, size_t n, struct hj_err *e);    /* from the OS */
+unsigned hj_proc_cpus(void);                           /* this process may use; >= 1 */
+unsigned hj_proc_umask(void);                          /* without changing it where the OS can tell */
+/* Called in the child after fork, once per registration; no locks may be taken by fn. */
+int hj_proc_on_fork(void (*fn)(void), struct hj_err *e);
+
+#endif

@@ -1,0 +1,76 @@
+/* store/owner.c - names that say whose they are. */
+#include "store/owner_int.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plat/proc.h"
+#include "util/text.h"
+
+#include "util/banned.h"
+
+/* Host and start come from /proc (30 us): a thousand small files would pay it a thousand times. Kept per process: a forked
+ * child has another pid and so asks again. Two threads that ask at once store the same bytes, word by word. */
+static _Atomic uint32_t own_pid;
+static _Atomic uint64_t own_start, own_host[4];
+static _Atomic uint64_t own_count;
+
+struct self { uint32_t pid; uint64_t start; char host[32]; };
+
+static void know_self(struct self *me)
+{
+  uint64_t words[4];
+  me->pid = hj_proc_id();
+  if (atomic_load_explicit(&own_pid, memory_order_acquire) == me->pid) {
+    me->start = atomic_load_explicit(&own_start, memory_order_relaxed);
+    for (size_t i = 0; i < 4; i++)
+      words[i] = atomic_load_explicit(&own_host[i], memory_order_relaxed);
+    memcpy(me->host, words, sizeof me->host);
+    return;
+  }
+  memset(me->host, 0, sizeof me->host);
+  hj_proc_host(me->host);
+  me->start = hj_proc_start(me->pid);
+  memcpy(words, me->host, sizeof words);
+  for (size_t i = 0; i < 4; i++)
+    atomic_store_explicit(&own_host[i], words[i], memory_order_relaxed);
+  atomic_store_explicit(&own_start, me->start, memory_order_relaxed);
+  atomic_store_explicit(&own_pid, me->pid, memory_order_release);
+}
+
+void hj_owner_name(char out[HJ_OWNER_MAX])
+{
+  struct self me;
+  know_self(&me);
+  (void)snprintf(out, HJ_OWNER_MAX, "%s.%" PRIu32 ".%" PRIu64 ".%" PRIu64, me.host, me.pid, me.start,
+                 atomic_fetch_add_explicit(&own_count, 1, memory_order_relaxed) + 1);
+}
+
+enum hj_owner_life hj_owner_look(const char *name)
+{
+  struct self me;
+  uint64_t part[3];                                   /* pid, start, n */
+  const char *dot = strchr(name, '.');
+  if (!dot || dot == name || strlen(name) >= HJ_OWNER_MAX)
+    return HJ_OWNER_NOBODY;
+  const char *p = dot + 1;
+  for (int i = 0; i < 3; i++) {
+    const char *end = i < 2 ? strchr(p, '.') : p + strlen(p);
+    if (!end || !hj_text_u64(p, (size_t)(end - p), &part[i]))
+      return HJ_OWNER_NOBODY;
+    p = end + 1;
+  }
+  if (part[0] == 0 || part[0] > UINT32_MAX)
+    return HJ_OWNER_NOBODY;
+  know_self(&me);
+  if (strlen(me.host) != (size_t)(dot - name) || memcmp(me.host, name, (size_t)(dot - name)) != 0)
+    return HJ_OWNER_UNKNOWN;
+  uint32_t pid = (uint32_t)part[0];
+  if (pid == me.pid && part[1] == me.start)
+    return HJ_OWNER_LIVE;
+  if (!hj_proc_alive(pid, part[1]))
+    return HJ_OWNER_DEAD;
+  return part[1] ? HJ_OWNER_LIVE : HJ_OWNER_UNKNOWN;
+}

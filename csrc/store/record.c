@@ -1,0 +1,294 @@
+/* store/record.c - what was proven. Lines of text, distrusted: one that makes no sense is skipped. */
+#include "store/record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest/hashfile.h"
+#include "plat/fault.h"
+#include "plat/plat.h"
+#include "store/layout.h"
+#include "store/record_int.h"
+#include "store/small.h"
+#include "store/temp_int.h"
+#include "util/buf.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/trace.h"
+
+#include "util/banned.h"
+
+#define READ_MAX (16u << 20)       /* 130,000 blobs; of a longer record the last 16 MiB count */
+#define LOOK_EVERY (32u << 10)     /* bytes added between two looks at whether half of it is old */
+
+struct entry { const char *etag; size_t etag_len; uint64_t size, mtime, inode; const char *line; size_t line_len; };
+
+/* ---- reading ---- */
+
+static bool next_field(const char **p, const char *end, uint64_t *out)
+{
+  if (*p == end || **p != ' ')
+    return false;
+  const char *from = ++*p;
+  while (*p < end && **p != ' ')
+    ++*p;
+  return hj_text_u64(from, (size_t)(*p - from), out);
+}
+
+/* One line without its LF. */
+static bool read_entry(const char *line, size_t n, struct entry *out)
+{
+  const char *p = memchr(line, ' ', n), *end = line + n;
+  size_t len = p ? (size_t)(p - line) : 0;
+  if ((len != 40 && len != 64) || !hj_text_is_lower_hex(line, len))
+    return false;
+  *out = (struct entry){ .etag = line, .etag_len = len, .line = line, .line_len = n };
+  return next_field(&p, end, &out->size) && next_field(&p, end, &out->mtime) && next_field(&p, end, &out->inode) && p == end;
+}
+
+/* The line that begins at *at, without LF; moves *at behind it. A last line without LF was torn: NULL. */
+static const char *next_line(const struct hj_buf *b, size_t *at, size_t *n)
+{
+  if (*at >= b->len)
+    return NULL;
+  const char *line = b->p + *at, *lf = memchr(line, '\n', b->len - *at);
+  if (!lf)
+    return NULL;
+  *n = (size_t)(lf - line);
+  *at += *n + 1;
+  return line;
+}
+
+static char *record_path(const char *repo_dir, struct hj_err *e)
+{
+  char *side = hj_layout_side(repo_dir, e);
+  char *path = side ? hj_layout_join(side, "record", e) : NULL;
+  hj_mem_free(side);
+  return path;
+}
+
+/* The record's text (its last 16 MiB) into b; none there: empty. */
+static int load(const char *repo_dir, struct hj_buf *b, struct hj_err *e)
+{
+  hj_file f = HJ_FILE_INIT;
+  struct hj_stat st;
+  struct hj_err s = HJ_ERR_INIT;
+  char *path = record_path(repo_dir, e);
+  hj_buf_init(b, READ_MAX + 1);
+  if (!path)
+    return (int)e->code;
+  if (hj_file_open(&f, path, HJ_OPEN_READ, 0, &s)) {
+    if (s.code != HJ_E_NONE)
+      hj_err_pass(e, &s);
+    goto out;
+  }
+  if (hj_file_stat(&f, &st, e) || st.kind != HJ_KIND_FILE)
+    goto out;
+  uint64_t from = st.size > READ_MAX ? st.size - READ_MAX : 0;
+  size_t n = (size_t)(st.size - from), got = 0;
+  if (hj_buf_reserve(b, n + 1, e) || hj_file_read_at(&f, from, b->p, n, &got, e))
+    goto out;
+  b->len = got;
+  if (from > 0) {                                     /* the first line is half a line */
+    const char *lf = got ? memchr(b->p, '\n', got) : NULL;
+    size_t cut = lf ? (size_t)(lf + 1 - b->p) : got;
+    memmove(b->p, b->p + cut, got - cut);
+    b->len -= cut;
+  }
+out:
+  hj_file_close(&f);
+  hj_mem_free(path);
+  return (int)e->code;
+}
+
+/* The last line about etag counts. */
+static bool find_last(const struct hj_buf *b, const char *etag, struct entry *out)
+{
+  size_t n, etag_len = strlen(etag);
+  bool found = false;
+  for (size_t at = 0;;) {
+    const char *line = next_line(b, &at, &n);
+    if (!line)
+      return found;
+    struct entry one;
+    if (n > etag_len && memcmp(line, etag, etag_len) == 0 && read_entry(line, n, &one) && one.etag_len == etag_len) {
+      *out = one;
+      found = true;
+    }
+  }
+}
+
+int hj_record_match(const char *repo_dir, const char *etag, const struct hj_stat *st, bool *known, bool *same, struct hj_err *e)
+{
+  struct hj_buf b;
+  struct entry last;
+  *known = *same = false;
+  if (!load(repo_dir, &b, e) && find_last(&b, etag, &last)) {
+    *known = true;
+    *same = st->size == last.size && (uint64_t)st->mtime_ns == last.mtime && st->inode == last.inode;
+  }
+  hj_buf_release(&b);
+  return (int)e->code;
+}
+
+/* ---- rewriting ---- */
+
+static int by_etag_then_place(const void *a, const void *b)
+{
+  const struct entry *x = a, *y = b;
+  if (x->etag_len != y->etag_len)
+    return x->etag_len < y->etag_len ? -1 : 1;
+  int rc = memcmp(x->etag, y->etag, x->etag_len);
+  if (rc)
+    return rc;
+  return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* Rewrites the record if more than half of its lines are old. A line that another process appends meanwhile may be lost: its blob
+ * is then "new" and gets proven again. */
+static int compact(const char *repo_dir, const char *path, struct hj_err *e)
+{
+  struct hj_buf text, kept;
+  struct entry *all = NULL;
+  size_t n = 0, lines = 0, live = 0, len;
+  hj_buf_init(&kept, READ_MAX + 1);
+  if (load(repo_dir, &text, e))
+    goto out;
+  for (size_t at = 0; next_line(&text, &at, &len); lines++)
+    ;
+  all = hj_mem_zero(lines ? lines : 1, sizeof *all, e);
+  if (!all)
+    goto out;
+  for (size_t at = 0;;) {
+    const char *line = next_line(&text, &at, &len);
+    if (!line)
+      break;
+    n += read_entry(line, len, &all[n]);
+  }
+  qsort(all, n, sizeof *all, by_etag_then_place);
+  for (size_t i = 0; i < n; i++) {
+    bool last = i + 1 == n || all[i].etag_len != all[i + 1].etag_len || memcmp(all[i].etag, all[i + 1].etag, all[i].etag_len) != 0;
+    live += last;
+    if (last && hj_buf_add(&kept, all[i].line, all[i].line_len + 1, e))     /* with its LF */
+      goto out;
+  }
+  if (live < lines - lines / 2)
+    (void)hj_small_write(path, kept.p ? kept.p : "", kept.len, 0666, false, e);
+out:
+  hj_mem_free(all);
+  hj_buf_release(&text);
+  hj_buf_release(&kept);
+  return (int)e->code;
+}
+
+/* ---- adding ---- */
+
+static int append(const char *repo_dir, const char *line, size_t n, struct hj_err *e)
+{
+  hj_file f = HJ_FILE_INIT;
+  struct hj_stat st = { .size = 0 };
+  struct hj_err s = HJ_ERR_INIT;
+  char *path = record_path(repo_dir, e);
+  bool look = false;
+  if (!path)
+    return (int)e->code;
+  if (hj_file_open(&f, path, HJ_OPEN_APPEND, 0666, &s)) {
+    if (s.code != HJ_E_NONE)
+      hj_err_pass(e, &s);
+    if (s.code != HJ_E_NONE || hj_dir_make_parents(path, e) || hj_file_open(&f, path, HJ_OPEN_APPEND, 0666, e))
+      goto out;
+  }
+  if (hj_file_append(&f, line, n, e))
+    goto out;
+  HJ_BENIGN_BEGIN();
+  hj_err_clear(&s);
+  look = !hj_file_stat(&f, &st, &s) && st.size / LOOK_EVERY != (st.size - n) / LOOK_EVERY;
+  hj_file_close(&f);
+  if (look && compact(repo_dir, path, &s))
+    HJ_TRACE(HJ_T_STORE, 0, "the record was not rewritten: %s", s.msg);
+  HJ_BENIGN_END();
+out:
+  hj_file_close(&f);
+  hj_mem_free(path);
+  return (int)e->code;
+}
+
+static int add_line(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e)
+{
+  char line[64 + 3 * 21 + 2];
+  int n = snprintf(line, sizeof line, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", etag, st->size, (uint64_t)st->mtime_ns, st->inode);
+  return append(repo_dir, line, (size_t)n, e);
+}
+
+/* Stats the blob, through links. */
+static int stat_blob(const char *repo_dir, const char *etag, struct hj_stat *st, struct hj_err *e)
+{
+  char *blob = hj_layout_blob(repo_dir, etag, e);
+  if (blob && !hj_path_stat(blob, true, st, e) && st->kind != HJ_KIND_FILE)
+    (void)hj_fail(e, HJ_E_NONE, "not a file: %s", blob);
+  hj_mem_free(blob);
+  return (int)e->code;
+}
+
+int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e)
+{
+  struct hj_stat st;
+  if (stat_blob(repo_dir, etag, &st, e))
+    return (int)e->code;
+  return add_line(repo_dir, etag, &st, e);
+}
+
+/* ---- asking ---- */
+
+int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e)
+{
+  struct hj_stat st;
+  struct hj_err s = HJ_ERR_INIT;
+  bool known, same;
+  *out = HJ_BLOB_MISSING;
+  if (stat_blob(repo_dir, etag, &st, &s)) {
+    if (s.code != HJ_E_NONE)
+      hj_err_pass(e, &s);
+    return (int)e->code;
+  }
+  *out = HJ_BLOB_NEW;
+  if (!hj_record_match(repo_dir, etag, &st, &known, &same, e) && known)
+    *out = same ? HJ_BLOB_SAME : HJ_BLOB_CHANGED;
+  return (int)e->code;
+}
+
+int hj_record_hash(const char *path, const char *etag, const atomic_int *stop, bool *good, struct hj_stat *st, struct hj_err *e)
+{
+  struct hj_promise promised, got;
+  struct hj_stat before, after;
+  *good = false;
+  if (!hj_promise_parse(&promised, etag))
+    return hj_fail(e, HJ_E_NAME, "'%.80s' names no digest", etag);
+  got = (struct hj_promise){ .algo = promised.algo };
+  if (hj_path_stat(path, true, &before, e) || hj_hash_path(promised.algo, path, stop, got.bytes, e) || hj_path_stat(path, true, &after, e))
+    return (int)e->code;
+  if (before.size != after.size || before.mtime_ns != after.mtime_ns || before.inode != after.inode)
+    return hj_fail(e, HJ_E_CHANGED, "changed while it was read: %s", path);
+  *good = hj_promise_same(&promised, &got);
+  if (st)
+    *st = after;
+  return HJ_E_OK;
+}
+
+int hj_record_prove(const char *repo_dir, const char *etag, const atomic_int *stop, bool *good, struct hj_err *e)
+{
+  struct hj_stat st;
+  char *blob = hj_layout_blob(repo_dir, etag, e);
+  *good = false;
+  if (blob && !hj_record_hash(blob, etag, stop, good, &st, e) && *good) {
+    HJ_BENIGN_BEGIN();             /* a read-only cache is proven all the same */
+    struct hj_err s = HJ_ERR_INIT;
+    if (add_line(repo_dir, etag, &st, &s))
+      HJ_TRACE(HJ_T_STORE, 0, "proven, not recorded: %s", s.msg);
+    HJ_BENIGN_END();
+  }
+  hj_mem_free(blob);
+  return (int)e->code;
+}

@@ -1,0 +1,22 @@
+/* store/record.h - "this blob was proven at this size, mtime and inode": unchanged-since-verified becomes a stat, an edit visible.
+ *
+ *   <repo_dir>/.hubjet/record    lines "<etag> <size> <mtime_ns> <inode>\n", appended with O_APPEND; the last line of an etag counts;
+ *                                rewritten when more than half of it is old.
+ * Errors   look: MISSING is an answer, not an error. Lines that make no sense are skipped; of more than 16 MiB the end counts.
+ * Threads  any, any number of processes: an append is one write. May be deleted at any time: blobs are then "new".
+ */
+#ifndef HJ_RECORD_H
+#define HJ_RECORD_H
+
+#include <stdatomic.h>
+#include "digest/algo.h"
+
+enum hj_blob_state { HJ_BLOB_MISSING, HJ_BLOB_NEW, HJ_BLOB_SAME, HJ_BLOB_CHANGED };
+
+int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e);      /* stats the blob (through links) and appends; HJ_E_NONE: no blob */
+int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e);
+/* Hashes the blob; *good: it is what its name says (then the record is renewed, where it can be). HJ_E_NONE: no blob; HJ_E_CHANGED:
+ * somebody wrote to it meanwhile; HJ_E_CANCELLED: *stop. */
+int hj_record_prove(const char *repo_dir, const char *etag, const atomic_int *stop, bool *good, struct hj_err *e);
+
+#endif

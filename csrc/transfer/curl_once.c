@@ -1,0 +1,34 @@
+/* transfer/curl_once.c - see curl_once.h */
+#include "transfer/curl_once.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include "plat/thread.h"
+#include "util/mem.h"
+#include "util/banned.h"
+
+static hj_mutex lock = HJ_MUTEX_INIT;
+static bool ready;
+
+int hj_curl_once(struct hj_err *e)
+{
+  const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+  CURLcode rc = CURLE_OK;
+  hj_mutex_lock(&lock);
+  if (!ready) {
+    /* malloc, free, realloc, strdup, calloc */
+    rc = curl_global_init_mem(CURL_GLOBAL_DEFAULT, hj_mem_c_malloc, hj_mem_free, hj_mem_c_realloc, hj_mem_c_strdup,
+                              hj_mem_c_calloc);
+    ready = rc == CURLE_OK;
+  }
+  hj_mutex_unlock(&lock);
+  if (rc != CURLE_OK)
+    return hj_fail(e, rc == CURLE_OUT_OF_MEMORY ? HJ_E_NOMEM : HJ_E_BUG, "libcurl did not start: %s", curl_easy_strerror(rc));
+  if (v->version_num < 0x074400)
+    return hj_fail(e, HJ_E_BUG, "libcurl %s was found, 7.68 or newer is needed", v->version);
+  if (!(v->features & CURL_VERSION_ASYNCHDNS))
+    return hj_fail(e, HJ_E_BUG, "libcurl %s has no asynchronous resolver: a name look-up would block every transfer", v->version);
+  return HJ_E_OK;
+}
+
+const char *hj_curl_versions(void) { return curl_version(); }

@@ -1,0 +1,13 @@
+/* transfer/curl_once.h - libcurl of this process: initialised once, at the first exchange; what it can do. */
+#ifndef HJ_CURL_ONCE_H
+#define HJ_CURL_ONCE_H
+
+#include "util/err.h"
+
+/* Any thread. HJ_E_BUG with the reason if libcurl is older than what we were built with, or has no asynchronous resolver
+ * (a name look-up would then block every transfer). libcurl's memory comes through util/mem.h where nobody in this
+ * process initialised it before us. */
+int hj_curl_once(struct hj_err *e);
+const char *hj_curl_versions(void);    /* "libcurl/7.88.1 OpenSSL/3.0.19 …" */
+
+#endif

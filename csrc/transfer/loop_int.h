@@ -1,0 +1,37 @@
+/* transfer/loop_int.h - what request.c and loop.c know of each other. */
+#ifndef HJ_LOOP_INT_H
+#define HJ_LOOP_INT_H
+
+#include <curl/curl.h>
+#include "transfer/loop.h"
+#include "transfer/request.h"
+
+#define HJ_SPARE_MAX 64 /* easy handles kept for the next exchange: as many as connections are usual */
+
+struct hj_loop {
+  CURLM *multi;
+  CURL *spare[HJ_SPARE_MAX];
+  unsigned spares, busy;
+  struct hj_request *first;       /* all under way, doubly linked */
+  char user_agent[48];
+};
+
+struct hj_request {
+  struct hj_loop *loop;
+  struct hj_request *next, *before;
+  CURL *easy;
+  struct curl_slist *headers;
+  struct hj_visitor visitor;
+  void *user;
+  struct hj_reply reply;
+  struct hj_err err;              /* what a callback of ours found wrong; the first cause */
+  char shown[160];
+  char detail[CURL_ERROR_SIZE];   /* libcurl's own words for its last error */
+  uint64_t visit, bytes;
+  bool stopped, told;             /* told: head() was called */
+};
+
+/* Ends an exchange that libcurl reports as finished: tells the visitor, frees. */
+void hj_request_finish(struct hj_request *r, CURLcode rc);
+
+#endif

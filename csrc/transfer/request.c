@@ -1,0 +1,310 @@
+/* transfer/request.c - see request.h. Every curl_easy_setopt of the project is in this file. */
+#include "transfer/request.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "plat/clock.h"
+#include "transfer/classify.h"
+#include "util/ledger.h"
+#include "transfer/loop_int.h"
+#include "util/mem.h"
+#include "util/text.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+/* Under TLS libcurl hands over one record (16 KiB) at a time whatever this says; in plain HTTP 256 KiB saves system calls. */
+#define BUFFER_TLS (16L << 10)
+#define BUFFER_PLAIN (256L << 10)
+
+static size_t on_header(char *p, size_t size, size_t n, void *user)
+{
+  struct hj_request *r = user;
+  enum hj_go go;
+  n *= size;
+  if (r->stopped)
+    return 0;
+  if (hj_reply_line(&r->reply, p, n, &r->err))
+    return 0;
+  if (!r->reply.ended || r->told)
+    return n;
+  r->told = true;
+  hj_ledger_note(r->visit, r->reply.status, 0);
+  HJ_TRACE(HJ_T_HTTP, r->visit, "%d %s", r->reply.status, r->shown);
+  go = r->visitor.head(r->user, r, &r->reply);
+  if (go == HJ_GO_STOP) {
+    r->stopped = true;
+    return 0;
+  }
+  return n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *user)
+{
+  struct hj_request *r = user;
+  enum hj_go go;
+  n *= size;
+  if (r->stopped)
+    return 0;
+  if (!r->told) { /* HTTP/0.9, or a body before its head */
+    hj_fail(&r->err, HJ_E_PROTOCOL, "the answer has no head");
+    return 0;
+  }
+  go = r->visitor.body(r->user, r, p, n);
+  if (go == HJ_GO_PAUSE)
+    return CURL_WRITEFUNC_PAUSE;
+  if (go == HJ_GO_STOP) {
+    r->stopped = true;
+    return 0;
+  }
+  r->bytes += n;
+  return n;
+}
+
+static int add_header(struct hj_request *r, const char *line, struct hj_err *e)
+{
+  struct curl_slist *list = curl_slist_append(r->headers, line);
+  if (!list)
+    return hj_fail(e, HJ_E_NOMEM, "no memory for a request header");
+  r->headers = list;
+  return HJ_E_OK;
+}
+
+static int add_headers(struct hj_request *r, const struct hj_ask *ask, struct hj_err *e)
+{
+  struct hj_buf line;
+  hj_buf_init(&line, HJ_HEAD_MAX);
+  if (add_header(r, "Accept-Encoding: identity", e) || add_header(r, "Accept: */*", e))
+    goto out;
+  if (ask->post && add_header(r, "Content-Type: application/x-www-form-urlencoded", e))
+    goto out;
+  for (size_t i = 0; i < ask->headers_n; i++)
+    if (add_header(r, ask->headers[i], e))
+      goto out;
+  if (ask->auth && (hj_buf_printf(&line, e, "Authorization: %s", ask->auth) || add_header(r, line.p, e)))
+    goto out;
+  if (ask->has_range) {
+    char text[64];
+    if (ask->last == HJ_UNKNOWN)
+      (void)snprintf(text, sizeof text, "Range: bytes=%llu-", (unsigned long long)ask->first);
+    else
+      (void)snprintf(text, sizeof text, "Range: bytes=%llu-%llu", (unsigned long long)ask->first, (unsigned long long)ask->last);
+    if (add_header(r, text, e))
+      goto out;
+  }
+  if (ask->has_range && ask->if_range) {
+    hj_buf_clear(&line);
+    if (hj_buf_printf(&line, e, "If-Range: %s", ask->if_range) || add_header(r, line.p, e))
+      goto out;
+  }
+out:
+  hj_buf_release(&line);
+  return (int)e->code;
+}
+
+static uint64_t open_visit(const struct hj_ask *ask)
+{
+  struct hj_visit v;
+  memset(&v, 0, sizeof v);
+  v.wall_ns = hj_clock_wall_ns();
+  v.sent_token = ask->auth != NULL;
+  (void)snprintf(v.method, sizeof v.method, "%s", ask->post ? "POST" : "GET");
+  hj_text_show(ask->why ? ask->why : "", ask->why ? strlen(ask->why) : 0, v.why, sizeof v.why);
+  hj_text_show(ask->url->origin, strlen(ask->url->origin), v.origin, sizeof v.origin);
+  hj_text_show(ask->url->path, strlen(ask->url->path), v.path, sizeof v.path);
+  if (ask->has_range && ask->last != HJ_UNKNOWN)
+    (void)snprintf(v.range, sizeof v.range, "bytes=%llu-%llu", (unsigned long long)ask->first, (unsigned long long)ask->last);
+  else if (ask->has_range)
+    (void)snprintf(v.range, sizeof v.range, "bytes=%llu-", (unsigned long long)ask->first);
+  return hj_ledger_open(&v);
+}
+
+#define SET(option, value)                                                                                    \
+  do {                                                                                                        \
+    CURLcode set_rc_ = curl_easy_setopt(easy, option, value);                                                 \
+    if (set_rc_ == CURLE_OUT_OF_MEMORY)                                                                       \
+      return hj_fail(e, HJ_E_NOMEM, "no memory for libcurl");                                                 \
+    if (set_rc_ != CURLE_OK)                                                                                  \
+      return hj_fail(e, HJ_E_BUG, "libcurl refused %s: %s", #option, curl_easy_strerror(set_rc_));            \
+  } while (0)
+
+static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err *e)
+{
+  const struct hj_net *net = ask->net;
+  const char *proxy = ask->url->https ? net->proxy_https : net->proxy_http;
+  CURL *easy = r->easy;
+  SET(CURLOPT_URL, ask->url->full);
+  SET(CURLOPT_PRIVATE, r);
+  SET(CURLOPT_ERRORBUFFER, r->detail);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  SET(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  SET(CURLOPT_FOLLOWLOCATION, 0L);
+  SET(CURLOPT_NOSIGNAL, 1L);
+  SET(CURLOPT_HTTP09_ALLOWED, 0L);
+  SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  SET(CURLOPT_USERAGENT, r->loop->user_agent);
+  SET(CURLOPT_HTTPHEADER, r->headers);
+  SET(CURLOPT_HEADERFUNCTION, on_header);
+  SET(CURLOPT_HEADERDATA, r);
+  SET(CURLOPT_WRITEFUNCTION, on_body);
+  SET(CURLOPT_WRITEDATA, r);
+  SET(CURLOPT_BUFFERSIZE, ask->url->https ? BUFFER_TLS : BUFFER_PLAIN);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, (long)net->connect_ms);
+  SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_HTTP_VERSION, (long)(ask->multiplex ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+#if LIBCURL_VERSION_NUM >= 0x075700
+  SET(CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a resolver thread that never comes back: 5.7 s were seen */
+#endif
+  if (net->ipv4_only)
+    SET(CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+  if (net->ca_file)
+    SET(CURLOPT_CAINFO, net->ca_file);
+  /* A CApath switches off libcurl's cache of the parsed CA file: 17 ms of CPU per new connection instead of 0.5. */
+  if (net->ca_dir || net->ca_file)
+    SET(CURLOPT_CAPATH, net->ca_dir);
+  SET(CURLOPT_PROXY, proxy ? proxy : ""); /* "": libcurl must not read the environment by itself */
+  if (proxy && net->no_proxy)
+    SET(CURLOPT_NOPROXY, net->no_proxy);
+  if (proxy && net->ca_file)
+    SET(CURLOPT_PROXY_CAINFO, net->ca_file);
+  if (ask->post) {
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->post_n);
+    SET(CURLOPT_COPYPOSTFIELDS, ask->post);
+  }
+  return HJ_E_OK;
+}
+
+static void give_back(struct hj_loop *l, CURL *easy)
+{
+  if (!easy)
+    return;
+  if (l->spares < HJ_SPARE_MAX) {
+    curl_easy_reset(easy);
+    l->spare[l->spares++] = easy;
+  } else {
+    curl_easy_cleanup(easy);
+  }
+}
+
+static void free_request(struct hj_request *r)
+{
+  if (!r)
+    return;
+  give_back(r->loop, r->easy);
+  curl_slist_free_all(r->headers);
+  hj_reply_release(&r->reply);
+  hj_mem_free(r);
+}
+
+static void unlist(struct hj_request *r)
+{
+  struct hj_loop *l = r->loop;
+  (void)curl_multi_remove_handle(l->multi, r->easy);
+  if (r->before)
+    r->before->next = r->next;
+  else
+    l->first = r->next;
+  if (r->next)
+    r->next->before = r->before;
+  l->busy--;
+}
+
+int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user,
+                     struct hj_err *e)
+{
+  struct hj_request *r = NULL;
+  CURLMcode rc;
+  if (ask->net->offline) {
+    hj_fail(e, HJ_E_OFFLINE, "offline: %s was not asked", ask->url->origin);
+    goto out;
+  }
+  r = hj_mem_zero(1, sizeof *r, e);
+  if (!r)
+    goto out;
+  r->loop = loop;
+  r->visitor = *v;
+  r->user = user;
+  r->err = (struct hj_err)HJ_ERR_INIT;
+  hj_reply_init(&r->reply);
+  hj_text_show(ask->url->shown, strlen(ask->url->shown), r->shown, sizeof r->shown);
+  r->easy = loop->spares ? loop->spare[--loop->spares] : curl_easy_init();
+  if (!r->easy) {
+    hj_fail(e, HJ_E_NOMEM, "no memory for libcurl");
+    goto out;
+  }
+  if (add_headers(r, ask, e) || set_up(r, ask, e))
+    goto out;
+  rc = curl_multi_add_handle(loop->multi, r->easy);
+  if (rc != CURLM_OK) {
+    hj_fail(e, rc == CURLM_OUT_OF_MEMORY ? HJ_E_NOMEM : HJ_E_BUG, "libcurl took no request: %s", curl_multi_strerror(rc));
+    goto out;
+  }
+  r->next = loop->first;
+  if (r->next)
+    r->next->before = r;
+  loop->first = r;
+  loop->busy++;
+  r->visit = open_visit(ask);
+  HJ_TRACE(HJ_T_HTTP, r->visit, "GET %s", r->shown);
+  *out = r;
+  r = NULL;
+out:
+  free_request(r);
+  return (int)e->code;
+}
+
+static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
+{
+  char *ip = NULL;
+  long port = 0, sys = 0;
+  if (r->err.code != HJ_E_OK) {
+    *e = r->err;
+  } else if (rc != CURLE_OK) {
+    (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip);
+    (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_PORT, &port);
+    (void)curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &sys);
+    const char *why = r->detail[0] ? r->detail : curl_easy_strerror(rc);
+    if (ip && *ip)
+      hj_fail(e, hj_code_of_curl((int)rc), "%s (%s port %ld)", why, ip, port);
+    else
+      hj_fail(e, hj_code_of_curl((int)rc), "%s", why);
+    e->sys = (int)sys;
+  }
+  if (e->code != HJ_E_OK) {
+    e->curl = (int)rc;
+    e->http = r->reply.status;
+    hj_text_show(r->shown, strlen(r->shown), e->url, sizeof e->url);
+  }
+}
+
+void hj_request_finish(struct hj_request *r, CURLcode rc)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  bool stopped = r->stopped && r->err.code == HJ_E_OK;
+  if (!stopped)
+    describe(r, rc, &e);
+  if (!stopped && e.code == HJ_E_OK && !r->told)
+    hj_fail(&e, HJ_E_PROTOCOL, "the answer has no head");
+  hj_ledger_note(r->visit, r->reply.status, r->bytes);
+  HJ_TRACE(HJ_T_HTTP, r->visit, "end of %s: %llu bytes, %s", r->shown, (unsigned long long)r->bytes, hj_code_name(e.code));
+  unlist(r);
+  r->visitor.done(r->user, r, &r->reply, stopped, &e);
+  free_request(r);
+}
+
+void hj_request_stop(struct hj_request *r)
+{
+  if (!r)
+    return;
+  hj_ledger_note(r->visit, r->reply.status, r->bytes);
+  HJ_TRACE(HJ_T_HTTP, r->visit, "stopped %s after %llu bytes", r->shown, (unsigned long long)r->bytes);
+  unlist(r);
+  free_request(r);
+}
+
+void hj_request_resume(struct hj_request *r) { (void)curl_easy_pause(r->easy, CURLPAUSE_CONT); }
+
+uint64_t hj_request_bytes(const struct hj_request *r) { return r->bytes; }

@@ -1,0 +1,63 @@
+/* transfer/request.h - one HTTP exchange: one question, one answer. The only door to the network.
+ *
+ *   start -> (head once) -> (body, any number) -> done          each on the network thread, from hj_loop_turn
+ *         -> hj_request_stop: no callback comes any more
+ *
+ * Use      fill a struct hj_ask, hj_request_start(&r, loop, &ask, &visitor, user, e). Redirects are not followed here: the
+ *          visitor sees the 3xx and decides (transfer/origin.h).
+ * Owns     everything it was given is copied. The request is freed after done or stop.
+ * Threads  all calls on the loop's thread. Callbacks hold no lock.
+ * Errors   what went wrong reaches done(): code, CURLcode, status 0, the shown URL. A status of 4xx is an answer, not an error.
+ * Promise  every exchange is in the ledger; Accept-Encoding is identity; no cookie, no netrc, no referer, User-Agent is
+ *          "hubjet/VERSION". Offline (net->offline) fails at this door with HJ_E_OFFLINE.
+ */
+#ifndef HJ_REQUEST_H
+#define HJ_REQUEST_H
+
+#include <stdbool.h>
+#include "transfer/headers.h"
+#include "util/url.h"
+
+struct hj_loop;
+struct hj_request;
+
+/* What belongs to the network rather than to one question. Strings may be NULL; they must outlive the request. */
+struct hj_net {
+  const char *ca_file, *ca_dir, *proxy_http, *proxy_https, *no_proxy;
+  uint32_t connect_ms;
+  bool offline, ipv4_only;
+};
+
+struct hj_ask {
+  const struct hj_url *url;
+  const struct hj_net *net;
+  const char *why;
+  const char *auth;                 /* value of Authorization, NULL = none; the caller asked origin.h */
+  char *const *headers;             /* "Name: value" */
+  size_t headers_n;
+  const void *post;                 /* NULL: GET */
+  size_t post_n;
+  bool has_range;
+  uint64_t first, last;             /* inclusive; last HJ_UNKNOWN: to the end */
+  const char *if_range;             /* NULL = none */
+  bool multiplex;                   /* HTTP/2 welcome: many small answers over one connection. Large bodies: own TCP connections */
+};
+
+enum hj_go { HJ_GO, HJ_GO_PAUSE, HJ_GO_STOP };
+
+struct hj_visitor {
+  /* The head is complete and final. HJ_GO_STOP ends the exchange: done comes with stopped = true. Not HJ_GO_PAUSE. */
+  enum hj_go (*head)(void *user, struct hj_request *r, const struct hj_reply *reply);
+  /* Bytes of the body. HJ_GO_PAUSE: nothing was taken, the same bytes come again after hj_request_resume. */
+  enum hj_go (*body)(void *user, struct hj_request *r, const void *p, size_t n);
+  /* The end, exactly once unless hj_request_stop came before. e->code is HJ_E_OK if the answer was complete. */
+  void (*done)(void *user, struct hj_request *r, const struct hj_reply *reply, bool stopped, const struct hj_err *e);
+};
+
+int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user,
+                     struct hj_err *e);
+void hj_request_stop(struct hj_request *r);      /* takes NULL; not from inside a callback */
+void hj_request_resume(struct hj_request *r);    /* not from inside a callback */
+uint64_t hj_request_bytes(const struct hj_request *r);
+
+#endif

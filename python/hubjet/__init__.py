@@ -1,0 +1,148 @@
+"""hubjet: models from the Hugging Face Hub, in parallel, each byte proven, in the hub's own cache.
+
+    import hubjet
+
+    folder = hubjet.from_pretrained("org/model")                          # a Path
+    model = hubjet.from_pretrained("org/model", "transformers.AutoModel")
+    path = hubjet.hf_hub_download("org/model", "config.json")             # huggingface_hub's signature
+    hubjet.fetch("https://example.com/weights.bin", sha256="…")           # any URL
+
+`hubjet.where()` says where everything lies and why, `hubjet.config()` every setting with its origin, `hubjet.ledger()` each request
+this process made. Errors: hubjet.HubjetError and what is below it.
+
+Importing reads no environment, no file but this package's own, and opens no socket; names are loaded when they are used (PEP 562).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._auth import Token
+    from ._cache import CachedRepo, about, contacts, ledger, ls, where
+    from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
+    from ._config import Setting, config, settings
+    from ._download import DryRunFileInfo
+    from ._errors import (
+        AccessDenied,
+        BadName,
+        Cancelled,
+        ConfigError,
+        EntryNotFound,
+        GateNotAccepted,
+        GatePending,
+        HubjetError,
+        IncompleteSnapshot,
+        IntegrityError,
+        InternalError,
+        LocalEntryNotFound,
+        NetworkError,
+        NotFound,
+        NoToken,
+        Offline,
+        ProtocolError,
+        RateLimited,
+        RepoDisabled,
+        RepoNotFound,
+        RevisionNotFound,
+        ServerError,
+        StorageError,
+        TimedOut,
+        TlsError,
+        TokenLacksScope,
+        TokenNeeded,
+        TokenRefused,
+    )
+    from ._fetch import fetch
+    from ._loader import from_pretrained
+    from ._trace import trace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessDenied",
+    "BadName",
+    "CachedRepo",
+    "Cancelled",
+    "ConfigError",
+    "DryRunFileInfo",
+    "EntryNotFound",
+    "GateNotAccepted",
+    "GatePending",
+    "HubjetError",
+    "IncompleteSnapshot",
+    "IntegrityError",
+    "InternalError",
+    "LocalEntryNotFound",
+    "NetworkError",
+    "NoToken",
+    "NotFound",
+    "Offline",
+    "ProtocolError",
+    "RateLimited",
+    "RepoDisabled",
+    "RepoNotFound",
+    "RevisionNotFound",
+    "ServerError",
+    "Setting",
+    "StorageError",
+    "TimedOut",
+    "TlsError",
+    "Token",
+    "TokenLacksScope",
+    "TokenNeeded",
+    "TokenRefused",
+    "about",
+    "config",
+    "contacts",
+    "fetch",
+    "from_pretrained",
+    "hf_hub_download",
+    "hf_hub_url",
+    "ledger",
+    "ls",
+    "settings",
+    "snapshot_download",
+    "trace",
+    "try_to_load_from_cache",
+    "where",
+]
+
+# Where the public names live that are not errors; the rest of __all__ is in _errors.
+_HOMES = {
+    "CachedRepo": "_cache",
+    "DryRunFileInfo": "_download",
+    "Setting": "_config",
+    "Token": "_auth",
+    "about": "_cache",
+    "config": "_config",
+    "contacts": "_cache",
+    "fetch": "_fetch",
+    "from_pretrained": "_loader",
+    "hf_hub_download": "_compat",
+    "hf_hub_url": "_compat",
+    "ledger": "_cache",
+    "ls": "_cache",
+    "settings": "_config",
+    "snapshot_download": "_compat",
+    "trace": "_trace",
+    "try_to_load_from_cache": "_compat",
+    "where": "_cache",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "_CACHED_NO_EXIST":  # not kept: which object it is depends on whether huggingface_hub is loaded by now
+        return import_module("hubjet._compat").cached_no_exist()
+    if name not in __all__:
+        raise AttributeError(f"module 'hubjet' has no attribute {name!r}")
+    value = getattr(import_module(f"hubjet.{_HOMES.get(name, '_errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "__doc__"])

@@ -1,0 +1,216 @@
+"""Which token a request may carry, and where it came from. Imports _errors, _names, _config.
+
+A token given as an argument is used at once. Any other is looked for only when an answer asks for one, because looking has a
+price: Colab's vault blocks and warns, and what is not read cannot leak. Places, in order: HF_TOKEN, HUGGING_FACE_HUB_TOKEN, the
+token file, Colab's vault. That a repository needed a token is remembered for the life of the process; the token itself is not.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from . import _config
+from ._config import Config
+from ._errors import NoToken, TokenRefused, explain
+from ._names import origin_of
+
+COLAB_WAIT_S = 3.0  # userdata.get answers at once or not at all; its own limit is 10 s, which is long for a public file
+
+_needing: set[tuple[str, str]] = set()  # (origin, repository): an answer asked for a token here before
+_colab_lock = threading.Lock()
+_colab_answer: tuple[str | None, str] | None = None  # (token, how it went): the vault is asked once per process
+
+
+class Token:
+    """A secret that cannot be printed: repr, str and format say only where it came from.
+
+    Args: value, the token's text; origin, a word for people.
+    Pass it as `token=` like a plain string. Threads: immutable.
+
+    >>> import hubjet
+    >>> hubjet.Token("hf_example", "my vault")
+    Token(from my vault)
+    """
+
+    __slots__ = ("__value", "origin")
+
+    def __init__(self, value: str, origin: str = "argument") -> None:
+        self.__value = value
+        self.origin = origin
+
+    def header(self) -> str:
+        """The value of Authorization. For the extension only."""
+        return f"Bearer {self.__value}"
+
+    def __repr__(self) -> str:
+        return f"Token(from {self.origin})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Token is not pickled: it would write the secret somewhere")
+
+
+class Credentials:
+    """The token of one call, found as late as possible.
+
+    Use: `first()` before the first request; when an answer asks for a token and `first()` had none, `asked()`.
+    """
+
+    def __init__(self, token: Token | str | bool | None, config: Config, scope: str) -> None:
+        if isinstance(token, str):
+            token = "".join(token.split()) or None  # a line break would end the header; an empty string says nothing
+        self._given = token
+        self._config = config
+        self._key = (origin_of(config.endpoint), scope)
+        self._asked = False
+        self.origin = ""  # where the token in use came from, "" = none in use
+        self.why_none = "token=False" if token is False else "none was given"
+
+    def first(self) -> Token | None:
+        """What the first request carries. Raises NoToken for token=True and none there, TokenRefused for plain public http."""
+        if isinstance(self._given, str):
+            return self._use(Token(self._given))
+        if isinstance(self._given, Token):
+            return self._use(self._given)
+        if self._given is True:
+            token = self._look()
+            if token is None:
+                raise _no_token(self._config)
+            return self._use(token)
+        if self._given is None and self._key in _needing:
+            return self.asked()
+        return None
+
+    def asked(self) -> Token | None:
+        """An answer asked for a token: what may be sent now, once; None if nothing (more) can be."""
+        if self._given is not None or self._asked:
+            return None
+        self._asked = True
+        if not self._config.implicit_token:
+            self.why_none = f"looking for one is switched off ({self._config.origins['implicit_token']})"
+            return None
+        if not may_travel(self._config.endpoint):
+            self.why_none = "a token is not sent over plain http to a public host"
+            return None
+        token = self._look()
+        if token is None:
+            self.why_none = f"none found in {_places(self._config)}"
+            return None
+        _needing.add(self._key)
+        return self._use(token)
+
+    def _use(self, token: Token) -> Token:
+        if not may_travel(self._config.endpoint):
+            raise TokenRefused(
+                explain(
+                    f"the token ({token.origin}) was not sent to {self._config.endpoint}",
+                    because="over plain http everybody on the way could read it, and this is a public host",
+                    do="use an https:// endpoint, or token=False",
+                ),
+                url=self._config.endpoint,
+                token_origin=token.origin,
+            )
+        self.origin = token.origin
+        return token
+
+    def _look(self) -> Token | None:
+        return find_token(self._config)
+
+
+def find_token(config: Config) -> Token | None:
+    """The token of this user on this computer, from the first place that has one."""
+    found = _config.environment_token()
+    if found is not None:
+        return Token(found[0], f"environment {found[1]}")
+    text = _token_file(config.token_path)
+    if text:
+        return Token(text, f"file {config.token_path}")
+    text = _colab_token()
+    return Token(text, "Colab's vault, secret HF_TOKEN") if text else None
+
+
+def may_travel(endpoint: str) -> bool:
+    """Whether a token may be sent there: over https to anybody, over http only within this computer or a private network."""
+    parts = urlsplit(endpoint)
+    if parts.scheme == "https":
+        return True
+    host = (parts.hostname or "").lower()
+    if host == "localhost" or "." not in host and ":" not in host:
+        return True  # a name without a dot is resolved within the local network
+    if host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
+        return True
+    import ipaddress
+
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private or address.is_link_local
+
+
+def _token_file(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return "".join(file.read().split()) or None
+    except (OSError, UnicodeDecodeError):
+        return None  # benign: no such file, or not ours to read; the error the caller then gets names this place
+
+
+def _no_token(config: Config) -> NoToken:
+    return NoToken(
+        explain(
+            "token=True was passed, but there is no token",
+            looked_in=_places(config),
+            do="set HF_TOKEN, or run `hf auth login`; tokens are made at https://huggingface.co/settings/tokens",
+        ),
+        page="https://huggingface.co/settings/tokens",
+    )
+
+
+def _places(config: Config) -> str:
+    places = f"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, {config.token_path}"
+    if _colab_answer is not None:
+        places += f", Colab's vault ({_colab_answer[1]})"
+    if _config.oidc_is_asked_for():
+        places += " (HF_OIDC_RESOURCE is set, but hubjet does not exchange CI identities: put the token into HF_TOKEN)"
+    return places
+
+
+# --- Colab -------------------------------------------------------------------------------------------------------------------
+
+
+def _in_colab_kernel() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return "google.colab" in str(type(shell)) and not _config.in_colab_enterprise()
+
+
+def _colab_token() -> str | None:
+    """The vault's HF_TOKEN, asked for once per process and for at most COLAB_WAIT_S: outside the browser nobody answers it."""
+    global _colab_answer
+    if not _in_colab_kernel():
+        return None
+    with _colab_lock:
+        if _colab_answer is None:
+            _colab_answer = _ask_vault()
+        return _colab_answer[0]
+
+
+def _ask_vault() -> tuple[str | None, str]:
+    answer: list[tuple[str | None, str]] = []
+
+    def ask() -> None:
+        try:
+            from google.colab import userdata  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+            answer.append(("".join(str(userdata.get("HF_TOKEN") or "").split()) or None, "asked"))
+        except Exception as error:  # userdata's own classes: refused, no such secret, no answer
+            answer.append((None, type(error).__name__))
+
+    # A thread, because the kernel's answer may never come. It is left behind then; it holds nothing of ours.
+    thread = threading.Thread(target=ask, name="hubjet-colab-vault", daemon=True)
+    thread.start()
+    thread.join(COLAB_WAIT_S)
+    return answer[0] if answer else (None, f"no answer within {COLAB_WAIT_S:g} s")

@@ -1,0 +1,209 @@
+"""Which files of a repository a loader needs. Pure: a listing in, names out. Imports _errors, _names.
+
+One weight format per folder (safetensors before PyTorch), the asked variant or the plain one, every small file beside them. What
+transformers and diffusers would open is there; what they would not is left out: other frameworks' weights, duplicates, pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ._errors import EntryNotFound, explain
+from ._names import Patterns, keeper
+
+PIPELINE_INDEX = "model_index.json"
+
+# Base names a framework opens by itself. A folder that has one of them is not searched for others: consolidated.safetensors beside
+# model.safetensors is the same model once more.
+_STANDARD = ("model", "diffusion_pytorch_model", "pytorch_model", "adapter_model", "pytorch_lora_weights", "flax_model", "tf_model")
+
+_SAFE = (".safetensors",)
+_TORCH = (".bin", ".pt", ".pth", ".ckpt")
+_OTHER_WEIGHTS = (".h5", ".msgpack", ".onnx", ".onnx_data", ".gguf", ".ggml", ".tflite", ".mlmodel", ".mlpackage", ".ot", ".pb", ".engine")
+_OTHER_FOLDERS = re.compile(
+    r"onnx|openvino|coreml|original|metal|gguf|flax|tf|tflite|tensorrt|mlx"  # other frameworks'
+    r"|checkpoint-\d+|runs|logs"  # left over from training
+)
+_NOT_NEEDED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".mp4", ".webm", ".pdf", ".gitattributes", ".gitignore")
+_TRAINING = re.compile(r"(training_args|optimizer|scheduler|rng_state.*|trainer_state)\.(bin|pt|pth)")
+_ALWAYS = re.compile(r"(readme|licen[cs]e|notice|copying|use_policy)([.\-_].*)?", re.IGNORECASE)
+_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+
+
+class _Weight(NamedTuple):
+    """A weight file's (or index's) name, taken apart: `model.fp16-00001-of-00002.safetensors` → model, fp16."""
+
+    path: str
+    base: str
+    variant: str | None
+    sharded: bool
+
+
+def choose_files(
+    paths: Iterable[str],
+    *,
+    variant: str | None = None,
+    subfolder: str | None = None,
+    components: Iterable[str] | None = None,
+    allow: Patterns = None,
+    ignore: Patterns = None,
+) -> list[str]:
+    """The files to fetch, sorted.
+
+    Args:
+        paths: all files of the commit. variant: such as "fp16". subfolder: only this folder (and licence and card at the root).
+        components: folders of a pipeline's parts (from its model_index.json); None = not a pipeline.
+        allow, ignore: the caller's patterns. `allow` takes the place of the choice made here; `ignore` takes away from either.
+
+    Errors: EntryNotFound if a variant is asked for and no file has it.
+
+    >>> choose_files(["config.json", "model.safetensors", "pytorch_model.bin", "tf_model.h5", "LICENSE"])
+    ['LICENSE', 'config.json', 'model.safetensors']
+    """
+    paths = list(paths)
+    kept = {path for path in paths if "/" not in path and _ALWAYS.fullmatch(path)}
+    if allow is not None:
+        wanted = keeper(allow)
+        chosen = {path for path in paths if wanted(path)}
+    else:
+        chosen = _choose(paths, variant, subfolder, components)
+    not_ignored = keeper(None, ignore)
+    return sorted(path for path in chosen | kept if not_ignored(path))
+
+
+def components_of(index: bytes) -> list[str]:
+    """The parts a pipeline's model_index.json names: `"unet": ["diffusers", "UNet2DConditionModel"]`; absent ones are [null, null]."""
+    try:
+        document = json.loads(index)
+    except ValueError:
+        return []
+    if not isinstance(document, dict):
+        return []
+    return [
+        name
+        for name, value in document.items()
+        if not name.startswith("_") and isinstance(value, list) and len(value) == 2 and value[0] is not None
+    ]
+
+
+def other_weights(paths: Iterable[str]) -> list[str]:
+    """Weights in formats that are fetched only when asked for."""
+    return sorted(path for path in paths if path.endswith(_OTHER_WEIGHTS))
+
+
+def has_weights(paths: Iterable[str]) -> bool:
+    """Whether safetensors or PyTorch weights are among them."""
+    return any(path.endswith(_SAFE + _TORCH) for path in paths)
+
+
+def _choose(paths: list[str], variant: str | None, subfolder: str | None, components: Iterable[str] | None) -> set[str]:
+    prefix = f"{subfolder.strip('/')}/" if subfolder and subfolder.strip("/") else ""
+    parts = None if components is None else set(components)
+    by_folder: dict[str, list[str]] = {}
+    for path in paths:
+        if path.startswith(prefix):
+            by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+    chosen: set[str] = set()
+    with_variant = False
+    for folder, files in by_folder.items():
+        inner = folder[len(prefix) :] if prefix else folder
+        if not _is_wanted_folder(inner, parts):
+            continue
+        # A pipeline's weights lie in its parts' folders; what lies at the root is the same model as one file, for other programs.
+        weights = [] if parts is not None and not inner else _weights(files, variant)
+        with_variant = with_variant or any(_take_apart(path).variant == variant for path in weights)
+        chosen.update(weights)
+        chosen.update(path for path in files if _is_companion(path))
+    if variant is not None and not with_variant:
+        raise _no_variant(variant, paths)
+    return chosen
+
+
+def _is_wanted_folder(folder: str, parts: set[str] | None) -> bool:
+    if not folder:
+        return True
+    names = folder.split("/")
+    if parts is not None and names[0] not in parts:
+        return False
+    return not any(_OTHER_FOLDERS.fullmatch(name) for name in (names if parts is None else names[1:]))
+
+
+def _is_companion(path: str) -> bool:
+    """A file that is no weight and that a loader may open: configuration, vocabulary, code."""
+    lower = path.lower()
+    if lower.endswith(_SAFE + _TORCH + _OTHER_WEIGHTS + _NOT_NEEDED):
+        return False
+    return not _is_index(path)
+
+
+def _is_index(path: str) -> bool:
+    return re.search(r"\.(safetensors|bin)\.(.+\.)?index\.(.+\.)?json$", path) is not None or path.endswith(
+        (".safetensors.index.json", ".bin.index.json", ".h5.index.json", ".msgpack.index.json")
+    )
+
+
+def _weights(files: list[str], variant: str | None) -> list[str]:
+    """One format, one variant, of one folder; with its index if it is in shards. A part without the variant is taken plain."""
+    for asked in dict.fromkeys((variant, None)):
+        for endings in (_SAFE, _TORCH):
+            found = [_take_apart(path) for path in files if path.endswith(endings) and not _TRAINING.fullmatch(_name(path))]
+            found = [weight for weight in found if weight.variant == asked]
+            picked = [weight for weight in found if weight.base in _STANDARD] or found
+            if picked:
+                picked = _one_cut(picked)
+                return [weight.path for weight in picked] + _indexes(files, endings, picked)
+    return []
+
+
+def _one_cut(weights: list[_Weight]) -> list[_Weight]:
+    """Where a model lies whole and in shards, the libraries open the whole one."""
+    whole = {weight.base for weight in weights if not weight.sharded}
+    return [weight for weight in weights if not weight.sharded or weight.base not in whole]
+
+
+def _indexes(files: list[str], endings: tuple[str, ...], weights: list[_Weight]) -> list[str]:
+    """The shards' tables of contents; both orders of variant and "index" are in use."""
+    names = set()
+    for weight in weights:
+        if weight.sharded:
+            ending = endings[0]
+            stem = f"{weight.base}{ending}"
+            if weight.variant is None:
+                names.add(f"{stem}.index.json")
+            else:
+                names |= {
+                    f"{stem}.index.{weight.variant}.json",
+                    f"{stem}.{weight.variant}.index.json",
+                    f"{weight.base}.{weight.variant}{ending}.index.json",
+                }
+    return [path for path in files if _name(path) in names]
+
+
+def _take_apart(path: str) -> _Weight:
+    stem = _name(path).rpartition(".")[0]
+    sharded = _SHARD.search(stem) is not None
+    base = _SHARD.sub("", stem)
+    # Only the libraries' own names carry a variant after a dot; elsewhere the dot belongs to the name (v1.5-pruned).
+    for known in _STANDARD:
+        if base.startswith(f"{known}."):
+            return _Weight(path, known, base[len(known) + 1 :], sharded)
+    return _Weight(path, base, None, sharded)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _no_variant(variant: str, paths: list[str]) -> EntryNotFound:
+    weights = (_take_apart(path) for path in paths if path.endswith(_SAFE + _TORCH))
+    there = sorted({weight.variant for weight in weights if weight.variant is not None})
+    return EntryNotFound(
+        explain(
+            f"no weights have the variant {variant!r}",
+            here=", ".join(there) or "none: leave variant out",
+            do="choose one of these, or leave variant out",
+        )
+    )

@@ -1,0 +1,247 @@
+"""The command line: `hubjet download|get|where|ls|config`. Imports the public functions; decides nothing by itself.
+
+Data on stdout, talk on stderr; `--json` for programs; exit codes that scripts may rely on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import __version__
+from . import _errors as errors
+from ._config import config, may_colour, settings
+
+EXIT_TEXT = """\
+exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access, 5 network, 6 content is not what it should be,
+7 disk, 130 interrupted"""
+
+EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (errors.AccessDenied, 4),
+    (errors.NoToken, 4),
+    (errors.NotFound, 3),
+    (errors.NetworkError, 5),
+    (errors.IntegrityError, 6),
+    (errors.StorageError, 7),
+    (errors.BadName, 2),
+    (errors.ConfigError, 2),
+    (errors.Cancelled, 130),
+    (KeyboardInterrupt, 130),
+    (OSError, 7),
+    (ValueError, 2),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    _talk_through_logging(options.verbose)
+    try:
+        with settings(**({"progress": False} if options.quiet else {})):
+            options.run(options)
+            sys.stdout.flush()
+        return 0
+    except BrokenPipeError:
+        # `hubjet ls | head`: the reader has enough. Python would complain once more while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return _failed(error, options.verbose)
+
+
+def _failed(error: BaseException, verbose: bool) -> int:
+    if verbose and isinstance(error, Exception):
+        logging.getLogger("hubjet").error("", exc_info=error)
+    text = str(error)
+    if isinstance(error, KeyboardInterrupt):
+        text = "interrupted; what was received is kept, the same command goes on from there"
+    _say(f"{_red('hubjet')}: {text or type(error).__name__}")
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+# --- commands ------------------------------------------------------------------------------------------------------------------
+
+
+def _download(options: argparse.Namespace) -> None:
+    from ._compat import hf_hub_download, snapshot_download
+
+    common: dict[str, Any] = {
+        "repo_type": options.type,
+        "revision": options.revision,
+        "cache_dir": options.cache_dir,
+        "local_dir": options.local_dir,
+        "token": options.token,
+        "force_download": options.force,
+        "local_files_only": options.offline,
+        "endpoint": options.endpoint,
+        "dry_run": options.dry_run,
+    }
+    if options.files and (options.include or options.exclude):
+        raise ValueError("name files, or choose by --include and --exclude, not both")
+    if len(options.files) == 1:
+        results: Any = hf_hub_download(options.repo, options.files[0], **common)
+    else:
+        # Names are exact: brackets in them are no patterns.
+        allow = [_literal(name) for name in options.files] or options.include
+        results = snapshot_download(options.repo, allow_patterns=allow, ignore_patterns=options.exclude, **common)
+    if options.dry_run:
+        _print_plan(results if isinstance(results, list) else [results], options.json)
+    elif options.json:
+        _print_json({"path": results})
+    else:
+        print(results)
+
+
+def _literal(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _print_plan(infos: list[Any], as_json: bool) -> None:
+    if as_json:
+        _print_json([vars(info) for info in infos])
+        return
+    for info in infos:
+        todo = "fetch" if info.will_download else "here"
+        print(f"{todo}\t{info.file_size if info.file_size is not None else '?'}\t{info.filename}")
+    size = sum(info.file_size or 0 for info in infos if info.will_download)
+    _say(f"{sum(info.will_download for info in infos)} of {len(infos)} files to fetch, {_bytes(size)}")
+
+
+def _get(options: argparse.Namespace) -> None:
+    from ._fetch import fetch
+
+    path = fetch(options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force)
+    _print_json({"path": str(path)}) if options.json else print(path)
+
+
+def _where(options: argparse.Namespace) -> None:
+    from ._cache import where
+
+    _print_settings(where(options.repo, repo_type=options.type, revision=options.revision, cache_dir=options.cache_dir), options.json)
+
+
+def _config(options: argparse.Namespace) -> None:
+    _print_settings(config(), options.json)
+
+
+def _ls(options: argparse.Namespace) -> None:
+    from ._cache import ls
+
+    repos = ls(cache_dir=options.cache_dir)
+    if options.json:
+        _print_json([vars(one) for one in repos])
+        return
+    for one in repos:
+        used = time.strftime("%Y-%m-%d", time.localtime(one.last_used)) if one.last_used else "-"
+        names = ", ".join(name if name != commit else commit[:7] for name, commit in one.revisions.items())
+        print(f"{one.repo_type}\t{one.repo_id}\t{_bytes(one.size)}\t{one.files} files\t{used}\t{names}")
+    _say(f"{len(repos)} repositories, {_bytes(sum(one.size for one in repos))}")
+
+
+# --- output --------------------------------------------------------------------------------------------------------------------
+
+
+def _print_settings(found: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json({name: {"value": setting.value, "origin": setting.origin} for name, setting in found.items()})
+        return
+    width = max(map(len, found))
+    for name, setting in found.items():
+        value = "-" if setting.value is None else setting.value
+        print(f"{name:<{width}}  {value}  ({setting.origin})")
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=1, default=str))
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr)
+    except (OSError, ValueError):
+        pass  # benign: nobody listens
+
+
+def _bytes(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def _red(text: str) -> str:
+    colours = may_colour() and sys.stderr is not None and sys.stderr.isatty()
+    return f"\033[31m{text}\033[0m" if colours else text
+
+
+def _talk_through_logging(verbose: bool) -> None:
+    logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("hubjet").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+# --- arguments -----------------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument("--json", action="store_true", help="print data as JSON")
+    everywhere.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+    everywhere.add_argument("-v", "--verbose", action="store_true", help="say more on stderr; tracebacks with errors")
+    parser = argparse.ArgumentParser(
+        prog="hubjet",
+        description="Models from the Hugging Face Hub: in parallel, each byte proven, in the hub's own cache.",
+        epilog=EXIT_TEXT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hubjet {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|where|ls|config")
+
+    def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, parents=[everywhere], help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    one = verb("download", _download, "fetch files of a repository, or all of it; prints where they are")
+    one.add_argument("repo", metavar="REPO", help="org/name")
+    one.add_argument("files", metavar="FILE", nargs="*", help="files of the repository; none: all")
+    _repo_arguments(one)
+    one.add_argument("--local-dir", help="put plain files there, not into the cache")
+    one.add_argument("--include", action="append", metavar="PATTERN", help="only files that match; may be repeated")
+    one.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
+    one.add_argument("--token", help="a token; better: set HF_TOKEN, where other users of this computer cannot see it")
+    one.add_argument("--endpoint", help="the hub to ask")
+    one.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
+    one.add_argument("--offline", action="store_true", help="no request: only what is here")
+    one.add_argument("--dry-run", action="store_true", help="say what would be fetched")
+
+    one = verb("get", _get, "fetch any http(s) URL; prints where the file is")
+    one.add_argument("url", metavar="URL")
+    one.add_argument("-o", "--output", metavar="PATH", help="file or folder; default: the current folder")
+    one.add_argument("--sha256", help="what the content must hash to")
+    one.add_argument("--size", type=int, help="bytes it must have")
+    one.add_argument("--token", help="sent to the URL's own host only")
+    one.add_argument("--force", action="store_true", help="fetch even if the right file is there")
+
+    one = verb("where", _where, "say where things lie, and why there")
+    one.add_argument("repo", metavar="REPO", nargs="?", help="org/name")
+    _repo_arguments(one)
+
+    one = verb("ls", _ls, "list the repositories in the cache")
+    one.add_argument("--cache-dir", help="another cache")
+
+    verb("config", _config, "every setting, its value, and where it comes from")
+    return parser
+
+
+def _repo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--type", choices=("model", "dataset", "space", "kernel"), help="default: model")
+    parser.add_argument("--revision", help="branch, tag or commit; default: main")
+    parser.add_argument("--cache-dir", help="another cache")

@@ -1,0 +1,450 @@
+"""Which settings hold for this call, and where each came from. Imports _errors, _names.
+
+The only reader of the environment and of the config file. Nothing is read at import and nothing is kept: a setting that changes
+between two calls holds for the second one.
+
+    argument  >  with hubjet.settings(...)  >  environment  >  config file  >  default
+
+Variables of huggingface_hub mean here what they mean there; an empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from ._errors import ConfigError
+from ._names import shown
+
+STANDARD_ENDPOINT = "https://huggingface.co"
+STANDARD_TIMEOUT_S = 10
+
+# System bundles by the distribution that has them. The system's own comes before certifi's, because that is where companies that
+# look into TLS install their certificate. The extension's OpenSSL knows no place of its own.
+CA_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # RHEL, Fedora
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # Alpine, macOS
+)
+
+
+class Setting(NamedTuple):
+    """A value and where it came from: "argument", "environment HF_HOME", "file /…/config.toml", "default" …"""
+
+    value: Any
+    origin: str
+
+
+Known = Mapping[str, Setting]
+
+
+class _Option(NamedTuple):
+    """What dataclass metadata holds about a field of Config: one row of the option table."""
+
+    doc: str
+    read: Callable[[str], Any]  # text -> value; ValueError says what was expected
+    default: Callable[[Known], Setting]
+    env: tuple[str, ...]
+    env_read: Callable[[str], Any]  # differs from `read` where the variable says DISABLE
+
+
+def _option(
+    doc: str,
+    read: Callable[[str], Any],
+    default: object,
+    *env: str,
+    env_read: Callable[[str], Any] | None = None,
+) -> Any:
+    make = default if callable(default) else lambda _known: Setting(default, "default")
+    return field(metadata={"option": _Option(doc, read, make, env, env_read or read)})
+
+
+# --- text -> value ---------------------------------------------------------------------------------------------------------
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("an http:// or https:// URL")
+    return text.rstrip("/")
+
+
+def _path(text: str) -> str:
+    return os.path.realpath(os.path.expandvars(os.path.expanduser(text)))
+
+
+def _flag(text: str) -> bool:
+    return text.upper() in {"1", "ON", "YES", "TRUE"}  # huggingface_hub's rule; anything else is "no"
+
+
+def _no_flag(text: str) -> bool:
+    return not _flag(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise ValueError("a number of seconds above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1024:
+        raise ValueError("a whole number from 1 to 1024")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    """ "256M", "1.5 GiB", "1000000" → bytes. K, M, G, T are powers of 1024."""
+    number = text.strip().upper().removesuffix("B").removesuffix("I").strip()
+    power = "KMGT".find(number[-1:]) + 1 if number else 0
+    try:
+        size = int(float(number[:-1] if power else number) * 1024**power)
+    except (ValueError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise ValueError("a size such as 256M")
+    return size
+
+
+# --- defaults that depend on the machine -----------------------------------------------------------------------------------
+
+
+def _hf_home(_known: Known) -> Setting:
+    base = os.environ.get("XDG_CACHE_HOME")
+    origin = "environment XDG_CACHE_HOME" if base else "default"
+    return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "huggingface")), origin)
+
+
+def _below_hf_home(name: str) -> Callable[[Known], Setting]:
+    def place(known: Known) -> Setting:
+        home = known["hf_home"]
+        origin = "default" if home.origin == "default" else f"below hf_home ({home.origin})"
+        return Setting(os.path.join(home.value, name), origin)
+
+    return place
+
+
+def _ca_file(known: Known) -> Setting:
+    if sys.platform == "win32":
+        return Setting(None, "the Windows certificate store")
+    if known["ca_dir"].value is not None:
+        return Setting(None, "ca_dir is set")
+    for path in CA_FILES:
+        if os.path.exists(path):
+            return Setting(path, "the system's certificates")
+    try:
+        import certifi
+    except ImportError:
+        return Setting(None, "no certificates found on this system: install certifi or set SSL_CERT_FILE")
+    return Setting(certifi.where(), "certifi")
+
+
+def _ca_dir(_known: Known) -> Setting:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # requests allows a folder there
+        path = os.environ.get(name)
+        if path and os.path.isdir(path) and not os.environ.get("SSL_CERT_FILE"):
+            return Setting(path, f"environment {name}")
+    return Setting(None, "default")
+
+
+def _file_not_dir(text: str) -> str | None:
+    return None if os.path.isdir(text) else text
+
+
+def _proxy(scheme: str) -> Callable[[Known], Setting]:
+    """As urllib and requests choose: lower case before upper case, the scheme's own before ALL_PROXY, then the system's."""
+
+    def choose(_known: Known) -> Setting:
+        names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"]
+        if "REQUEST_METHOD" in os.environ:
+            names.remove(f"{scheme.upper()}_PROXY")  # in CGI that variable is set by the client ("httpoxy")
+        for name in names:
+            if os.environ.get(name):
+                return Setting(os.environ[name], f"environment {name}")
+        if sys.platform in ("win32", "darwin"):
+            from urllib.request import getproxies
+
+            proxy = getproxies().get(scheme)
+            if proxy:
+                return Setting(proxy, "the system's settings")
+        return Setting(None, "default")
+
+    return choose
+
+
+# --- the option table ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting, resolved. One field per option; `origins` says where each value came from."""
+
+    hf_home: str = _option("Root of what huggingface_hub keeps.", _path, _hf_home, "HF_HOME")
+    cache_dir: str = _option(
+        "The hub's cache: where repositories lie.", _path, _below_hf_home("hub"), "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"
+    )
+    token_path: str = _option("The file that holds the token.", _path, _below_hf_home("token"), "HF_TOKEN_PATH")
+    implicit_token: bool = _option(
+        "Whether a token may be looked for when none is given and an answer asks for one.",
+        _flag,
+        True,
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+        env_read=_no_flag,
+    )
+    endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
+    offline: bool = _option("No request at all; only what is here.", _flag, False, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    symlinks: bool = _option(
+        "Whether snapshots may be made of symbolic links.", _flag, True, "HF_HUB_DISABLE_SYMLINKS", env_read=_no_flag
+    )
+    etag_timeout: float = _option(
+        "Seconds to wait for a connection and for an answer's head. As in huggingface_hub the variable, when it is not 10, "
+        "wins over the argument.",
+        _seconds,
+        STANDARD_TIMEOUT_S,
+        "HF_HUB_ETAG_TIMEOUT",
+    )
+    download_timeout: float = _option(
+        "Seconds without a byte after which a transfer is cut and tried again.",
+        _seconds,
+        STANDARD_TIMEOUT_S,
+        "HF_HUB_DOWNLOAD_TIMEOUT",
+    )
+    progress: bool | None = _option(
+        "Progress bars: always, never, or (None) where somebody can see them.",
+        _flag,
+        None,
+        "HF_HUB_DISABLE_PROGRESS_BARS",
+        env_read=_no_flag,
+    )
+    connections: int = _option("Most connections of one job.", _count, 32, "HUBJET_CONNECTIONS")
+    memory: int = _option("Bytes of buffers of one job, hard.", _size, 256 << 20, "HUBJET_MEMORY")
+    sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
+    ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _flag, False, "HUBJET_IPV4_ONLY")
+    ca_dir: str | None = _option("Folder of certificates to trust.", _text, _ca_dir, "SSL_CERT_DIR")
+    ca_file: str | None = _option(
+        "File of certificates to trust.",
+        _text,
+        _ca_file,
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        env_read=_file_not_dir,
+    )
+    proxy_http: str | None = _option("Proxy for http:// (http_proxy, all_proxy).", _text, _proxy("http"))
+    proxy_https: str | None = _option("Proxy for https:// (https_proxy, all_proxy).", _text, _proxy("https"))
+    no_proxy: str | None = _option("Hosts that are reached without a proxy.", _text, None, "no_proxy", "NO_PROXY")
+    trace: str = _option("Parts to trace into logging, such as 'net,part'.", _text, "", "HUBJET_TRACE")
+    trace_file: str | None = _option("File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE")
+
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def setting(self, name: str) -> Setting:
+        """Value and origin of one option; passwords in proxy URLs are left out of the value."""
+        value = getattr(self, name)
+        if name in ("proxy_http", "proxy_https") and value:
+            value = shown(value)
+        return Setting(value, self.origins[name])
+
+
+OPTIONS: Mapping[str, _Option] = {f.name: f.metadata["option"] for f in fields(Config) if "option" in f.metadata}
+
+_block: ContextVar[Mapping[str, Any]] = ContextVar("hubjet_settings", default={})
+
+
+@contextmanager
+def settings(**values: Any) -> Iterator[None]:
+    """Settings for everything called inside the block, in this thread or task. Names and meaning: `hubjet config`, `config()`.
+
+    Blocks nest; an inner one adds to the outer. An argument of a call wins over the block, None in it means "no opinion".
+
+    Errors: TypeError for a name that is no option, ConfigError (a ValueError) at the call for a value that cannot be one.
+
+    >>> import hubjet
+    >>> with hubjet.settings(offline=True, cache_dir="/data/models"):
+    ...     hubjet.config()["cache_dir"].origin
+    'hubjet.settings'
+    """
+    _check_names(values)
+    before = _block.set({**_block.get(), **values})
+    try:
+        yield
+    finally:
+        _block.reset(before)
+
+
+def resolve(**arguments: Any) -> Config:
+    """The settings of one call: its arguments (None = not given), then the other places in their order."""
+    _check_names(arguments)
+    layers = [("argument", arguments), ("hubjet.settings", _block.get())]
+    path = config_path()
+    in_file = _config_file(path)
+    known: dict[str, Setting] = {}
+    for name, option in OPTIONS.items():
+        known[name] = (
+            _from_layers(name, option, layers)
+            or _from_environment(option)
+            or _from_layers(name, option, [(f"file {path}", in_file)])
+            or option.default(known)
+        )
+    values = {name: setting.value for name, setting in known.items()}
+    return Config(**values, origins={name: setting.origin for name, setting in known.items()})
+
+
+def config(**arguments: Any) -> dict[str, Setting]:
+    """Every setting as a call with these arguments would see it: name → Setting(value, origin).
+
+    Reads the environment and the config file, never the network. No secret is among them.
+    Errors: TypeError for unknown names, ConfigError for values that cannot be understood.
+
+    >>> import hubjet
+    >>> hubjet.config(endpoint="https://hub.example")["endpoint"]
+    Setting(value='https://hub.example', origin='argument')
+    """
+    found = resolve(**arguments)
+    return {name: found.setting(name) for name in OPTIONS}
+
+
+def _check_names(values: Mapping[str, Any]) -> None:
+    for name in values:
+        if name not in OPTIONS:
+            raise TypeError(f"{name!r} is not a setting of hubjet; there are: {', '.join(OPTIONS)}")
+
+
+def _from_layers(name: str, option: _Option, layers: list[tuple[str, Mapping[str, Any]]]) -> Setting | None:
+    for origin, values in layers:
+        value = values.get(name)
+        if value is not None:
+            return Setting(_value(name, option.read, value, origin), origin)
+    return None
+
+
+def _from_environment(option: _Option) -> Setting | None:
+    for name in option.env:
+        text = os.environ.get(name)
+        if text:
+            origin = f"environment {name}"
+            value = _value(name, option.env_read, text, origin)
+            if value is not None:
+                return Setting(value, origin)
+    return None
+
+
+def _value(name: str, read: Callable[[str], Any], value: object, origin: str) -> Any:
+    """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} = {text!r} ({origin}) cannot be understood; expected {error}") from None
+
+
+# --- environment of the token, which is no setting ---------------------------------------------------------------------------
+
+
+def environment_token() -> tuple[str, str] | None:
+    """(token, name of the variable), if the environment holds one."""
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        text = "".join(os.environ.get(name, "").split())  # huggingface_hub drops line breaks; a token has no blanks either
+        if text:
+            return text, name
+    return None
+
+
+def oidc_is_asked_for() -> bool:
+    """Whether huggingface_hub would exchange a CI identity for a token (HF_OIDC_RESOURCE), which hubjet does not do."""
+    return bool(os.environ.get("HF_OIDC_RESOURCE"))
+
+
+def in_colab_enterprise() -> bool:
+    """Whether this notebook runs where Colab has no vault of secrets."""
+    return os.environ.get("VERTEX_PRODUCT") == "COLAB_ENTERPRISE"
+
+
+def may_colour() -> bool:
+    """Whether the user lets programs colour their words (no-color.org)."""
+    return not os.environ.get("NO_COLOR")
+
+
+# --- the config file ---------------------------------------------------------------------------------------------------------
+
+
+def config_path() -> str:
+    """HUBJET_CONFIG, else hubjet/config.toml below XDG_CONFIG_HOME or ~/.config."""
+    given = os.environ.get("HUBJET_CONFIG")
+    if given:
+        return _path(given)
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join("~", ".config")
+    return os.path.join(os.path.expandvars(os.path.expanduser(base)), "hubjet", "config.toml")
+
+
+def _config_file(path: str) -> Mapping[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the config file {path} cannot be read: {error}") from error
+    try:
+        values = parse_toml(text)
+    except ValueError as error:
+        raise ConfigError(f"the config file {path} cannot be understood: {error}") from error
+    for name in values:
+        if name not in OPTIONS:
+            raise ConfigError(f"the config file {path} sets {name!r}, which is not a setting; there are: {', '.join(OPTIONS)}")
+    return values
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """tomllib where there is one (3.11); before that the part of TOML a flat list of settings needs."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+
+        return tomllib.loads(text)
+    return parse_flat_toml(text)
+
+
+def parse_flat_toml(text: str) -> dict[str, Any]:
+    """Lines of `name = value`: strings in one sort of quotes without escapes, whole and decimal numbers, true, false; comments."""
+    values: dict[str, Any] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, rest = line.partition("=")
+        name, rest = name.strip(), rest.strip()
+        if not equals or not name.replace("_", "").replace("-", "").isalnum() or name in values:
+            raise ValueError(f"line {number}: expected one `name = value`")
+        values[name] = _flat_value(rest, number)
+    return values
+
+
+def _flat_value(text: str, number: int) -> Any:
+    quote = text[:1]
+    if quote in ("'", '"'):
+        inner, closing, rest = text[1:].partition(quote)
+        if closing and (not rest.strip() or rest.strip().startswith("#")) and "\\" not in inner:
+            return inner
+        raise ValueError(f"line {number}: expected one string without backslashes")
+    word = text.partition("#")[0].strip()
+    if word in ("true", "false"):
+        return word == "true"
+    for kind in (int, float):
+        try:
+            return kind(word.replace("_", ""))
+        except ValueError:
+            continue
+    raise ValueError(f"line {number}: expected a string in quotes, a number, true or false")

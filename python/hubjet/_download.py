@@ -1,0 +1,330 @@
+"""One file of a repository, into the hub's cache. Imports _errors, _names, _hub, _store, _resolve, _transport, _progress, _trace.
+
+Requests: none when the commit is known and the file is here (or known to be missing), else one chain: the GET whose first answer
+names commit, size and digest and leads to the bytes. There is no HEAD. Order of writing: blob, link, then the ref.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import _errors as errors
+from . import _native, _trace, _transport
+from ._config import Config
+from ._errors import HubjetError, explain
+from ._hub import Ask, Hub
+from ._names import is_commit, is_etag
+from ._progress import Meter
+from ._resolve import Found, find, may_serve
+from ._store import FileFacts, RepoStore, Tree, read_tree, require_space
+
+if TYPE_CHECKING:
+    from ._native import Result, Want
+
+
+@dataclass
+class DryRunFileInfo:
+    """What a download would do with one file (`dry_run=True`).
+
+    Fields: commit_hash; file_size in bytes, None if the server does not say; filename in the repository; local_path where it is or
+    would be; is_cached, whether its bytes are here; will_download, whether the call without dry_run would fetch it.
+    """
+
+    commit_hash: str
+    file_size: int | None
+    filename: str
+    local_path: str
+    is_cached: bool
+    will_download: bool
+
+
+class Call:
+    """One file asked for: what is known of it before anybody is asked."""
+
+    def __init__(self, hub: Hub, store: RepoStore, revision: str, filename: str, *, force: bool, local_only: bool) -> None:
+        self.hub, self.store, self.revision, self.filename, self.force = hub, store, revision, filename, force
+        self.shut = check_force(force, local_only, hub.config)
+        self.local_only = local_only
+        self.commit = store.read_ref(revision)
+        tree = read_tree(store.folder, self.commit) if self.commit is not None else None
+        self._tree: Tree = tree if tree is not None else {}
+        self.facts: FileFacts | None = self._tree.get(filename)
+        self.found: Found | None = find(store, self.commit, filename, self.facts.size if self.facts else None)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the revision can never mean another version."""
+        return is_commit(self.revision)
+
+    @property
+    def place(self) -> Want:
+        """Where the bytes go, in the extension's words."""
+        return {"repo_dir": self.store.folder, "link_path": self.filename}
+
+    def known_missing(self) -> bool:
+        """Whether this commit is known not to have the file, so that nobody need be asked."""
+        if not self.pinned:
+            return False
+        return self.store.known_missing(self.revision, self.filename) or bool(self._tree and self.facts is None)
+
+
+def check_force(force: bool, local_only: bool, config: Config) -> bool:
+    """Whether the network is shut; ValueError if it would be needed all the same."""
+    if force and (local_only or config.offline):
+        why = "local_files_only=True" if local_only else f"offline mode ({config.origins['offline']})"
+        raise ValueError(f"force_download=True needs the network, and {why} shuts it.")
+    return local_only or config.offline
+
+
+def file(
+    hub: Hub,
+    store: RepoStore,
+    revision: str,
+    filename: str,
+    *,
+    force: bool = False,
+    local_only: bool = False,
+    bar_class: Any = None,
+) -> str:
+    """The file's path below snapshots/, fetched if need be. Raises the errors of _errors, ValueError for force while offline."""
+    call = Call(hub, store, revision, filename, force=force, local_only=local_only)
+    if call.found is not None and not force and (call.pinned or call.shut):
+        return call.found.path
+    if call.shut:
+        raise_not_here(call)
+    if call.known_missing() and not force:
+        raise_known_missing(call)
+    with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
+        return _from_network(call, meter)
+
+
+def preview(
+    hub: Hub, store: RepoStore, revision: str, filename: str, *, force: bool = False, local_only: bool = False
+) -> DryRunFileInfo:
+    """What `file` would do. Asks for the answer's head at most."""
+    call = Call(hub, store, revision, filename, force=force, local_only=local_only)
+    if call.found is not None and (call.pinned or call.shut):
+        return _info_of(call, call.found)
+    if call.shut:
+        raise_not_here(call)
+    if call.known_missing():
+        raise_known_missing(call)
+    result = head_of(hub, revision, filename, call.place, quick=call.found is not None)
+    if result["error"] is not None:
+        return _info_of(call, _cached_instead(call, result))
+    commit = result["commit"]
+    if commit is None:
+        raise hub.no_commit(hub.file_url(revision, filename))
+    path, etag = store.pointer(commit, filename), result["etag"]
+    cached = os.path.exists(path) or (is_etag(etag) and os.path.exists(store.blob(str(etag))))
+    size = result["size"] if result["size"] >= 0 else None
+    return DryRunFileInfo(commit, size, filename, path, cached, force or not cached)
+
+
+def head_of(hub: Hub, revision: str, filename: str, place: Want, *, quick: bool = False) -> Result:
+    """What the hub says of a file, up to its body: commit, etag, size. `place`: where it would go; nothing is written there."""
+    want: Want = {**hub.want(hub.file_url(revision, filename), "resolve"), **place, "meta_only": True}
+    return hub.fetch([Ask(want, filename, revision)], _transport.limits(hub.config, quick=quick))[0]
+
+
+def _info_of(call: Call, found: Found) -> DryRunFileInfo:
+    return DryRunFileInfo(found.commit, os.path.getsize(found.path), call.filename, found.path, True, call.force)
+
+
+# --- the network -------------------------------------------------------------------------------------------------------------
+
+
+def _from_network(call: Call, meter: Meter) -> str:
+    if call.found is not None and call.found.etag is None and not call.force:
+        # A plain file says nothing about its etag, so ask whether the name still means its commit before fetching it again.
+        head = head_of(call.hub, call.revision, call.filename, call.place, quick=True)
+        if head["error"] is not None:
+            return _cached_instead(call, head).path
+        if head["commit"] == call.found.commit:
+            return call.found.path
+    for _ in range(2):
+        result = _chain(call, meter)
+        if result["error"] is not None:
+            return _cached_instead(call, result).path
+        path = _published(call, result)
+        if path is not None:
+            return path
+    raise errors.InternalError(f"{call.filename}: the cache's copy was found damaged twice in a row in {call.store.folder}")
+
+
+def _chain(call: Call, meter: Meter) -> Result:
+    hub, store, found = call.hub, call.store, call.found
+    known = call.facts if call.pinned else None
+    want: Want = {
+        **hub.want(hub.file_url(call.revision, call.filename), "resolve"),
+        **call.place,
+        "links": links(hub.config),
+        "commit": call.revision if call.pinned else None,
+        "force": call.force,
+    }
+    if known is not None:
+        want["size"], want["digest"] = known.size, known.digest
+        require_space(store.folder, known.size - partial(store, known))
+    if found is not None and found.etag is not None and not call.force:
+        want["held"] = [found.etag]
+    return hub.fetch(
+        [Ask(want, call.filename, call.revision)], _transport.limits(hub.config, quick=found is not None and not call.force), meter
+    )[0]
+
+
+def _published(call: Call, result: Result) -> str | None:
+    """Name and ref for a fetched or held blob. None: the blob that was here turned out damaged, so ask again."""
+    store, commit, etag = call.store, result["commit"], result["etag"]
+    if commit is None or etag is None:
+        raise call.hub.no_commit(call.hub.file_url(call.revision, call.filename))
+    path = result["link"]
+    if result["status"] == "held" and not may_serve(store, etag, result["size"] if result["size"] >= 0 else None, call.filename):
+        return None
+    if path is None:
+        path = _native.link_snapshot(store.folder, commit, call.filename, etag, links(call.hub.config))
+    store.tag()
+    store.write_ref(call.revision, commit)
+    return path
+
+
+def _cached_instead(call: Call, result: Result) -> Found:
+    """After a failure: the cached file if it may stand in, else the error is raised.
+
+    It may when the hub could not be asked or did not let us in. Not when it answered that there is no such file or revision, and
+    not when only the body failed: then there is a newer version, and the caller must know that it is not this one.
+    """
+    error = result["error"]
+    assert error is not None
+    if isinstance(error, errors.EntryNotFound):
+        _note_missing(call, result)
+    if call.found is None or call.force or not may_fall_back(error) or is_etag(result["etag"]):
+        raise error
+    warn_fallback(call.hub, error, f"the cached {call.filename} of commit {call.found.commit}")
+    return call.found
+
+
+def may_fall_back(error: BaseException) -> bool:
+    """Whether a copy from the cache may stand in for what could not be asked."""
+    if isinstance(error, errors.RevisionNotFound | errors.EntryNotFound):
+        return False
+    return isinstance(error, errors.NetworkError | errors.AccessDenied | errors.NotFound)
+
+
+def warn_fallback(hub: Hub, error: BaseException, what: str) -> None:
+    """Says that something older is used, and why; once per repository and sort of trouble."""
+    first_line = str(error).partition("\n")[0]
+    key = f"{hub.endpoint} {hub.repo} {type(error).__name__}"
+    _trace.warn(f"{hub.endpoint} could not be asked about {hub.repo.id} ({first_line}); using {what}", once=key)
+
+
+def _note_missing(call: Call, result: Result) -> None:
+    commit = result["commit"]
+    if commit is None or not is_commit(commit):
+        return
+    call.store.note_missing(commit, call.filename)
+    # The stock client moves the ref here always. Where an older version lies whole, that would hide it from offline loads.
+    if call.commit is None or os.path.isdir(call.store.snapshot(commit)):
+        call.store.write_ref(call.revision, commit)
+
+
+def raise_failures(asks: Sequence[Ask], results: Sequence[Result]) -> None:
+    """If files failed, raises the first error, which names the others; what succeeded stays."""
+    failed = [(ask.filename, result["error"]) for ask, result in zip(asks, results, strict=True) if result["error"] is not None]
+    if not failed:
+        return
+    error = failed[0][1]
+    assert error is not None
+    if isinstance(error, HubjetError) and len(failed) > 1:
+        names = ", ".join(name for name, _ in failed[1:4])
+        error.add_line("also", f"{names}{' …' if len(failed) > 4 else ''} ({len(failed)} of {len(results)} files failed)")
+        error.failures = {name: each for name, each in failed if isinstance(each, HubjetError)}
+    raise error
+
+
+# --- small helpers, also for many files --------------------------------------------------------------------------------------
+
+
+def links(config: Config) -> bool:
+    """Whether this cache may hold symbolic links: allowed by the settings, and tried on its file system once per process."""
+    if not config.symlinks:
+        return False
+    possible = _can_link(config.cache_dir)
+    if not possible:
+        _trace.warn(
+            f"{config.cache_dir} cannot hold symbolic links: files are stored plainly, and twice if two revisions have them",
+            once=f"links {config.cache_dir}",
+        )
+    return possible
+
+
+@lru_cache(maxsize=64)
+def _can_link(cache_dir: str) -> bool:
+    try:
+        os.makedirs(cache_dir, exist_ok=True)
+    except OSError:
+        return True  # the job that follows will say what is wrong with this place, and better
+    return _native.can_link(cache_dir)
+
+
+def partial(store: RepoStore, facts: FileFacts) -> int:
+    """Bytes of this file that an earlier call left and a resume will keep."""
+    return _native.partial_bytes(store.side, facts.etag) if facts.etag is not None else 0
+
+
+def short(filename: str) -> str:
+    """A file name for a progress bar."""
+    return filename if len(filename) <= 40 else f"…{filename[-39:]}"
+
+
+def raise_known_missing(call: Call) -> NoReturn:
+    """The commit is known not to have this file; nobody was asked."""
+    page = f"{call.hub.page}/tree/{call.revision}"
+    raise errors.EntryNotFound(
+        explain(
+            f"{call.hub.repo.id} has no file {call.filename!r}",
+            wanted=f"{call.filename}, revision {call.revision}",
+            known="from an earlier answer, kept in the cache: no request was made",
+            do=f"see its files at {page}; force_download=True asks again",
+        ),
+        repo_id=call.hub.repo.id,
+        repo_type=call.hub.repo.type,
+        revision=call.revision,
+        filename=call.filename,
+        status=404,
+        hub_code="EntryNotFound",
+        url=call.hub.file_url(call.revision, call.filename),
+        page=page,
+    )
+
+
+def raise_not_here(call: Call) -> NoReturn:
+    """Not in the cache, and the network is shut."""
+    known = f"commit {call.commit}" if call.commit else "no commit is known for it"
+    raise not_here(
+        call.hub,
+        call.revision,
+        call.local_only,
+        f"{call.filename} of {call.hub.repo.id}",
+        f"{call.revision!r}: {known}, without this file, in {call.store.folder}",
+        filename=call.filename,
+    )
+
+
+def not_here(hub: Hub, revision: str, local_only: bool, what: str, here: str, **facts: Any) -> HubjetError:
+    """The error for what is neither here nor to be fetched."""
+    if local_only:
+        shut, do = "local_files_only=True", "pass local_files_only=False"
+    else:
+        origin = hub.config.origins["offline"]
+        shut, do = f"offline mode ({origin})", f"switch it off ({origin})"
+    return errors.LocalEntryNotFound(
+        explain(f"{what} is not in the cache, and the network is shut by {shut}", here=here, do=f"{do} to fetch it"),
+        repo_id=hub.repo.id,
+        repo_type=hub.repo.type,
+        revision=revision,
+        **facts,
+    )

@@ -1,0 +1,136 @@
+"""Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth, _edge, _transport, _progress."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import _native, _store, _transport
+from . import _errors as errors
+from ._auth import Credentials, Token
+from ._config import Config, resolve
+from ._edge import public
+from ._errors import HubjetError
+from ._names import name_in_url, origin_of, shown
+from ._progress import Meter
+
+if TYPE_CHECKING:
+    from ._native import Result, Want
+
+
+@public
+def fetch(
+    url: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    token: Token | str | bool | None = None,
+    force: bool = False,
+    tqdm_class: Any = None,
+) -> Path:
+    """Fetches any http or https URL into a file, over several connections, and goes on where an earlier call stopped.
+
+    Args:
+        url: what to fetch. Redirects are followed, but not from https to http.
+        path: the file to write; a folder that exists: inside it, named after the URL; None: the current folder.
+        sha256: 64 hex digits the content must hash to. Without it the length is checked, and the hub's own digest if the URL is one
+            of a hub.
+        size: bytes it must have.
+        headers: extra request headers; sent to the URL's own origin only, not to where it redirects.
+        token: a string or Token is sent to the URL's origin at once; True: this user's hub token, to the hub only; None: the same,
+            when the hub asks for it; False: never.
+        force: fetch even if the file is there with the right sha256.
+        tqdm_class: class of the progress bar; None: tqdm's where somebody can see it.
+
+    Returns: the Path of the whole, verified file. What was at the path stays until then, and if the fetch fails.
+    Errors: IntegrityError, NetworkError (TimedOut, TlsError, RateLimited …), NotFound, AccessDenied, StorageError, Offline;
+    ValueError for an URL or sha256 that is none. Threads: any, at the same time.
+
+    >>> import hubjet
+    >>> hubjet.fetch("https://example.com/weights.bin", "models/", sha256="9f2c" + 60 * "0")  # doctest: +SKIP
+    PosixPath('models/weights.bin')
+    """
+    config = resolve()
+    place = _place(url, path)
+    digest = _digest(sha256)
+    if digest is not None and not force and os.path.isfile(place) and _native.hash_file(place, "sha256") == digest[7:]:
+        return Path(place)
+    if config.offline:
+        raise errors.Offline(f"{shown(url)} was not fetched: offline ({config.origins['offline']})", url=shown(url))
+    want: Want = {
+        "url": url,
+        "why": "fetch",
+        "headers": list((headers or {}).items()),
+        "path": place,
+        "side_dir": os.path.join(os.path.dirname(place), ".hubjet"),
+        "digest": digest,
+        "force": force,
+    }
+    if size is not None:
+        want["size"] = size
+        _store.require_space(os.path.dirname(place), size - _native.partial_bytes(want["side_dir"], digest[7:] if digest else ""))
+    with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
+        result = _run(want, url, token, config, meter)
+    if result["error"] is not None:
+        raise result["error"]
+    return Path(place)
+
+
+def _run(want: Want, url: str, token: Token | str | bool | None, config: Config, meter: Meter) -> Result:
+    """One job; a second one with a token if the hub asks for it."""
+    limits = _transport.limits(config)
+    credentials = _credentials(url, token, config)
+    found = credentials.first() if credentials is not None else None
+    result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
+    error = _transport.error_of(result)
+    if credentials is not None and found is None and isinstance(error, errors.AccessDenied):
+        found = credentials.asked()
+        if found is not None:
+            result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
+            error = _transport.error_of(result)
+    if isinstance(error, HubjetError):
+        error.add_line("wanted", shown(url))
+    return result
+
+
+def _credentials(url: str, token: Token | str | bool | None, config: Config) -> Credentials | None:
+    """Who may be asked for a token. This user's own goes to the hub only; a given one goes where it was meant for."""
+    if isinstance(token, str | Token):
+        from dataclasses import replace
+
+        return Credentials(token, replace(config, endpoint=origin_of(url)), url)
+    if origin_of(url) == origin_of(config.endpoint):
+        return Credentials(token, config, url)
+    if token is True:
+        raise ValueError(f"token=True is this user's token for {config.endpoint}; it is not sent to {origin_of(url)}")
+    return None
+
+
+def _with_token(want: Want, url: str, token: Token | None) -> Want:
+    return {**want, "auth": token.header(), "auth_origin": url} if token is not None else want
+
+
+def _digest(sha256: str | None) -> str | None:
+    if sha256 is None:
+        return None
+    text = sha256.removeprefix("sha256:").lower()
+    if len(text) != 64 or any(c not in "0123456789abcdef" for c in text):
+        raise ValueError(f"sha256 has 64 hex digits, not {sha256!r}")
+    return f"sha256:{text}"
+
+
+def _place(url: str, path: str | os.PathLike[str] | None) -> str:
+    """The file to write, absolute."""
+    if not url.lower().startswith(("http://", "https://")):
+        raise ValueError(f"only http:// and https:// URLs can be fetched, not {shown(url)!r}")
+    given = os.path.expanduser(os.fspath(path)) if path is not None else os.curdir
+    if os.path.isdir(given) or given.endswith(("/", os.sep)):
+        name = name_in_url(url)
+        if not name:
+            raise ValueError(f"{shown(url)!r} does not end in a file name: say where to put it with path=")
+        given = os.path.join(given, name)
+    return os.path.abspath(given)

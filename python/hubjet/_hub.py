@@ -1,0 +1,305 @@
+"""The hub's HTTP protocol as data: URLs out, metadata in, refusals into errors that say what to do.
+
+Imports _errors, _names, _config, _auth, _store (the form of a listing), _transport. Decides nothing about the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urljoin
+
+from . import _errors as errors
+from . import _transport
+from ._auth import Credentials, Token
+from ._config import STANDARD_ENDPOINT, Config
+from ._errors import HubjetError, explain
+from ._names import Repo, is_commit, origin_of, shown
+from ._store import FileFacts
+
+if TYPE_CHECKING:
+    from ._native import Limits, Result, Want
+    from ._progress import Meter
+
+INFO_BYTES_MAX = 64 << 20  # one answer of the API; the largest seen (a repository of 100 000 files) is 20 MB
+TREE_FILES_MAX = 1_000_000
+TREE_PAGES_MAX = 20_000
+
+# How the hub tells, in X-Error-Message only, what a refusal is about. Its X-Error-Code is GatedRepo for all of these.
+_SAYS_SCOPE = ("fine-grained token", "token settings", "token does not have", "scope")
+_SAYS_PENDING = ("awaiting a review", "pending")
+_SAYS_DISABLED = "Access to this resource is disabled."
+_SAYS_BAD_TOKEN = "Invalid credentials in Authorization header"
+
+
+class Ask(NamedTuple):
+    """One wanted file and what it is called, for messages. `filename` is empty for questions to the API."""
+
+    want: Want
+    filename: str
+    revision: str
+
+
+class Hub:
+    """One repository on one hub, as one call sees it: endpoint, token, extra headers.
+
+    Every request of the call goes through `fetch`, so a token that is asked for is looked for once and in one place.
+    """
+
+    def __init__(
+        self,
+        repo: Repo,
+        config: Config,
+        token: Token | str | bool | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.repo, self.config, self.endpoint = repo, config, config.endpoint
+        extra = {name.lower(): value for name, value in (headers or {}).items()}
+        self._own_auth = extra.pop("authorization", None)  # a caller's header wins over any token
+        self._headers = list(extra.items())
+        self._credentials = Credentials(False if self._own_auth else token, config, f"{repo.type}/{repo.id}")
+        self._token: Token | None = None
+        self._first_done = False
+        self.gated = False  # files want a token, although the API answers without
+
+    # --- URLs and requests ---------------------------------------------------------------------------------------------------
+
+    def file_url(self, revision: str, filename: str) -> str:
+        """Where a file is asked for."""
+        return self.repo.file_url(self.endpoint, revision, filename)
+
+    @property
+    def page(self) -> str:
+        """The repository's page for people."""
+        return self.repo.page(self.endpoint)
+
+    def want(self, url: str, why: str) -> Want:
+        """A request with this call's headers; the token is added by `fetch`."""
+        return {"url": url, "why": why, "headers": self._headers}
+
+    def fetch(self, asks: Sequence[Ask], limits: Limits, meter: Meter | None = None) -> list[Result]:
+        """Runs them as one job. Those that were refused for want of a token run again with one, if one is to be had.
+
+        A failed result's error is of the class, and has the advice, that fits what the hub said.
+        """
+        if not self._first_done:
+            self._first_done = True
+            self._token = self._credentials.first()
+        results = self._run(asks, limits, meter)
+        again = [i for i, result in enumerate(results) if self._asks_for_token(result)]
+        if again:
+            token = self._credentials.asked()
+            if token is not None:
+                self._token = token
+                for i, result in zip(again, self._run([asks[i] for i in again], limits, meter), strict=True):
+                    results[i] = result
+        for ask, result in zip(asks, results, strict=True):
+            error = _transport.error_of(result)
+            if isinstance(error, HubjetError):
+                result["error"] = self._refined(error, ask)
+        return results
+
+    def _run(self, asks: Sequence[Ask], limits: Limits, meter: Meter | None) -> list[Result]:
+        auth = self._own_auth or (self._token.header() if self._token is not None else None)
+        wants: list[Want] = [{**ask.want, "auth": auth, "auth_origin": self.endpoint} for ask in asks]
+        return _transport.run(wants, limits, self.config, meter)
+
+    def _asks_for_token(self, result: Result) -> bool:
+        error = _transport.error_of(result)
+        if self.has_token or not isinstance(error, HubjetError):
+            return False
+        if isinstance(error, errors.AccessDenied):
+            return origin_of(error.url or self.endpoint) == origin_of(self.endpoint)  # not the content network's 403
+        return error.hub_code == "RepoNotFound" or isinstance(error, errors.RateLimited)
+
+    # --- questions to the API --------------------------------------------------------------------------------------------------
+
+    def commit_of(self, revision: str, *, quick: bool = False) -> str:
+        """The commit the name points to now: one request. Afterwards `gated` is known."""
+        url = f"{self.endpoint}/api/{self.repo.api}/revision/{quote(revision, safe='')}"
+        info, _ = self._json(url, revision, quick=quick)
+        commit = info.get("sha") if isinstance(info, dict) else None
+        if not isinstance(commit, str) or not is_commit(commit):
+            raise self._nonsense(url, "the answer has no commit in 'sha'")
+        self.gated = bool(info.get("gated"))
+        return commit
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the requests of this call carry a token by now."""
+        return self._token is not None or self._own_auth is not None
+
+    def tree(self, commit: str) -> dict[str, FileFacts]:
+        """Every file of a commit with size and digest: one request per thousand files."""
+        files: dict[str, FileFacts] = {}
+        for url, page in self._pages(f"{self.endpoint}/api/{self.repo.api}/tree/{commit}?recursive=true&expand=false", commit):
+            for entry in page:
+                try:
+                    if entry["type"] == "file":
+                        files[entry["path"]] = _facts_of(entry)
+                except (KeyError, TypeError, AttributeError):
+                    raise self._nonsense(url, "an entry of the file list has no path, size or oid") from None
+            if len(files) > TREE_FILES_MAX:
+                raise self._nonsense(url, f"the file list has more than {TREE_FILES_MAX} files")
+        return files
+
+    def _pages(self, url: str, revision: str) -> Iterator[tuple[str, list[Any]]]:
+        for _ in range(TREE_PAGES_MAX):
+            page, headers = self._json(url, revision)
+            if not isinstance(page, list):
+                raise self._nonsense(url, "the file list is no list")
+            yield url, page
+            following = next_link(headers.get("link", ""))
+            if not following:
+                return
+            url = self._same_origin(urljoin(url, following))
+        raise self._nonsense(url, f"the file list has more than {TREE_PAGES_MAX} pages")
+
+    def _same_origin(self, url: str) -> str:
+        """The next page may only lie on this hub: the token goes along."""
+        if origin_of(url) == origin_of(self.endpoint):
+            return url
+        if origin_of(url) == origin_of(STANDARD_ENDPOINT):  # a mirror that passes the hub's own links on
+            return self.endpoint + url.removeprefix(STANDARD_ENDPOINT)
+        raise self._nonsense(url, "the next page of the file list would be on another host; it was not asked")
+
+    def _json(self, url: str, revision: str, *, quick: bool = False) -> tuple[Any, dict[str, str]]:
+        ask = Ask({**self.want(url, "api"), "memory": INFO_BYTES_MAX}, "", revision)
+        result = self.fetch([ask], _transport.limits(self.config, quick=quick))[0]
+        if result["error"] is not None:
+            raise result["error"]
+        try:
+            return json.loads(result["body"] or b""), result["headers"]
+        except ValueError:
+            raise self._nonsense(url, "the answer is not JSON") from None
+
+    def _nonsense(self, url: str, what: str) -> errors.ProtocolError:
+        return errors.ProtocolError(
+            explain(
+                f"{self.endpoint} does not answer like a hub",
+                asked=shown(url),
+                happened=what,
+                do="check HF_ENDPOINT, the proxy and the firewall" if self.endpoint != STANDARD_ENDPOINT else "try again later",
+            ),
+            url=shown(url),
+            repo_id=self.repo.id,
+            repo_type=self.repo.type,
+        )
+
+    # --- refusals --------------------------------------------------------------------------------------------------------------
+
+    def no_commit(self, url: str) -> errors.ProtocolError:
+        """An answer to a file request that does not say which commit it belongs to."""
+        return self._nonsense(url, "the answer has no X-Repo-Commit header, so it is not known which version this is")
+
+    def _refined(self, error: HubjetError, ask: Ask) -> HubjetError:
+        """The error as this repository's caller needs it. The order of the questions is the stock client's."""
+        refusal = self._refusal(error, ask)
+        facts = {**error.__dict__, "repo_id": self.repo.id, "repo_type": self.repo.type, "revision": ask.revision}
+        facts["filename"] = ask.filename or None
+        facts["token_origin"] = self._credentials.origin or None
+        if refusal is None:
+            error.__dict__.update(facts)
+            if ask.filename:
+                error.add_line("wanted", f"{ask.filename} of {self.repo.id} ({ask.revision})")
+            return error
+        kind, headline, page, advice = refusal
+        answer = f"{error.status or ''} {error.hub_code or ''}".strip()
+        message = explain(
+            headline,
+            wanted=f"{ask.filename or 'the repository'}, revision {ask.revision}",
+            answered=f"{answer}: {error.server_message}" if error.server_message else answer,
+            token=self._token_story() if issubclass(kind, errors.AccessDenied | errors.RepoNotFound) else "",
+            do=advice,
+        )
+        refined = kind(message, **{**facts, "page": page, "advice": advice})
+        refined.__cause__ = error
+        return refined
+
+    def _token_story(self) -> str:
+        if self._own_auth:
+            return "the Authorization header that was passed"
+        return f"from {self._credentials.origin}" if self._credentials.origin else f"none sent ({self._credentials.why_none})"
+
+    def _refusal(self, error: HubjetError, ask: Ask) -> tuple[type[HubjetError], str, str, str] | None:
+        """Class, headline, page to open, advice; None when the hub did not say more than the status."""
+        code, said, status = error.hub_code, error.server_message or "", error.status
+        name, page = self.repo.id, self.page
+        tokens = f"{self.endpoint}/settings/tokens"
+        sent = bool(self._own_auth or self._credentials.origin)
+        if code == "RevisionNotFound":
+            return (
+                errors.RevisionNotFound,
+                f"{name} has no revision {ask.revision!r}",
+                f"{page}/commits",
+                f"see its branches and commits at {page}/commits",
+            )
+        if code == "EntryNotFound":
+            return (
+                errors.EntryNotFound,
+                f"{name} has no file {ask.filename!r}",
+                f"{page}/tree/{ask.revision}",
+                f"see its files at {page}/tree/{ask.revision}",
+            )
+        if said == _SAYS_DISABLED:
+            return errors.RepoDisabled, f"{name} is disabled", page, f"open {page} to read why"
+        if code == "GatedRepo":
+            return self._gate(said.lower(), sent)
+        if code == "RepoNotFound":
+            if sent:
+                advice = f"check the spelling and repo_type (it was {self.repo.type!r}); can the token's account open {page}?"
+            else:
+                advice = f"check the spelling and repo_type (it was {self.repo.type!r}); a private one needs a token: {tokens}"
+            return errors.RepoNotFound, f"{name} does not exist, or is private", page, advice
+        if status == 401 and (said == _SAYS_BAD_TOKEN or sent):
+            return (
+                errors.TokenRefused,
+                f"{self.endpoint} does not accept this token",
+                tokens,
+                f"it may have expired or been deleted: make a new one at {tokens}",
+            )
+        if status == 401:
+            advice = f"make a token at {tokens} and set HF_TOKEN; check the spelling too, a missing repository is answered alike"
+            return errors.TokenNeeded, f"{name} asks for a token", tokens, advice
+        if status == 403 and sent and isinstance(error, errors.AccessDenied) and self._is_from_hub(error):
+            return (
+                errors.TokenLacksScope,
+                f"the token may not read {name}",
+                tokens,
+                f"give it read access to this repository at {tokens}",
+            )
+        return None
+
+    def _gate(self, said: str, sent: bool) -> tuple[type[HubjetError], str, str, str]:
+        name, page, tokens = self.repo.id, self.page, f"{self.endpoint}/settings/tokens"
+        if not sent:
+            advice = f"accept the conditions at {page}, make a token at {tokens} and set HF_TOKEN"
+            return errors.TokenNeeded, f"{name} is gated and no token was sent", page, advice
+        if any(words in said for words in _SAYS_SCOPE):
+            advice = f"allow the token to read gated repositories at {tokens}"
+            return errors.TokenLacksScope, f"{name} is gated and the token may not read gated repositories", tokens, advice
+        if any(words in said for words in _SAYS_PENDING):
+            return errors.GatePending, f"access to {name} was asked for and is not granted yet", page, f"wait; see {page}"
+        advice = f"open {page}, accept the conditions with the token's account, then try again"
+        return errors.GateNotAccepted, f"{name} is gated and this account was not let in", page, advice
+
+    def _is_from_hub(self, error: HubjetError) -> bool:
+        return origin_of(error.url or self.endpoint) == origin_of(self.endpoint)
+
+
+def next_link(header: str) -> str | None:
+    """The URL of `<...>; rel="next"` in a Link header."""
+    for target, parameters in re.findall(r"<([^>]*)>([^<]*)", header):
+        if re.search(r"""\brel\s*=\s*["']?next\b""", parameters):
+            return str(target)
+    return None
+
+
+def _facts_of(entry: Mapping[str, Any]) -> FileFacts:
+    lfs = entry.get("lfs") or {}
+    size = entry["size"]
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0 or not isinstance(entry["path"], str):
+        raise TypeError
+    return FileFacts(size, entry["oid"], lfs.get("oid"), lfs.get("size"), entry.get("xetHash"))

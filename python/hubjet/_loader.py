@@ -1,0 +1,189 @@
+"""`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no network.
+
+Imports _errors, _names, _config, _edge, _hub, _store, _snapshot, _choose, _trace. A framework is imported only when it is to load.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import _choose, _trace
+from ._auth import Token
+from ._config import Config, resolve
+from ._edge import public
+from ._errors import BadName, explain
+from ._hub import Hub
+from ._names import Patterns, check_revision, repo
+from ._snapshot import snapshot
+from ._store import RepoStore
+
+if TYPE_CHECKING:
+    from ._store import Tree
+
+
+@public
+def from_pretrained(
+    model: str | os.PathLike[str],
+    loader: Any = None,
+    *,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    token: Token | str | bool | None = None,
+    local_files_only: bool = False,
+    force_download: bool = False,
+    subfolder: str | None = None,
+    variant: str | None = None,
+    allow_patterns: Patterns = None,
+    ignore_patterns: Patterns = None,
+    endpoint: str | None = None,
+    **loader_kwargs: Any,
+) -> Any:
+    """Gets a model onto this computer, verified, and loads it.
+
+    Args:
+        model: a directory, which is used as it is (no network, no copy), or a hub id such as "org/name".
+        loader: None: nothing is loaded, the folder's Path is returned. A class with `from_pretrained` (transformers, diffusers,
+            tokenizers …), its dotted name, or "auto": model_index.json → diffusers.DiffusionPipeline, config.json →
+            transformers.AutoModel, only a tokenizer → transformers.AutoTokenizer. Any other callable gets the folder.
+        revision: branch, tag or commit; default "main". cache_dir: see `hubjet.where()`.
+        token: a string or Token is used at once; None: this user's, looked for only if the hub asks; True: looked for at once;
+            False: never.
+        local_files_only: no request at all. force_download: fetch again what is here.
+        subfolder: only this folder of the repository. variant: such as "fp16", where the repository has it.
+        allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model card stay.
+        endpoint: the hub to ask; default HF_ENDPOINT.
+        **loader_kwargs: passed to the loader as they are.
+
+    Returns: what the loader returns; a pathlib.Path without one.
+    Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files. Nothing is
+    published unverified. Errors: TokenNeeded, GateNotAccepted, TokenLacksScope, RepoNotFound, RevisionNotFound, IncompleteSnapshot,
+    NetworkError, IntegrityError, StorageError …: each says which page to open. Threads: any, at the same time.
+
+    >>> import hubjet
+    >>> hubjet.from_pretrained(".")  # a directory
+    PosixPath('.')
+    >>> hubjet.from_pretrained("org/model", "transformers.AutoModel", revision="v1.0")  # doctest: +SKIP
+    """
+    if os.path.isdir(model):
+        folder = Path(model)
+    else:
+        config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
+        folder = Path(
+            _fetch(
+                _hub_id(model),
+                config,
+                token=token,
+                revision=check_revision(revision),
+                local_only=local_files_only,
+                force=force_download,
+                subfolder=subfolder,
+                variant=variant,
+                allow=allow_patterns,
+                ignore=ignore_patterns,
+            )
+        )
+    if loader is None:
+        return folder
+    if subfolder is not None:
+        loader_kwargs["subfolder"] = subfolder
+    if variant is not None:
+        loader_kwargs["variant"] = variant
+    return load(loader, folder, loader_kwargs)
+
+
+def _hub_id(model: str | os.PathLike[str]) -> str:
+    text = os.fspath(model)
+    if isinstance(model, os.PathLike) or text.startswith(("./", "../", "~", os.sep)) or os.path.exists(text):
+        raise BadName(f"{text!r} is meant as a directory, and there is none")
+    return text
+
+
+def _fetch(
+    repo_id: str,
+    config: Config,
+    *,
+    token: Token | str | bool | None,
+    revision: str,
+    local_only: bool,
+    force: bool,
+    subfolder: str | None,
+    variant: str | None,
+    allow: Patterns,
+    ignore: Patterns,
+) -> str:
+    one = repo(repo_id)
+
+    def choose(tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
+        index = f"{subfolder.strip('/')}/{_choose.PIPELINE_INDEX}" if subfolder else _choose.PIPELINE_INDEX
+        parts = _choose.components_of(read(index)) if allow is None and index in tree else None
+        files = _choose.choose_files(
+            tree, variant=variant, subfolder=subfolder, components=parts, allow=allow, ignore=ignore
+        )
+        if allow is None and not _choose.has_weights(files):
+            _say_what_is_left_out(repo_id, list(tree))
+        return files
+
+    hub = Hub(one, config, token)
+    return snapshot(hub, RepoStore(config.cache_dir, one), revision, choose, force=force, local_only=local_only)
+
+
+def _say_what_is_left_out(repo_id: str, paths: list[str]) -> None:
+    others = _choose.other_weights(paths)
+    if others:
+        names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+        _trace.warn(
+            f"{repo_id} has no safetensors or PyTorch weights; it has {names}. They are fetched when allow_patterns names them.",
+            once=f"others {repo_id}",
+        )
+
+
+# --- loading -------------------------------------------------------------------------------------------------------------------
+
+
+def load(loader: Any, folder: Path, kwargs: dict[str, Any]) -> Any:
+    """Hands the folder to the loader. It is a path, so the framework has nothing to ask the network for."""
+    if isinstance(loader, str):
+        loader = _named(_auto(folder, kwargs.get("subfolder")) if loader == "auto" else loader)
+    if str(getattr(loader, "__module__", "")).partition(".")[0] == "tokenizers" and hasattr(loader, "from_file"):
+        # tokenizers.Tokenizer.from_pretrained takes hub ids only
+        return loader.from_file(str(folder / kwargs.pop("subfolder", "") / "tokenizer.json"), **kwargs)
+    if hasattr(loader, "from_pretrained"):
+        return loader.from_pretrained(str(folder), **kwargs)
+    if callable(loader):
+        return loader(str(folder), **kwargs)
+    raise TypeError(f"loader is a class with from_pretrained, a callable, a dotted name, 'auto' or None, not {loader!r}")
+
+
+def _named(dotted: str) -> Any:
+    from importlib import import_module
+
+    module, _, name = dotted.rpartition(".")
+    if not module:
+        raise ValueError(f"{dotted!r} is no dotted name such as 'transformers.AutoModel', and not 'auto'")
+    try:
+        return getattr(import_module(module), name)
+    except ImportError as error:
+        library = module.partition(".")[0]
+        raise ImportError(
+            explain(f"{dotted} cannot be imported: {error}", done="the files are here", do=f"pip install {library}"), name=library
+        ) from error
+
+
+def _auto(folder: Path, subfolder: str | None) -> str:
+    inner = folder / subfolder if subfolder else folder
+    if (inner / _choose.PIPELINE_INDEX).is_file():
+        return "diffusers.DiffusionPipeline"
+    if (inner / "config.json").is_file():
+        return "transformers.AutoModel"
+    if (inner / "tokenizer_config.json").is_file() or (inner / "tokenizer.json").is_file():
+        return "transformers.AutoTokenizer"
+    raise ValueError(
+        explain(
+            f"nothing in {inner} says how to load it",
+            looked_for="model_index.json, config.json, tokenizer_config.json, tokenizer.json",
+            do="name the loader, or leave it out to get the folder",
+        )
+    )

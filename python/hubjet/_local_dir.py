@@ -1,0 +1,407 @@
+"""Files of a repository in a plain folder of the user's (`local_dir`). Imports what _snapshot imports, and _snapshot.
+
+    <dir>/<path>                                        the file
+    <dir>/.cache/huggingface/download/<path>.metadata   three lines: commit, etag, time
+    <dir>/.cache/huggingface/trees/<commit>.json        snapshots only
+    <dir>/.cache/huggingface/.hubjet/                   unfinished files
+
+As huggingface_hub's, and safer: the old file stays until the new one is whole; a file that was edited is kept, with a warning,
+unless force_download; nothing is written into the main cache (the stock client leaves a ref there that its own scanner reports).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import _errors as errors
+from . import _native, _trace, _transport
+from ._download import (
+    DryRunFileInfo,
+    check_force,
+    head_of,
+    may_fall_back,
+    not_here,
+    short,
+    warn_fallback,
+)
+from ._errors import HubjetError
+from ._hub import Ask, Hub
+from ._names import check_filename, is_commit, is_etag
+from ._progress import Meter
+from ._resolve import find, may_serve, missing
+from ._snapshot import Choose, fetch_asks, incomplete, listing
+from ._store import FileFacts, RepoStore, Tree, read_tree, require_space, write_tag, write_tree
+
+if TYPE_CHECKING:
+    from ._native import Result, Want
+
+
+class State(Enum):
+    """What lies at a file's place."""
+
+    ABSENT = "nothing"
+    UNTOUCHED = "what was put there, with metadata"
+    UNKNOWN = "something else: edited, or never ours"
+
+
+class Metadata(NamedTuple):
+    """What was noted when the file was put there."""
+
+    commit: str
+    etag: str
+    timestamp: float
+
+
+class Folder(NamedTuple):
+    """A local_dir."""
+
+    path: str
+
+    @property
+    def meta(self) -> str:
+        """Where the notes lie."""
+        return os.path.join(self.path, ".cache", "huggingface")
+
+    @property
+    def side(self) -> str:
+        """Where unfinished files lie: below the notes, so that the folder shows only what was asked for."""
+        return os.path.join(self.meta, ".hubjet")
+
+    def place(self, filename: str) -> str:
+        """Where a file of the repository goes."""
+        return os.path.join(self.path, *filename.split("/"))
+
+    def want(self, filename: str) -> Want:
+        """The same, in the extension's words."""
+        return {"path": self.place(filename), "side_dir": self.side}
+
+    def _note(self, filename: str) -> str:
+        return os.path.join(self.meta, "download", *filename.split("/")) + ".metadata"
+
+    def read(self, filename: str) -> Metadata | None:
+        """The note about a file; None if there is none that can be read."""
+        try:
+            with open(self._note(filename), encoding="utf-8") as file:
+                commit, etag, timestamp = (file.readline(128).strip() for _ in range(3))
+            return Metadata(commit, etag, float(timestamp))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, filename: str, commit: str, etag: str) -> None:
+        """Notes that the file now is this version."""
+        self.prepare()
+        _native.write_small(self._note(filename), f"{commit}\n{etag}\n{time.time()}\n".encode())
+
+    def prepare(self) -> None:
+        """Makes the folder of notes, out of sight of git and of backup programs."""
+        write_tag(self.meta)
+        ignore = os.path.join(self.meta, ".gitignore")
+        if not os.path.exists(ignore):
+            _native.write_small(ignore, b"*")
+
+    def look(self, filename: str) -> tuple[State, Metadata | None]:
+        """What is there now. A file whose time changed is hashed: touching or copying a file is not editing it."""
+        place, note = self.place(filename), self.read(filename)
+        try:
+            changed_at = os.stat(place).st_mtime
+        except OSError:
+            return State.ABSENT, None
+        if note is None:
+            return State.UNKNOWN, None
+        if changed_at - 1 <= note.timestamp or has_content(place, note.etag):
+            return State.UNTOUCHED, note
+        return State.UNKNOWN, None
+
+
+def has_content(path: str, etag: str | None) -> bool:
+    """Whether the file's bytes are what the etag names."""
+    if etag is None or not is_etag(etag):
+        return False
+    return _native.hash_file(path, "sha256" if len(etag) == 64 else "git-sha1") == etag
+
+
+# --- one file ------------------------------------------------------------------------------------------------------------------
+
+
+def file(
+    hub: Hub,
+    store: RepoStore,
+    folder: Folder,
+    revision: str,
+    filename: str,
+    *,
+    force: bool = False,
+    local_only: bool = False,
+    bar_class: Any = None,
+) -> str:
+    """The file's path in the folder, brought up to date."""
+    place = folder.place(filename)
+    shut = check_force(force, local_only, hub.config)
+    state, note = folder.look(filename)
+    if not force and _is_settled(state, note, revision, shut):
+        return place
+    cached = None if force or state is not State.ABSENT else find(store, store.read_ref(revision), filename)
+    if cached is not None and cached.etag is not None and (shut or is_commit(revision)):
+        return _copy(folder, filename, cached.path, cached.commit, cached.etag)
+    if shut:
+        raise _not_here(hub, folder, revision, filename, local_only)
+    if state is State.UNKNOWN and not force:
+        return _compare(hub, folder, revision, filename)
+    held = [etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force]
+    want: Want = {
+        **hub.want(hub.file_url(revision, filename), "resolve"),
+        **folder.want(filename),
+        "held": [etag for etag in held if etag is not None],
+    }
+    with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
+        job_limits = _transport.limits(hub.config, quick=state is not State.ABSENT and not force)
+        result = hub.fetch([Ask(want, filename, revision)], job_limits, meter)[0]
+    if result["error"] is not None:
+        return _kept_instead(hub, folder, filename, result, force)
+    commit, etag = _version_of(hub, result, revision, filename)
+    if result["status"] == "held" and cached is not None and etag == cached.etag:
+        return _copy(folder, filename, cached.path, commit, etag)
+    folder.write(filename, commit, etag)
+    return place
+
+
+def preview(
+    hub: Hub,
+    store: RepoStore,
+    folder: Folder,
+    revision: str,
+    filename: str,
+    *,
+    force: bool = False,
+    local_only: bool = False,
+) -> DryRunFileInfo:
+    """What `file` would do; asks for the answer's head at most, writes nothing."""
+    place = folder.place(filename)
+    shut = check_force(force, local_only, hub.config)
+    state, note = folder.look(filename)
+    if _is_settled(state, note, revision, shut):
+        commit = note.commit if note else revision
+        return DryRunFileInfo(commit, os.path.getsize(place), filename, place, True, force)
+    if shut:
+        raise _not_here(hub, folder, revision, filename, local_only)
+    result = head_of(hub, revision, filename, folder.want(filename))
+    if result["error"] is not None:
+        raise result["error"]
+    commit, etag = _version_of(hub, result, revision, filename)
+    same = (note is not None and note.etag == etag) or (state is State.UNKNOWN and has_content(place, etag))
+    cached = same or find(store, commit, filename) is not None
+    size = result["size"] if result["size"] >= 0 else None
+    return DryRunFileInfo(commit, size, filename, place, cached, force or (not cached and state is not State.UNKNOWN))
+
+
+def _is_settled(state: State, note: Metadata | None, revision: str, shut: bool) -> bool:
+    if shut:
+        return state is not State.ABSENT
+    return state is State.UNTOUCHED and note is not None and is_commit(revision) and note.commit == revision
+
+
+def _compare(hub: Hub, folder: Folder, revision: str, filename: str) -> str:
+    """A file nobody knows: is it what the hub has? If not it is the user's, and stays."""
+    place = folder.place(filename)
+    result = head_of(hub, revision, filename, folder.want(filename), quick=True)
+    if result["error"] is not None:
+        return _kept_instead(hub, folder, filename, result, False)
+    commit, etag = _version_of(hub, result, revision, filename)
+    if has_content(place, etag):
+        folder.write(filename, commit, etag)
+    else:
+        _warn_kept(place)
+    return place
+
+
+def _warn_kept(place: str) -> None:
+    _trace.warn(
+        f"{place} is neither what was downloaded nor what the hub has now: it is kept as it is. "
+        "force_download=True replaces it.",
+        once=f"kept {place}",
+    )
+
+
+def _kept_instead(hub: Hub, folder: Folder, filename: str, result: Result, force: bool) -> str:
+    error, place = result["error"], folder.place(filename)
+    assert error is not None
+    if force or not may_fall_back(error) or is_etag(result["etag"]) or not os.path.isfile(place):
+        raise error
+    warn_fallback(hub, error, f"{place} as it is")
+    return place
+
+
+def _version_of(hub: Hub, result: Result, revision: str, filename: str) -> tuple[str, str]:
+    commit, etag = result["commit"], result["etag"]
+    if commit is None or etag is None:
+        raise hub.no_commit(hub.file_url(revision, filename))
+    return commit, etag
+
+
+def _copy(folder: Folder, filename: str, source: str, commit: str, etag: str) -> str:
+    """The main cache has it: a copy of its own for this folder, under its name once it is whole."""
+    place = folder.place(filename)
+    folder.prepare()
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    private = os.path.join(folder.meta, f"copy.{os.getpid()}.{time.time_ns()}")
+    try:
+        require_space(folder.path, os.path.getsize(source))
+        shutil.copyfile(source, private)
+        os.replace(private, place)
+    except OSError as error:
+        if isinstance(error, HubjetError):
+            raise
+        raise errors.StorageError(f"{place} could not be copied from {source}: {error}", errno=error.errno, path=place) from error
+    finally:
+        if os.path.exists(private):
+            os.unlink(private)
+    folder.write(filename, commit, etag)
+    return place
+
+
+def _not_here(hub: Hub, folder: Folder, revision: str, filename: str, local_only: bool) -> HubjetError:
+    return not_here(hub, revision, local_only, f"{filename} of {hub.repo.id}", f"not in {folder.path}", filename=filename)
+
+
+# --- many files ----------------------------------------------------------------------------------------------------------------
+
+
+def snapshot(
+    hub: Hub,
+    store: RepoStore,
+    folder: Folder,
+    revision: str,
+    choose: Choose,
+    *,
+    force: bool = False,
+    local_only: bool = False,
+    bar_class: Any = None,
+) -> str:
+    """The folder, with every chosen file brought up to date."""
+    if check_force(force, local_only, hub.config):
+        return _as_it_is(hub, store, folder, revision, choose, local_only, None)
+    try:
+        commit, tree = listing(hub, folder.meta, revision, quick=_has_files(folder) and not force)
+    except HubjetError as error:
+        if force or not may_fall_back(error):
+            raise
+        return _as_it_is(hub, store, folder, revision, choose, local_only, error)
+
+    def read(filename: str) -> bytes:
+        path = file(hub, store, folder, commit, filename, force=force)
+        with open(path, "rb") as content:
+            return content.read()
+
+    files = [check_filename(path) for path in choose(tree, read)]
+    to_fetch = [path for path in files if force or not _settle(store, folder, commit, path, tree[path])]
+    _fetch(hub, folder, commit, tree, to_fetch, len(files), bar_class)
+    folder.prepare()
+    if read_tree(folder.meta, commit) is None:
+        write_tree(folder.meta, commit, tree)
+    return os.path.realpath(folder.path)
+
+
+def preview_snapshot(
+    hub: Hub, store: RepoStore, folder: Folder, revision: str, choose: Choose, *, force: bool = False, local_only: bool = False
+) -> list[DryRunFileInfo]:
+    """What `snapshot` would do: two questions to the API at most, nothing written."""
+    if check_force(force, local_only, hub.config):
+        raise _not_here(hub, folder, revision, "the listing", local_only)
+    commit, tree = listing(hub, folder.meta, revision)
+    infos = []
+    for path in (check_filename(path) for path in choose(tree, lambda _name: b"{}")):
+        state, note = folder.look(path)
+        facts, place = tree[path], folder.place(path)
+        same = (note is not None and note.etag == facts.etag) or (state is State.UNKNOWN and has_content(place, facts.etag))
+        cached = same or _cached_at(store, commit, path, facts) is not None
+        will = force or (not cached and state is not State.UNKNOWN)
+        infos.append(DryRunFileInfo(commit, facts.size, path, place, cached, will))
+    return infos
+
+
+def _settle(store: RepoStore, folder: Folder, commit: str, filename: str, facts: FileFacts) -> bool:
+    """Whether the file needs no network: it is current, it is the user's own, or the main cache has it."""
+    state, note = folder.look(filename)
+    if state is State.UNTOUCHED and note is not None:
+        if note.etag == facts.etag and note.commit != commit:
+            folder.write(filename, commit, note.etag)
+        return note.etag == facts.etag or note.commit == commit
+    if state is State.UNKNOWN:
+        place = folder.place(filename)
+        if facts.etag is not None and has_content(place, facts.etag):
+            folder.write(filename, commit, facts.etag)
+        else:
+            _warn_kept(place)
+        return True
+    source = _cached_at(store, commit, filename, facts)
+    if source is None or facts.etag is None:
+        return False
+    _copy(folder, filename, source, commit, facts.etag)
+    return True
+
+
+def _cached_at(store: RepoStore, commit: str, filename: str, facts: FileFacts) -> str | None:
+    """Where the main cache has these bytes."""
+    found = find(store, commit, filename, facts.size)
+    if found is not None:
+        return found.path
+    if facts.etag is not None and may_serve(store, facts.etag, facts.size, filename):
+        return store.blob(facts.etag)
+    return None
+
+
+def _fetch(
+    hub: Hub, folder: Folder, commit: str, tree: Tree, to_fetch: Sequence[str], wanted: int, bar_class: Any
+) -> None:
+    if to_fetch:
+        folder.prepare()
+        partial = sum(_native.partial_bytes(folder.side, etag) for path in to_fetch if (etag := tree[path].etag) is not None)
+        require_space(folder.path, sum(tree[path].size for path in to_fetch) - partial)
+
+    def ask(path: str) -> Ask:
+        want: Want = {
+            **hub.want(hub.file_url(commit, path), "resolve"),
+            **folder.want(path),
+            "size": tree[path].size,
+            "digest": tree[path].digest,
+        }
+        return Ask(want, path, commit)
+
+    def finish(done: Ask, result: Any) -> None:
+        etag = tree[done.filename].etag or result["etag"]
+        if etag is not None:
+            folder.write(done.filename, commit, etag)
+
+    with Meter(hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)) as meter:
+        fetch_asks(hub, [ask(path) for path in to_fetch], meter, finish)
+
+
+def _has_files(folder: Folder) -> bool:
+    try:
+        with os.scandir(folder.path) as entries:
+            return any(True for _ in entries)
+    except OSError:
+        return False
+
+
+def _as_it_is(
+    hub: Hub, store: RepoStore, folder: Folder, revision: str, choose: Choose, local_only: bool, error: HubjetError | None
+) -> str:
+    """The folder without asking anybody, if it has what is wanted as far as that can be known."""
+    if not _has_files(folder):
+        raise error if error is not None else _not_here(hub, folder, revision, "the snapshot", local_only)
+    commit = store.read_ref(revision)
+    tree = read_tree(folder.meta, commit) if commit is not None else None
+    if commit is not None and tree is not None:
+        files = [check_filename(path) for path in choose(tree, lambda _name: b"{}")]
+        lacking = missing(folder.path, files)
+        if lacking:
+            raise incomplete(hub, revision, commit, folder.path, lacking, len(files), error) from error
+    if error is not None:
+        warn_fallback(hub, error, f"{folder.path} as it is")
+    return os.path.realpath(folder.path)

@@ -1,0 +1,194 @@
+"""What may be called what: repositories, revisions, files, patterns. Imports _errors; touches no disk and no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from pathlib import PureWindowsPath
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+from ._errors import BadName
+
+DEFAULT_REVISION = "main"
+REPO_TYPES = {"model": "", "dataset": "datasets/", "space": "spaces/", "kernel": "kernels/"}  # type -> prefix in page URLs
+
+Patterns = str | Iterable[str] | None
+
+# huggingface_hub's own rule (2.4): the form of an id; the rest is in check_repo_id.
+_REPO_ID = re.compile(r"(\b[\w\-.]{1,96}\b/)?\b[\w\-.]{1,96}\b", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class Repo(NamedTuple):
+    """A repository on a hub, by type and id."""
+
+    type: str
+    id: str
+
+    @property
+    def folder(self) -> str:
+        """Its folder in the hub's cache: `models--org--name`."""
+        return "--".join([f"{self.type}s", *self.id.split("/")])
+
+    @property
+    def api(self) -> str:
+        """Its path below `<endpoint>/api/`."""
+        return f"{self.type}s/{self.id}"
+
+    def page(self, endpoint: str) -> str:
+        """The page a person opens."""
+        return f"{endpoint}/{REPO_TYPES[self.type]}{self.id}"
+
+    def file_url(self, endpoint: str, revision: str, filename: str) -> str:
+        """Where the hub resolves a file. The revision is one path segment, so its slashes are encoded too."""
+        return f"{self.page(endpoint)}/resolve/{quote(revision, safe='')}/{quote(filename)}"
+
+
+def repo(repo_id: object, repo_type: str | None = None) -> Repo:
+    """Checks both names; raises BadName (a ValueError), which says what is wrong."""
+    return Repo(check_repo_type(repo_type), check_repo_id(repo_id))
+
+
+def check_repo_type(repo_type: str | None) -> str:
+    """`repo_type`, or "model" for None."""
+    if repo_type is None:
+        return "model"
+    if repo_type not in REPO_TYPES:
+        raise BadName(f"Invalid repo type: {repo_type!r}. There are: {', '.join(REPO_TYPES)}.")
+    return repo_type
+
+
+def check_repo_id(repo_id: object) -> str:
+    """`repo_id`, if it has the form "name" or "namespace/name" that the hub allows."""
+    if not isinstance(repo_id, str):
+        raise BadName(f"A repo id is a string, not {type(repo_id).__name__}: {repo_id!r}.")
+    if repo_id.count("/") > 1:
+        raise BadName(
+            f"A repo id has the form 'name' or 'namespace/name': {repo_id!r}. Datasets and spaces go with repo_type=..., "
+            "a local folder must exist."
+        )
+    if not _REPO_ID.fullmatch(repo_id):
+        raise BadName(
+            f"A repo id uses letters, digits, '-', '_' or '.', neither starts nor ends with '-' or '.', and has at most 96 "
+            f"characters per part: {repo_id!r}."
+        )
+    if "--" in repo_id or ".." in repo_id:
+        raise BadName(f"A repo id cannot hold -- or ..: {repo_id!r}.")
+    if repo_id.endswith(".git"):
+        raise BadName(f"A repo id cannot end in .git: {repo_id!r}.")
+    return repo_id
+
+
+def check_revision(revision: str | None) -> str:
+    """The revision to ask for: a name such as "main" or a commit.
+
+    An object with a commit in `.resolved` (huggingface_hub's ResolvedRevision) stands for that commit. The name becomes a path
+    below refs/, so what would lead out of there is refused.
+    """
+    if revision is None:
+        return DEFAULT_REVISION
+    resolved = getattr(revision, "resolved", None)
+    if isinstance(resolved, str):
+        revision = resolved
+    if not isinstance(revision, str):
+        raise BadName(f"A revision is a string, not {type(revision).__name__}.")
+    if not _is_plain_path(revision):
+        raise BadName(f"{revision!r} cannot be a revision: it is empty or would lead out of the cache's refs folder.")
+    return revision
+
+
+def check_filename(filename: str, subfolder: str | None = None) -> str:
+    """The file's path in its repository, with the subfolder in front.
+
+    Refused is what leads out of the folder it will be put in, on any system: "..", absolute paths, drives, UNC.
+    """
+    path = f"{subfolder.strip('/')}/{filename}" if subfolder and subfolder.strip("/") else filename
+    if not _is_plain_path(path):
+        raise BadName(
+            f"Invalid filename {path!r}: it cannot be absolute, name a drive, or have an empty, '.' or '..' part. "
+            "If the repository really has it, its owner should rename it."
+        )
+    return path
+
+
+def _is_plain_path(path: str) -> bool:
+    parts = path.split("/")
+    if "\0" in path or any(part in ("", ".", "..") for part in parts):
+        return False
+    # Under Windows' rules too: a cache written here may be read there.
+    if ".." in path.replace("\\", "/").split("/"):
+        return False
+    return not any(PureWindowsPath(part).drive or PureWindowsPath(part).root for part in parts)
+
+
+def is_commit(text: str) -> bool:
+    """Whether it is a whole commit hash; short ones are names like any other."""
+    return _COMMIT.fullmatch(text) is not None
+
+
+def is_etag(text: str | None) -> bool:
+    """Whether it can be a blob's name: git-sha1 (40 hex digits) or sha256 (64)."""
+    return text is not None and _ETAG.fullmatch(text) is not None
+
+
+def digest_of(etag: str | None) -> str | None:
+    """What the content must hash to, in the extension's words, if the etag says so."""
+    if etag is None or not is_etag(etag):
+        return None
+    return f"sha256:{etag}" if len(etag) == 64 else f"git-sha1:{etag}"
+
+
+def pattern_list(patterns: Patterns) -> list[str] | None:
+    """Patterns ready for use; None stays None, which means "no opinion"."""
+    if patterns is None:
+        return None
+    several = [patterns] if isinstance(patterns, str) else patterns
+    ready = [str(pattern).replace("\\", "/") for pattern in several]
+    return [pattern + "*" if pattern.endswith("/") else pattern for pattern in ready]
+
+
+def keeper(allow: Patterns = None, ignore: Patterns = None) -> Callable[[str], bool]:
+    """A function that says whether a path is wanted.
+
+    fnmatch on the whole path, with upper and lower case told apart everywhere; `*` and `?` match `/` too; there is no `**` and
+    no negation. A pattern ending in `/` means everything below. An empty allow list wants nothing; ignore wins.
+
+    >>> [p for p in ("a.json", "data/b.json", "c.bin") if keeper(allow="*.json")(p)]
+    ['a.json', 'data/b.json']
+    """
+    allowed, ignored = pattern_list(allow), pattern_list(ignore)
+
+    def keep(path: str) -> bool:
+        path = path.replace("\\", "/")
+        if allowed is not None and not any(fnmatchcase(path, pattern) for pattern in allowed):
+            return False
+        return ignored is None or not any(fnmatchcase(path, pattern) for pattern in ignored)
+
+    return keep
+
+
+def name_in_url(url: str) -> str:
+    """The last part of an URL's path, to name a file after; "" if there is none that may."""
+    name = unquote(urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1]
+    return name if name and _is_plain_path(name) else ""
+
+
+def origin_of(url: str) -> str:
+    """scheme://host:port in lower case, the default port spelled out; two URLs of one origin may see the same token."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    try:
+        port = parts.port
+    except ValueError:
+        raise BadName(f"{shown(url)!r} has a port that is not a number.") from None
+    return f"{scheme}://{(parts.hostname or '').lower()}:{port or {'https': 443, 'http': 80}.get(scheme, 0)}"
+
+
+def shown(url: str) -> str:
+    """The URL as it may be printed: without user, password, query and fragment."""
+    parts = urlsplit(url)
+    host = parts.netloc.rsplit("@", 1)[-1]
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else f"{host}{parts.path}"

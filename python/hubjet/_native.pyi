@@ -1,0 +1,155 @@
+"""Types of the C extension. Compared with the binary by tests/lint/stubs.py.
+
+Everything here is thread-safe, gives up the GIL while it waits, and never calls back into Python from another thread.
+Sizes and offsets are bytes. Digests are written `sha256:<64 hex>` or `git-sha1:<40 hex>` (the hub's etag of a small file).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict, final
+
+__version__: str
+
+class Want(TypedDict, total=False):
+    """One wanted file. Only `url` is required."""
+
+    url: str  # the first URL asked, e.g. https://host/org/name/resolve/<rev>/<path>
+    why: str  # a word for the ledger: "api", "resolve", "fetch" …
+    method: str  # "GET" (default) or "POST"
+    data: bytes  # body of a POST, sent with Content-Type: application/x-www-form-urlencoded
+    headers: Sequence[tuple[str, str]]  # extra request headers; first origin only
+    auth: str | None  # value of Authorization, e.g. "Bearer hf_…": sent to auth_origin only, never printed
+    auth_origin: str | None  # an URL whose scheme+host+port may see `auth`
+    size: int  # expected bytes, -1 (default) = unknown
+    digest: str | None  # what the content must have; None = taken from the hub's headers, else only the length counts
+    # --- where to: exactly one of the three ---
+    memory: int  # keep the body in memory, at most this many bytes
+    repo_dir: str  # the hub cache's folder of one repo: blob named by etag, partials in <repo_dir>/.hubjet
+    path: str  # one plain file; replaced by rename when the new one is whole and proven
+    # --- with repo_dir ---
+    link_path: str | None  # repo-relative path to link under snapshots/<commit>/ once the blob is there
+    commit: str | None  # 40 hex; None = taken from X-Repo-Commit
+    links: bool  # False: the file system has no symbolic links, put the plain file at the snapshot path
+    # --- with path ---
+    side_dir: str  # folder for partials of `path`
+    key: str | None  # name of the partial (default: digest, else a hash of the url)
+    lock: str | None  # a lock file shared with huggingface_hub (flock), taken while the file is fetched
+    # --- behaviour ---
+    held: Sequence[str]  # bare hex etags: if the server names one of these, stop before the body, status "held"
+    meta_only: bool  # stop as soon as etag, size (and commit) are known: status "meta"
+    force: bool  # fetch even if the blob is there, replace it
+    mode: int  # permission bits before umask: default 0o444 for repo_dir, 0o666 for path
+    no_ranges: bool  # one plain stream
+    resume: bool  # default True
+
+class Limits(TypedDict, total=False):
+    """Limits of one job; every field has a default in C."""
+
+    connections: int  # most connections at once over the whole job (default 32)
+    first_connections: int  # how many to start with (default 4)
+    memory: int  # bytes of buffers, hard (default 256 MiB)
+    range_min: int  # smallest range (default 1 MiB)
+    range_max: int  # largest range (default 64 MiB)
+    stall_ms: int  # a transfer without bytes for so long is cut and retried (default 15000)
+    connect_ms: int  # (default 10000)
+    give_up_ms: int  # the job fails after so long without any progress (default 120000)
+    tries: int  # most tries of one request with no byte gained (default 6)
+    ca_file: str | None
+    ca_dir: str | None
+    proxy_http: str | None
+    proxy_https: str | None
+    no_proxy: str | None
+    offline: bool  # the door is shut: every request fails with Offline
+    sync: bool  # fsync before a file is published (default True)
+    ipv4_only: bool
+    allow_http_downgrade: bool  # follow a redirect https -> http (default False)
+
+class Look(TypedDict):
+    """Counters of a running job; each only grows."""
+
+    state: Literal["new", "running", "done"]
+    files: int
+    files_done: int  # done, held or meta
+    files_failed: int
+    size: int  # sum of the sizes known so far
+    sizes_unknown: int  # files whose size is not known yet
+    held: int  # bytes that were on disk already (resumed partials)
+    from_net: int  # payload bytes received in this run
+    on_disk: int  # payload bytes written in this run
+    proven: int  # bytes that have been through the digest (held ones included)
+    connections: int  # open right now
+    requests: int  # HTTP exchanges begun
+
+class Result(TypedDict):
+    """How one wanted file ended."""
+
+    status: Literal["done", "held", "meta", "failed"]
+    error: BaseException | None  # an instance of hubjet._errors.*, when failed
+    http_status: int  # last answer's status, 0 = none
+    headers: dict[str, str]  # lower-case names; allow-listed headers, merged along the redirect chain (first wins for
+    # x-repo-commit, x-linked-etag, x-linked-size, x-xet-hash; last wins for the rest)
+    url: str  # last URL without user, query, fragment
+    etag: str | None  # normalised (no W/, no quotes): x-linked-etag, else etag
+    size: int  # -1 = unknown
+    commit: str | None
+    digest: str | None  # what was proven, None if nothing was (no digest known: sha256 of what came is in `sha256`)
+    sha256: str | None  # of the content when it was computed
+    path: str | None  # where the verified bytes lie now
+    link: str | None  # the snapshot path, if one was made
+    body: bytes | None  # kind memory
+    excerpt: str | None  # first bytes of an error's body, printable
+    from_net: int
+    held: int
+    requests: int
+    seconds: float
+
+@final
+class Job:
+    """A list of wanted files, fetched together. Use: new, start, wait until True, results, close.
+
+    wait() gives up the GIL, returns at once when the job ends, and runs Python's signal handlers: a KeyboardInterrupt
+    leaves wait() within milliseconds, after the job was told to stop; received ranges stay on disk for the next job.
+    """
+
+    def __init__(self, wants: Sequence[Want], limits: Limits | None = None) -> None: ...
+    def start(self) -> None: ...
+    def wait(self, seconds: float) -> bool: ...  # True: every file has ended
+    def look(self) -> Look: ...
+    def results(self) -> list[Result]: ...  # in the order of wants; only after wait() was True
+    def cancel(self) -> None: ...  # returns at once; wait() then becomes True and the unfinished files have Cancelled
+    def close(self) -> None: ...  # cancels, waits for the job to be quiet; also done by the destructor
+
+class Visit(TypedDict):
+    """One entry of the visitors' book: every HTTP exchange this process made."""
+
+    n: int  # counts from 1
+    time: float  # seconds since the epoch
+    method: str
+    origin: str  # scheme://host:port
+    path: str  # without query
+    why: str
+    status: int  # 0: no answer
+    sent_token: bool
+    bytes: int  # payload bytes received
+    range: str  # "" or "bytes=a-b"
+
+def ledger(since: int = 0) -> list[Visit]: ...  # newest 4096 entries with n > since
+
+def disk_free(path: str) -> int: ...  # bytes available to this user where path is (or will be)
+def partial_bytes(dir: str, key: str) -> int: ...  # bytes of an unfinished file that a resume would keep (by its journal), 0 if none
+def sweep(dir: str, older_s: float) -> int: ...  # removes unfinished files left by dead processes; dir = a .hubjet folder
+def write_small(path: str, data: bytes, mode: int = 0o666) -> None: ...  # makes parents, temp + rename; a reader sees old or new
+def link_snapshot(repo_dir: str, commit: str, path: str, etag: str, links: bool = True) -> str: ...  # blobs/<etag> under its readable name
+def can_link(dir: str) -> bool: ...  # tries a symbolic link in dir
+def hash_file(path: str, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...  # lower-case hex
+def hash_bytes(data: bytes, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...
+
+# What is known of one blob: "new" no record (another program wrote it), "same" as when it was proven,
+# "changed" size, mtime or inode differ from the record.
+def blob_state(repo_dir: str, etag: str) -> Literal["missing", "new", "same", "changed"]: ...
+def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: it is what its name says, and the record is renewed
+
+def trace(mask: str) -> None: ...  # "net,part", "all,-net", "" = off
+def trace_file(path: str) -> bool: ...  # also append each line there at once, for hangs and crashes
+def trace_lines() -> list[tuple[str, str]]: ...  # drains (part, line)
+def about() -> dict[str, Any]: ...  # versions of libcurl, OpenSSL, xxHash; features; build flags
+def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package)

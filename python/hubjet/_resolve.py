@@ -1,0 +1,106 @@
+"""Where a file will come from: the cache, or the network? Answers with a reason. Imports _errors, _names, _store, _trace.
+
+Looks at the disk, never at the network, and writes nothing but this: a blob that is not what its name says is set aside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from . import _native, _trace
+from ._store import FileFacts, RepoStore, Tree
+
+
+class Source(Enum):
+    """What has to be done for one file."""
+
+    HERE = "in its snapshot already"
+    LINK = "the bytes are here, the name is missing"
+    FETCH = "to be fetched"
+
+
+class Step(NamedTuple):
+    """One file of a plan."""
+
+    filename: str
+    facts: FileFacts
+    source: Source
+    reason: str
+
+
+class Found(NamedTuple):
+    """A file in the cache that may be served."""
+
+    path: str
+    commit: str
+    etag: str | None  # None: a plain file of a cache without links, whose blob name is not written anywhere
+
+
+def find(store: RepoStore, commit: str | None, filename: str, size: int | None = None) -> Found | None:
+    """The file of this commit, if it is here and unchanged since it was verified (a stat); else None."""
+    if commit is None:
+        return None
+    pointer = store.pointer(commit, filename)
+    if not os.path.exists(pointer):
+        return None
+    etag = store.etag_at(pointer)
+    if etag is not None:
+        good = may_serve(store, etag, size, filename)
+    else:
+        good = size is None or os.path.getsize(pointer) == size
+        if not good:
+            _trace.warn(f"{pointer} has {os.path.getsize(pointer)} bytes, {size} were published: it is not used")
+    return Found(pointer, commit, etag) if good else None
+
+
+def may_serve(store: RepoStore, etag: str, size: int | None = None, filename: str = "") -> bool:
+    """Whether the blob is what its name says, as far as a stat can tell; when it cannot, the blob is hashed.
+
+    A blob that fails is set aside, so that nobody is served it again. One that another program wrote and nobody changed since is
+    believed when its size is right: to hash a whole cache that came from elsewhere would cost minutes before the first load.
+    """
+    state = _native.blob_state(store.folder, etag)
+    if state == "missing":
+        return False
+    right_size = size is None or os.path.getsize(store.blob(etag)) == size
+    if right_size and state in ("same", "new"):
+        return True
+    if right_size and _native.blob_prove(store.folder, etag):
+        return True  # touched, copied or restored from a backup, but the same bytes
+    _set_aside(store, etag, filename)
+    return False
+
+
+def _set_aside(store: RepoStore, etag: str, filename: str) -> None:
+    name = filename or etag
+    try:
+        place = store.set_aside(etag)
+    except OSError as error:
+        _trace.warn(f"{name} in {store.folder} is damaged or was edited; it is not used, and cannot be moved away: {error}")
+        return
+    where = f"kept at {place}" if place else "the link to it was removed"
+    _trace.warn(f"{name} in {store.folder} is damaged or was edited and is not used; {where}")
+
+
+def plan(store: RepoStore, commit: str, tree: Tree, files: Iterable[str], *, force: bool = False) -> list[Step]:
+    """For each file: is it here, does it only lack its name, or must it be fetched?"""
+    return [_step(store, commit, filename, tree[filename], force) for filename in files]
+
+
+def _step(store: RepoStore, commit: str, filename: str, facts: FileFacts, force: bool) -> Step:
+    if force:
+        return Step(filename, facts, Source.FETCH, "force_download")
+    found = find(store, commit, filename, facts.size)
+    if found is not None and (found.etag is None or facts.etag in (None, found.etag)):
+        return Step(filename, facts, Source.HERE, "cached")
+    if facts.etag is not None and may_serve(store, facts.etag, facts.size, filename):
+        return Step(filename, facts, Source.LINK, "the same bytes belong to another revision")
+    return Step(filename, facts, Source.FETCH, "not cached")
+
+
+def missing(base: str, files: Iterable[str]) -> list[str]:
+    """Those of `files` that are not below `base`."""
+    return [filename for filename in files if not os.path.exists(os.path.join(base, *filename.split("/")))]

@@ -1,0 +1,255 @@
+"""Many files of one commit, into the hub's cache. Imports what _download imports, and _download.
+
+Requests: the revision (none for a commit), the listing (none if it is kept in trees/), and one chain per missing file, with size and
+digest known beforehand and the URL pinned to the commit. Order of writing: blobs, links, trees/<commit>.json, the ref last, so that
+an old version stays loadable until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _errors as errors
+from . import _native, _trace, _transport
+from ._download import (
+    DryRunFileInfo,
+    check_force,
+    links,
+    may_fall_back,
+    not_here,
+    partial,
+    raise_failures,
+    warn_fallback,
+)
+from ._errors import HubjetError, explain
+from ._hub import Ask, Hub
+from ._names import check_filename, is_commit, keeper, pattern_list
+from ._progress import Meter
+from ._resolve import Source, Step, may_serve, plan
+from ._store import RepoStore, Tree, read_tree, require_space, write_tree
+
+if TYPE_CHECKING:
+    from ._names import Patterns
+    from ._native import Want
+
+# Chooses files of a listing. `read` gives the content of one of them, for choices that depend on it (a pipeline's index).
+Choose = Callable[[Tree, Callable[[str], bytes]], Sequence[str]]
+
+
+def by_patterns(allow: Patterns, ignore: Patterns) -> Choose:
+    """All files that the patterns want."""
+    keep = keeper(allow, ignore)
+
+    def choose(tree: Tree, _read: Callable[[str], bytes]) -> Sequence[str]:
+        chosen = [path for path in tree if keep(path)]
+        if tree and not chosen and (allow is not None or ignore is not None):
+            _trace.warn(f"no file matches allow_patterns={pattern_list(allow)} ignore_patterns={pattern_list(ignore)}")
+        return chosen
+
+    return choose
+
+
+def snapshot(
+    hub: Hub,
+    store: RepoStore,
+    revision: str,
+    choose: Choose,
+    *,
+    force: bool = False,
+    local_only: bool = False,
+    bar_class: Any = None,
+) -> str:
+    """The folder of the commit with every chosen file in it, fetched if need be."""
+    if check_force(force, local_only, hub.config):
+        return _from_cache(hub, store, revision, choose, local_only, None)
+    try:
+        commit, tree = listing(hub, store.folder, revision, quick=_is_usable(store, revision) and not force)
+    except HubjetError as error:
+        if force or not may_fall_back(error):
+            raise
+        return _from_cache(hub, store, revision, choose, local_only, error)
+
+    def obtain(files: Sequence[str], many: bool) -> None:
+        steps = plan(store, commit, tree, [check_filename(path) for path in files], force=force)
+        _fetch(hub, store, commit, steps, force, bar_class, many)
+
+    def read(filename: str) -> bytes:
+        obtain([filename], False)
+        with open(store.pointer(commit, filename), "rb") as content:
+            return content.read()
+
+    obtain(choose(tree, read), True)
+    os.makedirs(store.snapshot(commit), exist_ok=True)  # a ref to a commit without a folder is damage to huggingface_hub's scanner
+    if read_tree(store.folder, commit) is None:
+        write_tree(store.folder, commit, tree)
+    store.write_ref(revision, commit)
+    return store.snapshot(commit)
+
+
+def preview(
+    hub: Hub, store: RepoStore, revision: str, choose: Choose, *, force: bool = False, local_only: bool = False
+) -> list[DryRunFileInfo]:
+    """What `snapshot` would do: two questions to the API at most, nothing written."""
+    if check_force(force, local_only, hub.config):
+        commit = store.read_ref(revision)
+        tree = read_tree(store.folder, commit) if commit is not None else None
+        if commit is None or tree is None:
+            raise _not_here(hub, store, revision, local_only)
+    else:
+        commit, tree = listing(hub, store.folder, revision)
+    files = [check_filename(path) for path in choose(tree, lambda name: _read_cached(store, commit, name))]
+    steps = plan(store, commit, tree, files)
+    return [info_of(step, commit, store.pointer(commit, step.filename), force) for step in steps]
+
+
+def info_of(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
+    """A plan's step, for people."""
+    cached = step.source is not Source.FETCH
+    return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or not cached)
+
+
+def listing(hub: Hub, folder: str, revision: str, *, quick: bool = False) -> tuple[str, Tree]:
+    """Commit and listing: asked for, unless they are known. `folder` is where listings are kept."""
+    commit = revision if is_commit(revision) else hub.commit_of(revision, quick=quick)
+    tree = read_tree(folder, commit)
+    return commit, hub.tree(commit) if tree is None else tree
+
+
+def _is_usable(store: RepoStore, revision: str) -> bool:
+    commit = store.read_ref(revision)
+    return commit is not None and os.path.isdir(store.snapshot(commit))
+
+
+# --- fetching ------------------------------------------------------------------------------------------------------------------
+
+
+def _fetch(
+    hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step], force: bool, bar_class: Any, many: bool
+) -> None:
+    missing = [step for step in steps if step.source is Source.FETCH]
+    if missing:
+        require_space(store.folder, sum(step.facts.size - partial(store, step.facts) for step in missing))
+    linked = _link_known(hub, store, commit, steps) if any(step.source is not Source.HERE for step in steps) else True
+    desc = f"Fetching {len(steps)} files" if many else "Fetching 1 file"
+    with Meter(hub.config, desc, bar_class=bar_class, files=len(steps) if many else 0, here=len(steps) - len(missing)) as meter:
+        fetch_asks(hub, [_ask(hub, store, commit, step, force, linked) for step in missing], meter, _finish(store, commit, linked))
+    if missing:
+        store.tag()
+
+
+def _link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> bool:
+    """Gives names to the bytes that are here already. Whether names can be links."""
+    linked = links(hub.config)
+    for step in steps:
+        if step.source is Source.LINK and step.facts.etag is not None:
+            _native.link_snapshot(store.folder, commit, step.filename, step.facts.etag, linked)
+    return linked
+
+
+def _ask(hub: Hub, store: RepoStore, commit: str, step: Step, force: bool, linked: bool) -> Ask:
+    want: Want = {
+        **hub.want(hub.file_url(commit, step.filename), "resolve"),
+        "repo_dir": store.folder,
+        "link_path": step.filename,
+        "commit": commit,
+        "links": linked,
+        "size": step.facts.size,
+        "digest": step.facts.digest,
+        "force": force,
+    }
+    return Ask(want, step.filename, commit)
+
+
+Finish = Callable[[Ask, Any], None]
+
+
+def _finish(store: RepoStore, commit: str, linked: bool) -> Finish:
+    def finish(ask: Ask, result: Any) -> None:
+        # "held": another process finished it since the plan was made.
+        if result["link"] is None and result["etag"] is not None:
+            if result["status"] == "held" and not may_serve(store, result["etag"], result["size"], ask.filename):
+                raise errors.IntegrityError(f"{ask.filename}: another process left a damaged copy in {store.folder}; try again")
+            _native.link_snapshot(store.folder, commit, ask.filename, result["etag"], linked)
+
+    return finish
+
+
+def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Finish) -> None:
+    """Fetches all in one job; `finish` is called for each that arrived. Raises the first failure after all others have ended."""
+    # A gated repository refuses each file in turn: let the smallest find out, and find the token, before the others ask.
+    asks = sorted(asks, key=lambda ask: ask.want.get("size", 0)) if hub.gated else asks
+    first = 1 if hub.gated else 0
+    for part in (asks[:first], asks[first:]):
+        results = hub.fetch(part, _transport.limits(hub.config), meter)
+        for ask, result in zip(part, results, strict=True):
+            if result["error"] is None:
+                finish(ask, result)
+        raise_failures(part, results)
+
+
+# --- without the network ---------------------------------------------------------------------------------------------------
+
+
+def _from_cache(
+    hub: Hub, store: RepoStore, revision: str, choose: Choose, local_only: bool, error: HubjetError | None
+) -> str:
+    """The snapshot that is here, if it is whole. `error`: why the hub could not be asked, None if it was not to be."""
+    commit = store.read_ref(revision)
+    folder = store.snapshot(commit) if commit is not None else ""
+    if commit is None or not os.path.isdir(folder):
+        raise error if error is not None else _not_here(hub, store, revision, local_only)
+    tree = read_tree(store.folder, commit)
+    if tree is not None:  # without a listing nobody can tell whether something is missing
+        _complete(hub, store, revision, commit, tree, choose, error)
+    if error is not None:
+        warn_fallback(hub, error, f"the cached commit {commit}")
+    return folder
+
+
+def _complete(
+    hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choose, error: HubjetError | None
+) -> None:
+    files = [check_filename(path) for path in choose(tree, lambda name: _read_cached(store, commit, name))]
+    steps = plan(store, commit, tree, files)
+    lacking = [step.filename for step in steps if step.source is Source.FETCH]
+    if lacking:
+        raise incomplete(hub, revision, commit, store.snapshot(commit), lacking, len(files), error) from error
+    if any(step.source is Source.LINK for step in steps):
+        _link_known(hub, store, commit, steps)
+
+
+def _read_cached(store: RepoStore, commit: str, filename: str) -> bytes:
+    try:
+        with open(store.pointer(commit, filename), "rb") as content:
+            return content.read()
+    except FileNotFoundError:
+        return b"{}"  # it will be found missing together with the rest
+
+
+def incomplete(
+    hub: Hub, revision: str, commit: str, folder: str, lacking: Sequence[str], wanted: int, error: HubjetError | None
+) -> errors.IncompleteSnapshot:
+    """The error for a snapshot of which only a part is here."""
+    names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
+    why = str(error).partition("\n")[0] if error is not None else "the network is shut (local_files_only or offline)"
+    return errors.IncompleteSnapshot(
+        explain(
+            f"{hub.repo.id} is here only in part: {len(lacking)} of {wanted} files are missing",
+            missing=names,
+            here=f"{folder} ({revision}, commit {commit})",
+            because=why,
+            do="call again with the network: only what is missing is fetched",
+        ),
+        snapshot_path=folder,
+        repo_id=hub.repo.id,
+        repo_type=hub.repo.type,
+        revision=revision,
+    )
+
+
+def _not_here(hub: Hub, store: RepoStore, revision: str, local_only: bool) -> HubjetError:
+    commit = store.read_ref(revision)
+    here = f"no snapshot of {revision!r}" + (f" (commit {commit})" if commit else "")
+    return not_here(hub, revision, local_only, f"{hub.repo.id} ({revision})", f"{here} in {store.folder}")

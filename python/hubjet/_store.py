@@ -1,0 +1,237 @@
+"""The hub's cache on disk: where things lie, and the small files in it. Imports _errors, _names.
+
+    <cache>/CACHEDIR.TAG
+    <cache>/models--org--name/
+        blobs/<etag>                   the bytes; or a link into another store (two hops are followed)
+        snapshots/<commit>/<path>      a relative link to a blob, or the plain file where links are impossible
+        refs/<revision>                a commit, 40 bytes
+        .no_exist/<commit>/<path>      empty: known to be missing
+        trees/<commit>.json            every file of the commit with size and digest
+        .hubjet/                       ours: partials, records, what was set aside
+
+Bytes of models are written by the extension only. What is written here appears whole, by rename.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from . import _native, _trace
+from ._errors import StorageError, explain
+from ._names import Repo, digest_of, is_commit, is_etag
+
+TREE_FORMAT = 1
+TREE_BYTES_MAX = 256 << 20  # the largest listing read from disk: a million files
+CACHEDIR_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This file is a cache directory tag created by huggingface_hub.\n"
+    "# For information about cache directory tags, see:\n"
+    "#\thttps://bford.info/cachedir/\n"
+)
+
+
+class FileFacts(NamedTuple):
+    """One file of a commit, as the hub's tree tells it. `blob_id` of an LFS file is its pointer's, not its content's."""
+
+    size: int
+    blob_id: str
+    lfs_sha256: str | None = None
+    lfs_size: int | None = None
+    xet_hash: str | None = None
+
+    @property
+    def etag(self) -> str | None:
+        """The blob's name; None when the hub hid it (gated repositories show stars)."""
+        etag = self.lfs_sha256 or self.blob_id
+        return etag if is_etag(etag) else None
+
+    @property
+    def digest(self) -> str | None:
+        """What the content must hash to."""
+        return digest_of(self.etag)
+
+
+Tree = Mapping[str, FileFacts]
+
+
+class RepoStore(NamedTuple):
+    """One repository in one cache. Only names are computed until a method is called."""
+
+    cache_dir: str
+    repo: Repo
+
+    @property
+    def folder(self) -> str:
+        """The repository's folder."""
+        return os.path.join(self.cache_dir, self.repo.folder)
+
+    @property
+    def side(self) -> str:
+        """Where hubjet keeps its own files of this repository."""
+        return os.path.join(self.folder, ".hubjet")
+
+    def blob(self, etag: str) -> str:
+        """Where the bytes of this etag lie."""
+        return os.path.join(self.folder, "blobs", etag)
+
+    def snapshot(self, commit: str) -> str:
+        """The folder of one commit."""
+        return os.path.join(self.folder, "snapshots", commit)
+
+    def pointer(self, commit: str, filename: str) -> str:
+        """Where a file of one commit is found under its own name."""
+        return os.path.join(self.snapshot(commit), *filename.split("/"))
+
+    def etag_at(self, pointer: str) -> str | None:
+        """The blob a snapshot path links to; None for a plain file."""
+        try:
+            etag = os.path.basename(os.readlink(pointer))
+        except OSError:
+            return None
+        return etag if is_etag(etag) else None
+
+    def read_ref(self, revision: str) -> str | None:
+        """The commit this name pointed to when it was last looked up."""
+        if is_commit(revision):
+            return revision
+        try:
+            with open(os.path.join(self.folder, "refs", *revision.split("/")), encoding="ascii") as file:
+                commit = file.read(64).strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return commit if is_commit(commit) else None
+
+    def write_ref(self, revision: str, commit: str) -> None:
+        """Lets the name point to the commit. Called last: until then the old version stays the one that is found."""
+        if is_commit(revision) or self.read_ref(revision) == commit:
+            return
+        try:
+            _native.write_small(os.path.join(self.folder, "refs", *revision.split("/")), commit.encode())
+        except OSError as error:  # benign: a read-only cache; online calls do without, offline ones find the old version
+            _trace.warn(f"the name {revision!r} could not be noted in {self.folder}: {error}", once=f"ref {self.folder}")
+
+    def known_missing(self, commit: str, filename: str) -> bool:
+        """Whether the hub said before that this commit has no such file."""
+        return os.path.isfile(os.path.join(self.folder, ".no_exist", commit, *filename.split("/")))
+
+    def note_missing(self, commit: str, filename: str) -> None:
+        """Remembers that this commit has no such file."""
+        try:
+            _native.write_small(os.path.join(self.folder, ".no_exist", commit, *filename.split("/")), b"")
+        except OSError:
+            pass  # benign: the next call asks again
+
+    def tag(self) -> None:
+        """Marks the cache for backup programs (bford.info/cachedir)."""
+        write_tag(self.cache_dir)
+
+    def set_aside(self, etag: str) -> str | None:
+        """Takes a damaged or edited blob out of the way, without losing what somebody may have written into it.
+
+        Returns where it is now; None if it was a link into another program's store, which is then only unlinked here.
+        """
+        blob = self.blob(etag)
+        if os.path.islink(blob):
+            os.unlink(blob)
+            return None
+        folder = os.path.join(self.side, "aside")
+        os.makedirs(folder, exist_ok=True)
+        place = os.path.join(folder, f"{etag}.{time.time_ns()}")
+        os.replace(blob, place)
+        return place
+
+
+def write_tag(folder: str) -> None:
+    """CACHEDIR.TAG in `folder`, if it has none."""
+    path = os.path.join(folder, "CACHEDIR.TAG")
+    if not os.path.exists(path):
+        try:
+            _native.write_small(path, CACHEDIR_TAG.encode())
+        except OSError:
+            pass  # benign: only backup programs read it
+
+
+def require_space(folder: str, needed: int) -> None:
+    """Raises StorageError (ENOSPC) before the first byte if `folder`'s disk has less than `needed` bytes left."""
+    free = _native.disk_free(folder)
+    if needed <= free:
+        return
+    message = explain(
+        f"not enough space: {_gigabytes(needed)} to fetch, {_gigabytes(free)} free",
+        at=folder,
+        done="nothing was fetched; what was here stays",
+        do="make room, or choose another place: cache_dir=..., local_dir=... or HF_HUB_CACHE",
+    )
+    raise StorageError(message, errno=errno.ENOSPC, path=folder, needed=needed, free=free)
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 10_000_000 else f"{size} bytes"
+
+
+def read_tree(folder: str, commit: str) -> Tree | None:
+    """The listing kept in `<folder>/trees`, None if there is none that can be believed."""
+    path = os.path.join(folder, "trees", f"{commit}.json")
+    try:
+        facts = os.stat(path)
+        return _tree_in_file(path, facts.st_mtime_ns, facts.st_size)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _tree_in_file(path: str, _mtime_ns: int, size: int) -> Tree | None:
+    """Parsed once per process and version of the file: a loader asks for the same listing file by file."""
+    if size > TREE_BYTES_MAX:
+        return None
+    with open(path, "rb") as file:
+        text = file.read()
+    try:
+        document = json.loads(text)
+        if document["format_version"] != TREE_FORMAT:
+            return None  # written by something newer
+        return {path: _facts_in_file(entry) for path, entry in document["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        _trace.warn(f"{path} is not a tree listing and is ignored: {type(error).__name__} {error}", once=path)
+        return None
+
+
+def write_tree(folder: str, commit: str, tree: Tree) -> None:
+    """Keeps a listing in huggingface_hub's own form. One with hashes that were hidden is not worth keeping."""
+    if any(facts.etag is None or facts.xet_hash is not None and not _is_xet_hash(facts.xet_hash) for facts in tree.values()):
+        return
+    document = {"format_version": TREE_FORMAT, "files": {path: _for_file(tree[path]) for path in sorted(tree)}}
+    path = os.path.join(folder, "trees", f"{commit}.json")
+    try:
+        _native.write_small(path, json.dumps(document, indent=1).encode())
+    except OSError as error:  # benign: costs a request next time
+        _trace.warn(f"the listing of {commit} could not be kept in {folder}: {error}", once=f"tree {folder}")
+
+
+def _is_xet_hash(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def _facts_in_file(entry: Mapping[str, Any]) -> FileFacts:
+    facts = FileFacts(
+        entry["size"], entry["blob_id"], entry.get("lfs_sha256"), entry.get("lfs_size"), entry.get("xet_hash")
+    )
+    if not isinstance(facts.size, int) or not isinstance(facts.blob_id, str):
+        raise TypeError("size or blob_id of the wrong type")
+    return facts
+
+
+def _for_file(facts: FileFacts) -> dict[str, Any]:
+    entry: dict[str, Any] = {"size": facts.size, "blob_id": facts.blob_id}
+    if facts.lfs_sha256 is not None:
+        entry["lfs_sha256"] = facts.lfs_sha256
+        entry["lfs_size"] = facts.lfs_size
+    if facts.xet_hash is not None:
+        entry["xet_hash"] = facts.xet_hash
+    return entry

@@ -1,0 +1,63 @@
+"""What is said and to whom: warnings once per cause, the extension's trace lines. Everything goes to `logging`; nothing is printed.
+
+Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at DEBUG. Imports nothing of ours at load.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+_log = logging.getLogger("hubjet")
+_said: set[str] = set()
+_lock = threading.Lock()
+_mask = ""
+
+
+def warn(message: str, *, once: str | None = None) -> None:
+    """A warning. With `once`, the first of this cause only: a loop over a thousand files says it one time."""
+    if once is not None:
+        with _lock:
+            if once in _said:
+                return
+            _said.add(once)
+    _log.warning("%s", message)
+
+
+def info(message: str) -> None:
+    """For those who turned logging up."""
+    _log.info("%s", message)
+
+
+def trace(mask: str) -> None:
+    """Chooses which parts of the extension write trace lines: "net,part", "all,-net", "" for none.
+
+    Parts: net http part sched sink digest store lock adopt ext. The lines arrive in logging as `hubjet.<part>` at DEBUG while
+    hubjet's functions run. They hold no token, no query and no header outside a short list. Threads: any, for all threads.
+    Errors: ValueError for an unknown part.
+
+    >>> import hubjet
+    >>> hubjet.trace("net,part")
+    >>> hubjet.trace("")
+    """
+    global _mask
+    from . import _native
+
+    _native.trace(mask)
+    _mask = mask
+
+
+def follow(mask: str) -> None:
+    """Takes over the setting `trace`, if it is set and differs."""
+    if mask and mask != _mask:
+        trace(mask)
+
+
+def drain() -> None:
+    """Moves waiting trace lines into logging."""
+    if not _mask:
+        return
+    from . import _native
+
+    for part, line in _native.trace_lines():
+        logging.getLogger(f"hubjet.{part}").debug("%s", line)

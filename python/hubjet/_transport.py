@@ -1,0 +1,87 @@
+"""Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config, _progress, _trace.
+
+The only module that makes a `_native.Job`.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import _native, _trace
+from ._config import Config
+from ._errors import HubjetError
+
+if TYPE_CHECKING:
+    from ._native import Limits, Result, Want
+    from ._progress import Meter
+
+LOOK_EVERY_S = 0.1
+
+atexit.register(_native.shutdown)  # before the interpreter takes its modules apart
+
+
+def limits(config: Config, *, quick: bool = False) -> Limits:
+    """What a job may use. `quick`: something usable is here already, so a hub that does not answer is not worth waiting for."""
+    wait_ms = int(config.etag_timeout * 1000)
+    chosen: Limits = {
+        "connections": config.connections,
+        "memory": config.memory,
+        "connect_ms": wait_ms,
+        "stall_ms": int(config.download_timeout * 1000),
+        "ca_file": config.ca_file,
+        "ca_dir": config.ca_dir,
+        "proxy_http": config.proxy_http,
+        "proxy_https": config.proxy_https,
+        "no_proxy": config.no_proxy,
+        "offline": config.offline,
+        "sync": config.sync,
+        "ipv4_only": config.ipv4_only,
+    }
+    if quick:
+        chosen["tries"] = 1
+        chosen["stall_ms"] = wait_ms
+        chosen["give_up_ms"] = wait_ms
+    return chosen
+
+
+def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None = None) -> list[Result]:
+    """Fetches all of them; each result says how it went. A KeyboardInterrupt stops the job and keeps what came."""
+    if not wants:
+        return []
+    _trace.follow(config.trace)
+    job = _native.Job(wants, job_limits)
+    try:
+        job.start()
+        while not job.wait(LOOK_EVERY_S):
+            if meter is not None:
+                meter.show(job.look())
+            _trace.drain()
+        if meter is not None:
+            meter.show(job.look())
+        return job.results()
+    except KeyboardInterrupt:
+        job.cancel()
+        _trace.info("interrupted: what was received is kept, the next call goes on from there")
+        raise
+    finally:
+        job.close()
+        _trace.drain()
+
+
+def error_of(result: Result) -> BaseException | None:
+    """Why this file failed, None if it did not. Errors of hubjet get the answer's facts that C does not pass on."""
+    error = result["error"]
+    if isinstance(error, HubjetError):
+        headers = result["headers"]
+        facts = {
+            "headers": headers,
+            "status": error.status or result["http_status"] or None,
+            "url": error.url or result["url"] or None,
+            "request_id": headers.get("x-request-id") or headers.get("x-amzn-trace-id") or headers.get("x-amz-cf-id"),
+            "server_message": headers.get("x-error-message"),
+            "hub_code": headers.get("x-error-code"),
+        }
+        error.__dict__.update({name: value for name, value in facts.items() if value is not None})
+    return error

@@ -1,0 +1,69 @@
+"""Builds the one extension, hubjet._native. Everything else is in pyproject.toml."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).resolve().parent
+FLOOR = (3, 10)
+ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded builds load no abi3 modules
+NEEDS = {"libcurl": "7.68", "libcrypto": "1.1.1", "libxxhash": "0.8"}
+INSTALL = {
+    "apt-get": "apt-get install -y gcc python3-dev pkg-config libcurl4-openssl-dev libssl-dev libxxhash-dev",
+    "dnf": "dnf install -y gcc python3-devel pkgconf libcurl-devel openssl-devel xxhash-devel",
+    "apk": "apk add gcc musl-dev python3-dev pkgconf curl-dev openssl-dev xxhash-dev",
+    "brew": "brew install pkg-config curl openssl@3 xxhash",
+}
+VERSION = re.search(r'^version = "(.+)"', (HERE / "pyproject.toml").read_text("utf-8"), re.M).group(1)
+
+
+def stop(reason: str) -> None:
+    """Ends the build with the reason and the one line that helps here, where pip shows the end of the output."""
+    lines = [line for tool, line in INSTALL.items() if shutil.which(tool)] or list(INSTALL.values())
+    sys.exit(f"\ncannot build hubjet's C core: {reason}\ninstall what is missing and try again:\n  " + "\n  ".join(lines))
+
+
+def ask_pkg_config(*args: str) -> list:
+    tool = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
+    if not tool:
+        stop("pkg-config was not found")
+    done = subprocess.run([tool, *args], capture_output=True, text=True)
+    if done.returncode:
+        stop(done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"pkg-config {' '.join(args)} failed")
+    return done.stdout.split()
+
+
+class Build(build_ext):
+    """Asks pkg-config only when something is really built: metadata alone needs no compiler."""
+
+    def build_extension(self, ext: Extension) -> None:
+        for name, version in NEEDS.items():
+            ask_pkg_config("--print-errors", f"--atleast-version={version}", name)
+        ext.extra_compile_args += ask_pkg_config("--cflags", *NEEDS)
+        ext.extra_link_args += ask_pkg_config("--libs", *NEEDS)
+        super().build_extension(ext)
+
+
+native = Extension(
+    "hubjet._native",
+    sorted(str(p.relative_to(HERE)) for p in (HERE / "csrc").glob("*/*.c")),
+    include_dirs=["csrc"],
+    depends=sorted(str(p.relative_to(HERE)) for p in (HERE / "csrc").glob("*/*.h")) + ["pyproject.toml"],
+    define_macros=[("HJ_VERSION", f'"{VERSION}"'), ("_GNU_SOURCE", None)]
+    + ([("Py_LIMITED_API", f"0x{FLOOR[0]:02X}{FLOOR[1]:02X}0000")] if ABI3 else []),
+    extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra"],
+    py_limited_api=ABI3,
+)
+
+setup(
+    ext_modules=[native],
+    cmdclass={"build_ext": Build},
+    options={"bdist_wheel": {"py_limited_api": f"cp{FLOOR[0]}{FLOOR[1]}"}} if ABI3 else {},
+)

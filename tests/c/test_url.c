@@ -1,0 +1,276 @@
+/* tests/c/test_url.c - what goes to libcurl, what may be printed, and who may see a token. */
+#include "guard.h"
+#include "harness.h"
+#include "sweep.h"
+#include "util/mem.h"
+#include "util/url.h"
+
+static int parse(struct hj_url *u, const char *text, struct hj_err *e)
+{
+  struct guard g = guard_copy(text, strlen(text));
+  int rc = hj_url_parse(u, g.p, strlen(text), e);
+  guard_end(&g);
+  return rc;
+}
+
+TEST(an_url_is_taken_apart)
+{
+  static const struct { const char *text, *full, *shown, *origin, *path, *query; } rows[] = {
+    { "https://huggingface.co/a/b", "https://huggingface.co/a/b", "https://huggingface.co:443/a/b",
+      "https://huggingface.co:443", "/a/b", NULL },
+    { "HTTP://Host:8080/A?q=1#top", "HTTP://Host:8080/A?q=1", "http://host:8080/A", "http://host:8080", "/A", "q=1" },
+    { "http://h", "http://h", "http://h:80/", "http://h:80", "/", NULL },
+    { "http://h?", "http://h?", "http://h:80/", "http://h:80", "/", "" },
+    { "https://h?x=/a", "https://h?x=/a", "https://h:443/", "https://h:443", "/", "x=/a" },
+    { "https://h#f", "https://h", "https://h:443/", "https://h:443", "/", NULL },
+    { "https://h/#f?g", "https://h/", "https://h:443/", "https://h:443", "/", NULL },
+    { "https://h:/x", "https://h:/x", "https://h:443/x", "https://h:443", "/x", NULL },
+    { "https://h:00443/x", "https://h:00443/x", "https://h:443/x", "https://h:443", "/x", NULL },
+    { "https://[::1]:65535/", "https://[::1]:65535/", "https://[::1]:65535/", "https://[::1]:65535", "/", NULL },
+    { "https://[FE80::A]/", "https://[FE80::A]/", "https://[fe80::a]:443/", "https://[fe80::a]:443", "/", NULL },
+    { "https://h/%20%2f..?a?b", "https://h/%20%2f..?a?b", "https://h:443/%20%2f..", "https://h:443", "/%20%2f..", "a?b" },
+    { "https://h/a:b@c", "https://h/a:b@c", "https://h:443/a:b@c", "https://h:443", "/a:b@c", NULL },
+    { "https://h_1.x-y.z/\xc3\xa4", "https://h_1.x-y.z/\xc3\xa4", "https://h_1.x-y.z:443/\xc3\xa4",
+      "https://h_1.x-y.z:443", "/\xc3\xa4", NULL },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_err e = HJ_ERR_INIT;
+    struct hj_url u = { 0 };
+    context("%s", rows[i].text);
+    CHECK_OK(parse(&u, rows[i].text, &e), e);
+    CHECK_STR(u.full, rows[i].full);
+    CHECK_STR(u.shown, rows[i].shown);
+    CHECK_STR(u.origin, rows[i].origin);
+    CHECK_STR(u.path, rows[i].path);
+    CHECK_STR(u.query, rows[i].query);
+    CHECK_EQ(u.https, u.origin[4] == 's');
+    hj_url_release(&u);
+  }
+}
+
+TEST(what_is_refused_leaves_the_url_as_it_was_and_is_not_repeated)
+{
+  static const char *const rows[] = {
+    "", "https", "https:", "https:/", "https://", "https:///path", "https://?q", "ftp://h/", "file:///etc/passwd",
+    "//h/p", "/p", "h/p", "javascript:alert(1)", "https:h/p", "https//h", " https://h", "https://h ", "https://h/a b",
+    "https://h/a\nb", "https://h/\x7f", "https://h/\t", "https://user@h/", "https://SECRET:SECRET@h/", "https://@h/",
+    "https://h:0/", "https://h:65536/", "https://h:-1/", "https://h:8x/", "https://h:+80/", "https://h:80:90/",
+    "https://h:99999999999999999999/", "https://[::1/", "https://[]/", "https://[::1]x/", "https://[::g]/",
+    "https://[fe80::1%25eth0]/", "https://::1/", "https://h\\@other/", "https://h%2fother/", "https://a,b/",
+    "https://h\xc3\xa4h/", "1https://h/", "+https://h/", "https ://h/", "https://h<x>/", "https://:443/",
+  };
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url u = { 0 };
+  CHECK_OK(parse(&u, "https://kept/", &e), e);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("\"%s\"", rows[i]);
+    CHECK_EQ(parse(&u, rows[i], &e), HJ_E_BADARG);
+    CHECK(!strstr(e.msg, "SECRET"));
+    hj_err_clear(&e);
+    CHECK_STR(u.full, "https://kept/");
+  }
+  CHECK_CODE(hj_url_parse(&u, "https://h\0.evil/", 16, &e), HJ_E_BADARG, e);
+  hj_url_release(&u);
+  hj_url_release(&u);
+}
+
+TEST(the_length_limit_is_exact)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url u = { 0 };
+  char *text = hj_mem_new(HJ_URL_MAX + 2, &e);
+  CHECK(text);
+  memset(text, 'a', HJ_URL_MAX + 1);
+  memcpy(text, "https://h/", 10);
+  CHECK_OK(hj_url_parse(&u, text, HJ_URL_MAX, &e), e);
+  CHECK_EQ(strlen(u.full), HJ_URL_MAX);
+  CHECK_CODE(hj_url_parse(&u, text, HJ_URL_MAX + 1, &e), HJ_E_BADARG, e);
+  hj_url_release(&u);
+  hj_mem_free(text);
+}
+
+TEST(nothing_secret_is_in_what_is_shown)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url u = { 0 };
+  CHECK_OK(parse(&u, "https://cdn.example/x/y?Signature=SECRET&Key=SECRET#SECRET", &e), e);
+  CHECK(strstr(u.full, "SECRET"));
+  CHECK(!strstr(u.shown, "SECRET") && !strstr(u.origin, "SECRET") && !strstr(u.path, "SECRET"));
+  CHECK(!strchr(u.full, '#'));
+  hj_url_release(&u);
+}
+
+TEST(redirects_are_joined_as_rfc_3986_says)
+{
+  /* The examples of section 5.4, but those of other schemes. */
+  static const struct { const char *ref, *full; } rows[] = {
+    { "g", "http://a/b/c/g" }, { "./g", "http://a/b/c/g" }, { "g/", "http://a/b/c/g/" }, { "/g", "http://a/g" },
+    { "//g", "http://g" }, { "?y", "http://a/b/c/d;p?y" }, { "g?y", "http://a/b/c/g?y" }, { "#s", "http://a/b/c/d;p?q" },
+    { "g#s", "http://a/b/c/g" }, { "g?y#s", "http://a/b/c/g?y" }, { ";x", "http://a/b/c/;x" }, { "g;x", "http://a/b/c/g;x" },
+    { "g;x?y#s", "http://a/b/c/g;x?y" }, { "", "http://a/b/c/d;p?q" }, { ".", "http://a/b/c/" }, { "./", "http://a/b/c/" },
+    { "..", "http://a/b/" }, { "../", "http://a/b/" }, { "../g", "http://a/b/g" }, { "../..", "http://a/" },
+    { "../../", "http://a/" }, { "../../g", "http://a/g" }, { "../../../g", "http://a/g" }, { "../../../../g", "http://a/g" },
+    { "/./g", "http://a/g" }, { "/../g", "http://a/g" }, { "g.", "http://a/b/c/g." }, { ".g", "http://a/b/c/.g" },
+    { "g..", "http://a/b/c/g.." }, { "..g", "http://a/b/c/..g" }, { "./../g", "http://a/b/g" }, { "./g/.", "http://a/b/c/g/" },
+    { "g/./h", "http://a/b/c/g/h" }, { "g/../h", "http://a/b/c/h" }, { "g;x=1/./y", "http://a/b/c/g;x=1/y" },
+    { "g;x=1/../y", "http://a/b/c/y" }, { "g?y/./x", "http://a/b/c/g?y/./x" }, { "g?y/../x", "http://a/b/c/g?y/../x" },
+    { "g#s/../x", "http://a/b/c/g" },
+    /* and ours */
+    { "https://h/x/../y?z", "https://h/y?z" }, { "https://h", "https://h" }, { "//h:1/../..", "http://h:1/" },
+    { "/a//b", "http://a/a//b" }, { "/a/b/../../../..", "http://a/" }, { "g?", "http://a/b/c/g?" }, { "//g?x", "http://g?x" },
+  };
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url base = { 0 };
+  CHECK_OK(parse(&base, "http://a/b/c/d;p?q", &e), e);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_url u = { 0 };
+    size_t n = strlen(rows[i].ref);
+    struct guard g = guard_copy(rows[i].ref, n);
+    context("\"%s\"", rows[i].ref);
+    CHECK_OK(hj_url_join(&u, &base, g.p, n, &e), e);
+    CHECK_STR(u.full, rows[i].full);
+    guard_end(&g);
+    hj_url_release(&u);
+  }
+  hj_url_release(&base);
+}
+
+TEST(a_base_without_a_path_can_be_joined)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url base = { 0 }, u = { 0 };
+  CHECK_OK(parse(&base, "https://h?x", &e), e);
+  CHECK_OK(hj_url_join(&u, &base, "g", 1, &e), e);
+  CHECK_STR(u.full, "https://h/g");
+  CHECK_OK(hj_url_join(&u, &base, "../g", 4, &e), e);
+  CHECK_STR(u.full, "https://h/g");
+  CHECK_OK(hj_url_join(&u, &base, "", 0, &e), e);
+  CHECK_STR(u.full, "https://h?x");
+  CHECK_OK(hj_url_join(&base, &base, "/self", 5, &e), e);   /* out may be the base */
+  CHECK_STR(base.full, "https://h/self");
+  hj_url_release(&base);
+  hj_url_release(&u);
+}
+
+TEST(a_redirect_to_nonsense_is_refused)
+{
+  static const char *const rows[] = {
+    "ftp://h/", "mailto:a@b", "https:g", "http:/g", "https://user:pw@h/", "g h", "g\r\nSet-Cookie: x", "//", "//@h",
+    "https:\\\\evil/", "data:text/plain,x",
+  };
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url base = { 0 }, u = { 0 };
+  CHECK_OK(parse(&base, "http://a/b/c/d;p?q", &e), e);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("\"%s\"", rows[i]);
+    CHECK_CODE(hj_url_join(&u, &base, rows[i], strlen(rows[i]), &e), HJ_E_BADARG, e);
+    CHECK(!u.full);
+  }
+  char *text = hj_mem_new(HJ_URL_MAX, &e);
+  CHECK(text);
+  memset(text, 'a', HJ_URL_MAX);
+  CHECK_CODE(hj_url_join(&u, &base, text, HJ_URL_MAX, &e), HJ_E_BADARG, e);
+  hj_mem_free(text);
+  hj_url_release(&base);
+}
+
+TEST(an_origin_is_scheme_host_and_port)
+{
+  static const struct { const char *a, *b; bool same; } rows[] = {
+    { "https://h/a", "https://h:443/b?c", true }, { "https://H/", "https://h/", true }, { "http://h:80/", "http://h", true },
+    { "https://h/", "http://h/", false }, { "https://h/", "http://h:443/", false }, { "https://h/", "https://h:444/", false },
+    { "https://h/", "https://h.x/", false }, { "https://h/", "https://h./", false }, { "https://a/", "https://b/", false },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_err e = HJ_ERR_INIT;
+    struct hj_url a = { 0 }, b = { 0 };
+    context("%s and %s", rows[i].a, rows[i].b);
+    CHECK_OK(parse(&a, rows[i].a, &e), e);
+    CHECK_OK(parse(&b, rows[i].b, &e), e);
+    CHECK_EQ(hj_url_same_origin(&a, &b), rows[i].same);
+    hj_url_release(&a);
+    CHECK(!hj_url_same_origin(&a, &b));
+    CHECK(!hj_url_same_origin(&a, &a));
+    hj_url_release(&b);
+  }
+}
+
+TEST(private_hosts_are_literals_and_localhost)
+{
+  static const struct { const char *host; bool is; } rows[] = {
+    { "127.0.0.1", true }, { "127.255.255.255", true }, { "10.0.0.1", true }, { "172.16.0.1", true }, { "172.31.255.1", true },
+    { "192.168.1.1", true }, { "169.254.1.1", true }, { "localhost", true }, { "LOCALHOST", true }, { "a.localhost", true },
+    { "[::1]", true }, { "[0:0:0:0:0:0:0:1]", true }, { "[fe80::1]", true }, { "[febf::1]", true }, { "[fc00::]", true },
+    { "[fdff:1:2:3:4:5:6:7]", true }, { "[::ffff:127.0.0.1]", true }, { "[::ffff:a00:1]", true }, { "[fd00::1.2.3.4]", true },
+    { "128.0.0.1", false }, { "172.15.0.1", false }, { "172.32.0.1", false }, { "192.169.0.1", false }, { "11.0.0.1", false },
+    { "0.0.0.0", false }, { "127.1", false }, { "2130706433", false }, { "0x7f.0.0.1", false }, { "127.0.0.1.example.com", false },
+    { "10.0.0.256", false }, { "10.0.0.1.", false }, { "10.0.0", false }, { "10.0.0.0.1", false }, { "10..0.1", false },
+    { "localhost.example.com", false }, { "notlocalhost", false }, { ".localhost", false }, { "huggingface.co", false },
+    { "[::2]", false }, { "[::]", false }, { "[fec0::1]", false }, { "[2001:db8::1]", false }, { "[fe00::1]", false },
+    { "[::ffff:8.8.8.8]", false }, { "[1::fe80]", false }, { "[::ffff:0:127.0.0.1]", false }, { "[fe80]", false },
+    { "[fe80:::1]", false }, { "[fe80::1::]", false }, { "[fe80::12345]", false }, { "[fe80:1:2:3:4:5:6:7:8]", false },
+    { "[fe80:1:2:3:4:5:6:]", false }, { "[:fe80::1]", false }, { "[fe80:1:2:3:4:5:6:7::]", false }, { "[127.0.0.1]", false },
+  };
+  struct hj_url none = { 0 };
+  CHECK(!hj_url_host_is_private(&none));
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_err e = HJ_ERR_INIT;
+    struct hj_url u = { 0 };
+    char text[100] = "http://";
+    context("%s", rows[i].host);
+    strcat(text, rows[i].host);
+    CHECK_OK(parse(&u, text, &e), e);
+    CHECK_EQ(hj_url_host_is_private(&u), rows[i].is);
+    hj_url_release(&u);
+  }
+}
+
+TEST(a_query_value_is_found_and_decoded)
+{
+  static const struct { const char *name, *value; } rows[] = {
+    { "Expires", "1700000000" }, { "a", "x y&z" }, { "empty", "" }, { "bare", "" }, { "plus", "1+1" }, { "last", "end=more" },
+    { "missing", NULL }, { "Expire", NULL }, { "expires", NULL }, { "half", NULL }, { "wrong", NULL }, { "nul", NULL },
+    { "", NULL },
+  };
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url u = { 0 };
+  char out[20];
+  CHECK_OK(parse(&u, "https://h/Expires=9?Expires=1700000000&a=x%20y%26z&empty=&bare&plus=1+1&half=1%2&wrong=%zz&nul=%00"
+                     "&Expires=2&last=end=more", &e), e);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("%s", rows[i].name);
+    CHECK_EQ(hj_url_query_value(&u, rows[i].name, out, sizeof out), rows[i].value != NULL);
+    if (rows[i].value)
+      CHECK_STR(out, rows[i].value);
+  }
+  CHECK(hj_url_query_value(&u, "Expires", out, 11));
+  CHECK(!hj_url_query_value(&u, "Expires", out, 10));
+  CHECK(!hj_url_query_value(&u, "empty", out, 0));
+  hj_url_release(&u);
+  CHECK(!hj_url_query_value(&u, "a", out, sizeof out));
+}
+
+static int follow(void *user, struct hj_err *e)
+{
+  struct hj_url base = { 0 }, next = { 0 }, copy = { 0 };
+  const char *text = "https://h/a/b/c?d";
+  (void)user;
+  if (!hj_url_parse(&base, text, strlen(text), e) && !hj_url_join(&next, &base, "../x?y", 6, e) &&
+      !hj_url_copy(&copy, &next, e)) {
+    CHECK_STR(copy.full, "https://h/a/x?y");
+    CHECK_STR(copy.query, "y");
+    CHECK_STR(copy.shown, "https://h:443/a/x");
+    CHECK(copy.full != next.full);
+  } else {
+    CHECK(!copy.full && !copy.shown && !copy.origin && !copy.path);
+  }
+  hj_url_release(&base);
+  hj_url_release(&next);
+  hj_url_release(&copy);
+  return (int)e->code;
+}
+
+TEST(urls_survive_every_failure_of_memory)
+{
+  CHECK_GE(sweep_memory("url", follow, NULL), 10);
+}

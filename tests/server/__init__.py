@@ -1,0 +1,27 @@
+"""An embedded Hugging Face Hub for tests: the API, and a content network on another origin.
+
+Use:
+
+    from tests.server import World
+
+    with World() as w:
+        repo = w.repo("org/name")
+        commit = repo.commit({"config.json": b"{}", "model.safetensors": b"\\0" * 4096})
+        ...                                  # point a client at w.endpoint, trusting w.ca_file
+        assert len(w.bodies()) == 2
+
+Map, in reading order: `world` (what a test holds), `repos` (what is served), `content` (its
+bytes), `access` (who may see it), `hub` (the API), `links` (signed urls), `cdn` (real nginx),
+`badcdn` (its misbehaving twin), `faults` (how to misbehave), `answer` (an answer as data),
+`origin` (sockets), `log` (what was asked), `certs` (whom to trust).
+
+By hand: `python -m tests.server --model org/name=DIR`.
+"""
+
+from tests.server.content import Sparse
+from tests.server.faults import Gate, Rule
+from tests.server.log import Request
+from tests.server.repos import Repo
+from tests.server.world import World
+
+__all__ = ["Gate", "Repo", "Request", "Rule", "Sparse", "World"]
