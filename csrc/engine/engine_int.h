@@ -97,7 +97,7 @@ struct hj_part {
   bool paused;
   bool sent_if_range;
   unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
-  uint64_t not_before_ms, last_byte_ms, began_ms, began_pos;
+  uint64_t not_before_ms, last_byte_ms, flushed_ms, began_ms, began_pos;
   struct hj_err err;         /* why head or body ended the exchange */
   char excerpt[HJ_EXCERPT_MAX];
   size_t excerpt_n;

@@ -10,6 +10,7 @@
 #define PROVE_FROM ((uint64_t)4 << 20)  /* bytes worth a walk to the worker; fewer at the end */
 #define LOCK_AGAIN_MS 100u              /* how often a file in another process's hands is looked after */
 #define RESTARTS_MAX 2u
+#define FLUSH_AFTER_MS 500u             /* a slow connection's piece goes to the disk after this long, full or not: kill -9 keeps it */
 
 static const char *const state_names[] = {
 #define HJ_X(name, text) text,
@@ -120,11 +121,16 @@ static void free_parts(struct hj_fetch *f)
     hj_part_free(f->parts);
 }
 
-/* put and prove may run side by side; only open, commit and drop own the blob alone. */
+/* put and prove may run side by side; open, commit and drop own the blob alone. */
+static bool may_put(const struct hj_fetch *f)
+{
+  return f->blob && !f->in_memory && (!f->busy || f->work.chore == HJ_CHORE_PROVE);
+}
+
 static void flush_parts(struct hj_fetch *f)
 {
   struct hj_err scratch = HJ_ERR_INIT; /* benign: what is not flushed is fetched again */
-  if (f->blob && !f->in_memory && (!f->busy || f->work.chore == HJ_CHORE_PROVE))
+  if (may_put(f))
     for (struct hj_part *p = f->parts; p; p = p->next)
       (void)hj_part_flush(p, &scratch);
 }
@@ -551,15 +557,19 @@ static bool has_parts(const struct hj_fetch *f)
 
 static void watch_parts(struct hj_fetch *f, uint64_t now_ms)
 {
+  struct hj_err e = HJ_ERR_INIT;
   struct hj_part *next;
   for (struct hj_part *p = f->parts; p; p = next) {
     next = p->next;
+    if (p->piece_n && now_ms - p->flushed_ms >= FLUSH_AFTER_MS && may_put(f) && hj_part_flush(p, &e)) {
+      hj_fetch_fail(f, &e, true);
+      return;
+    }
     if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms) {
       hj_part_ask(p, now_ms);
       if (!has_parts(f))
         return;
     } else if (hj_part_is_active(p) && !p->paused && now_ms - p->last_byte_ms >= f->job->limits.stall_ms) {
-      struct hj_err e = HJ_ERR_INIT;
       hj_fail(&e, HJ_E_STALLED, "no byte came for %u s (%llu of %llu bytes of this range were here)", f->job->limits.stall_ms / 1000,
               (unsigned long long)(p->pos - p->at), (unsigned long long)(p->end == HJ_UNKNOWN ? 0 : p->end - p->at));
       hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);

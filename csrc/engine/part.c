@@ -78,6 +78,7 @@ int hj_part_flush(struct hj_part *p, struct hj_err *e)
   size_t n = p->piece_n;
   if (!n || !p->fetch->blob)
     return HJ_E_OK;
+  p->flushed_ms = p->last_byte_ms;
   p->piece_n = 0;
   if (hj_blob_put(p->fetch->blob, p->piece_at, p->piece, n, e))
     return (int)e->code;

@@ -179,7 +179,7 @@ int hj_blob_compare(const struct hj_promise *promised, const struct hj_promise *
     return HJ_E_OK;
   hj_promise_text(promised, wanted);
   hj_promise_text(got, came);
-  return hj_fail(e, HJ_E_DIGEST, "expected %s, got %s", wanted, came);
+  return hj_fail(e, HJ_E_DIGEST, "the content does not match its digest: expected %s, got %s", wanted, came);
 }
 
 static int seal(struct hj_blob *b, struct hj_err *e)

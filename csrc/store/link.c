@@ -128,9 +128,12 @@ static int see_entry(void *user, const char *name, struct hj_err *e)
       hj_err_pass(e, &s);
   } else if (st.kind == HJ_KIND_DIR) {
     (void)hj_buf_add(&w->todo, path, strlen(path) + 1, e);
-  } else if (st.kind == HJ_KIND_LINK && strcmp(path, w->pointer) != 0 && !hj_path_readlink(path, target, sizeof target, &s)) {
+  } else if (st.kind == HJ_KIND_LINK && strcmp(path, w->pointer) != 0) {
+    int rc = hj_path_readlink(path, target, sizeof target, &s);
     const char *base = strrchr(target, '/');
-    w->needed = w->needed || strcmp(base ? base + 1 : target, w->etag) == 0;
+    if (rc && rc != HJ_E_NONE && rc != HJ_E_NAME)     /* gone meanwhile; too long to be one of ours */
+      hj_err_pass(e, &s);
+    w->needed = w->needed || (!rc && strcmp(base ? base + 1 : target, w->etag) == 0);
   }
   hj_mem_free(path);
   return (int)e->code;

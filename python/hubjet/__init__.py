@@ -7,10 +7,11 @@
     path = hubjet.hf_hub_download("org/model", "config.json")             # huggingface_hub's signature
     hubjet.fetch("https://example.com/weights.bin", sha256="…")           # any URL
 
-`hubjet.where()` says where everything lies and why, `hubjet.config()` every setting with its origin, `hubjet.ledger()` each request
-this process made. Errors: hubjet.HubjetError and what is below it.
+`hubjet.where()` says where everything lies and why, `hubjet.config()` every setting with its origin,
+`hubjet.ledger()` each request this process made. Errors: hubjet.HubjetError and what is below it.
 
-Importing reads no environment, no file but this package's own, and opens no socket; names are loaded when they are used (PEP 562).
+Importing reads no environment, no file but this package's own, and opens no socket; names are loaded when they are
+used (PEP 562).
 """
 
 from __future__ import annotations

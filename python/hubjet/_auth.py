@@ -1,8 +1,9 @@
 """Which token a request may carry, and where it came from. Imports _errors, _names, _config.
 
-A token given as an argument is used at once. Any other is looked for only when an answer asks for one, because looking has a
-price: Colab's vault blocks and warns, and what is not read cannot leak. Places, in order: HF_TOKEN, HUGGING_FACE_HUB_TOKEN, the
-token file, Colab's vault. That a repository needed a token is remembered for the life of the process; the token itself is not.
+A token given as an argument is used at once. Any other is looked for only when an answer asks for one, because
+looking has a price: Colab's vault blocks and warns, and what is not read cannot leak. Places, in order: HF_TOKEN,
+HUGGING_FACE_HUB_TOKEN, the token file, Colab's vault. That a repository needed a token is remembered for the life of
+the process; the token itself is not.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Credentials:
         self.why_none = "token=False" if token is False else "none was given"
 
     def first(self) -> Token | None:
-        """What the first request carries. Raises NoToken for token=True and none there, TokenRefused for plain public http."""
+        """What the first request carries. Raises NoToken (True, but none there), TokenRefused (public plain http)."""
         if isinstance(self._given, str):
             return self._use(Token(self._given))
         if isinstance(self._given, Token):
@@ -132,12 +133,12 @@ def find_token(config: Config) -> Token | None:
 
 
 def may_travel(endpoint: str) -> bool:
-    """Whether a token may be sent there: over https to anybody, over http only within this computer or a private network."""
+    """Whether a token may be sent there: over https to any host, over http to this computer or a private network."""
     parts = urlsplit(endpoint)
     if parts.scheme == "https":
         return True
     host = (parts.hostname or "").lower()
-    if host == "localhost" or "." not in host and ":" not in host:
+    if host == "localhost" or not ("." in host or ":" in host):
         return True  # a name without a dot is resolved within the local network
     if host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
         return True
@@ -178,7 +179,7 @@ def _places(config: Config) -> str:
     return places
 
 
-# --- Colab -------------------------------------------------------------------------------------------------------------------
+# --- Colab ----------------------------------------------------------------------------------------
 
 
 def _in_colab_kernel() -> bool:
@@ -188,7 +189,7 @@ def _in_colab_kernel() -> bool:
 
 
 def _colab_token() -> str | None:
-    """The vault's HF_TOKEN, asked for once per process and for at most COLAB_WAIT_S: outside the browser nobody answers it."""
+    """The vault's HF_TOKEN. Asked once per process, for at most COLAB_WAIT_S: without a browser nobody answers."""
     global _colab_answer
     if not _in_colab_kernel():
         return None

@@ -1,4 +1,5 @@
-"""Where things are and what is here; whom this process talked to. Imports _names, _config, _auth, _edge, _store, _resolve.
+"""Where things are and what is here; whom this process talked to. Imports _names, _config, _auth, _edge, _store,
+_resolve.
 
 Reads only. Answers are values a program can use; the command line prints the same.
 """
@@ -33,10 +34,10 @@ def where(
 ) -> dict[str, Setting]:
     """Every place hubjet uses, and why it is that one; with a repository, also where that lies.
 
-    Returns: name → Setting(value, origin). Without a repository: cache_dir, hf_home, token_path, config_file, endpoint, ca_file. With
-    one: repo (its folder), commit (what the revision means here), snapshot (the folder of its files), side (hubjet's own files). A
-    value is None where nothing is there yet, and origin says so. Reads names only: no file's content but the ref, no network.
-    Errors: ValueError for names that cannot be. Threads: any.
+    Returns: name → Setting(value, origin). Without a repository: cache_dir, hf_home, token_path, config_file,
+    endpoint, ca_file. With one also: repo (its folder), commit (what the revision means here), snapshot (the folder
+    of its files), side (hubjet's own files). A value is None where nothing is there yet, and origin says so. Reads
+    names only: no file's content but the ref, no network. Errors: ValueError for names that cannot be. Threads: any.
 
     >>> import hubjet
     >>> hubjet.where()["cache_dir"].origin != ""
@@ -69,8 +70,8 @@ def _places_of(store: RepoStore, name: str, commit: str | None) -> dict[str, Set
 
 @dataclass(frozen=True)
 class CachedRepo:
-    """One repository in the cache: id, type, folder, bytes on disk, number of files, revisions (name → commit; commits without a name
-    stand for themselves), last_used in seconds since the epoch."""
+    """One repository in the cache: id, type, folder, bytes on disk, number of files, revisions (name → commit;
+    commits without a name stand for themselves), last_used in seconds since the epoch."""
 
     repo_id: str
     repo_type: str
@@ -85,7 +86,8 @@ class CachedRepo:
 def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
     """What is in the cache, by id. Sizes count each blob once; last_used is the latest read or write of a blob.
 
-    Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty. Threads: any.
+    Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty.
+    Threads: any.
 
     >>> import hubjet
     >>> hubjet.ls(cache_dir="/nowhere")
@@ -102,7 +104,9 @@ def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
 
 def _repo_of_folder(name: str) -> Repo | None:
     kind, _, rest = name.partition("--")
-    return Repo(kind[:-1], rest.replace("--", "/", 1)) if kind.endswith("s") and kind[:-1] in REPO_TYPES and rest else None
+    return (
+        Repo(kind[:-1], rest.replace("--", "/", 1)) if kind.endswith("s") and kind[:-1] in REPO_TYPES and rest else None
+    )
 
 
 def _look(store: RepoStore) -> CachedRepo:
@@ -146,14 +150,15 @@ def _revisions(store: RepoStore) -> dict[str, str]:
     return {**named, **{commit: commit for commit in commits if is_commit(commit) and commit not in named.values()}}
 
 
-# --- the visitors' book --------------------------------------------------------------------------------------------------------
+# --- the visitors' book ---------------------------------------------------------------------------
 
 
 def ledger(since: int = 0) -> list[Visit]:
     """Every HTTP exchange of this process, oldest first: the newest 4096 with number above `since`.
 
-    Each is a dict: n, time (seconds since the epoch), method, origin, path (no query), why, status (0 = no answer), sent_token, bytes,
-    range. There is no other door to the network, so what is not in it did not happen. Threads: any.
+    Each is a dict: n, time (seconds since the epoch), method, origin, path (no query), why, status (0 = no answer),
+    sent_token, bytes, range. There is no other door to the network, so what is not in it did not happen. Threads:
+    any.
 
     >>> import hubjet
     >>> [visit["origin"] for visit in hubjet.ledger() if visit["sent_token"]]
@@ -165,7 +170,8 @@ def ledger(since: int = 0) -> list[Visit]:
 
 
 class contacts:
-    """A block's part of the ledger: `with hubjet.contacts() as seen: ...`, then `seen.visits`, `seen.origins`, len(seen).
+    """A block's part of the ledger: `with hubjet.contacts() as seen: ...`, then `seen.visits`, `seen.origins`,
+    len(seen).
 
     Counts what the whole process does meanwhile, other threads included.
 
@@ -213,12 +219,14 @@ def about() -> dict[str, Any]:
     """
     from . import __version__, _native
 
+    native = dict(_native.about())
     return {
         "hubjet": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "huggingface_hub": _version_of_loaded("huggingface_hub"),
-        **_native.about(),
+        "extension": native.pop("version", _native.__version__),
+        **native,
     }
 
 

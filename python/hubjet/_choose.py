@@ -1,7 +1,8 @@
 """Which files of a repository a loader needs. Pure: a listing in, names out. Imports _errors, _names.
 
-One weight format per folder (safetensors before PyTorch), the asked variant or the plain one, every small file beside them. What
-transformers and diffusers would open is there; what they would not is left out: other frameworks' weights, duplicates, pictures.
+One weight format per folder (safetensors before PyTorch), the asked variant or the plain one, every small file beside
+them. What transformers and diffusers would open is there; what they would not is left out: other frameworks' weights,
+duplicates, pictures.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from ._names import Patterns, keeper
 
 PIPELINE_INDEX = "model_index.json"
 
-# Base names a framework opens by itself. A folder that has one of them is not searched for others: consolidated.safetensors beside
-# model.safetensors is the same model once more.
-_STANDARD = ("model", "diffusion_pytorch_model", "pytorch_model", "adapter_model", "pytorch_lora_weights", "flax_model", "tf_model")
+# Base names a framework opens by itself. A folder that has one of them is not searched for others:
+# consolidated.safetensors beside model.safetensors is the same model once more.
+_STANDARD = ("model", "diffusion_pytorch_model", "pytorch_model", "adapter_model", "pytorch_lora_weights")
 
 _SAFE = (".safetensors",)
 _TORCH = (".bin", ".pt", ".pth", ".ckpt")
-_OTHER_WEIGHTS = (".h5", ".msgpack", ".onnx", ".onnx_data", ".gguf", ".ggml", ".tflite", ".mlmodel", ".mlpackage", ".ot", ".pb", ".engine")
+_OTHER_WEIGHTS = tuple(".h5 .msgpack .onnx .onnx_data .gguf .ggml .tflite .mlmodel .mlpackage .ot .pb .engine".split())
 _OTHER_FOLDERS = re.compile(
     r"onnx|openvino|coreml|original|metal|gguf|flax|tf|tflite|tensorrt|mlx"  # other frameworks'
     r"|checkpoint-\d+|runs|logs"  # left over from training
 )
-_NOT_NEEDED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".mp4", ".webm", ".pdf", ".gitattributes", ".gitignore")
+_NOT_NEEDED = tuple(".png .jpg .jpeg .gif .webp .svg .mp4 .webm .pdf .gitattributes .gitignore".split())
 _TRAINING = re.compile(r"(training_args|optimizer|scheduler|rng_state.*|trainer_state)\.(bin|pt|pth)")
 _ALWAYS = re.compile(r"(readme|licen[cs]e|notice|copying|use_policy)([.\-_].*)?", re.IGNORECASE)
 _SHARD = re.compile(r"-\d{5}-of-\d{5}")
@@ -54,9 +55,10 @@ def choose_files(
     """The files to fetch, sorted.
 
     Args:
-        paths: all files of the commit. variant: such as "fp16". subfolder: only this folder (and licence and card at the root).
-        components: folders of a pipeline's parts (from its model_index.json); None = not a pipeline.
-        allow, ignore: the caller's patterns. `allow` takes the place of the choice made here; `ignore` takes away from either.
+        paths: all files of the commit. variant: such as "fp16". subfolder: only this folder (and licence and card at
+        the root). components: folders of a pipeline's parts (from its model_index.json); None = not a pipeline.
+        allow, ignore: the caller's patterns. `allow` takes the place of the choice made here; `ignore` takes away
+        from either.
 
     Errors: EntryNotFound if a variant is asked for and no file has it.
 
@@ -75,7 +77,7 @@ def choose_files(
 
 
 def components_of(index: bytes) -> list[str]:
-    """The parts a pipeline's model_index.json names: `"unet": ["diffusers", "UNet2DConditionModel"]`; absent ones are [null, null]."""
+    """The parts named in model_index.json: `"unet": ["diffusers", "UNet2DConditionModel"]`; absent is [null, null]."""
     try:
         document = json.loads(index)
     except ValueError:
@@ -112,7 +114,8 @@ def _choose(paths: list[str], variant: str | None, subfolder: str | None, compon
         inner = folder[len(prefix) :] if prefix else folder
         if not _is_wanted_folder(inner, parts):
             continue
-        # A pipeline's weights lie in its parts' folders; what lies at the root is the same model as one file, for other programs.
+        # A pipeline's weights lie in its parts' folders; what lies at the root is the same model as one file, for
+        # other programs.
         weights = [] if parts is not None and not inner else _weights(files, variant)
         with_variant = with_variant or any(_take_apart(path).variant == variant for path in weights)
         chosen.update(weights)
@@ -146,10 +149,12 @@ def _is_index(path: str) -> bool:
 
 
 def _weights(files: list[str], variant: str | None) -> list[str]:
-    """One format, one variant, of one folder; with its index if it is in shards. A part without the variant is taken plain."""
+    """One format, one variant, of one folder, with the index of shards. A part without the variant is taken plain."""
     for asked in dict.fromkeys((variant, None)):
         for endings in (_SAFE, _TORCH):
-            found = [_take_apart(path) for path in files if path.endswith(endings) and not _TRAINING.fullmatch(_name(path))]
+            found = [
+                _take_apart(path) for path in files if path.endswith(endings) and not _TRAINING.fullmatch(_name(path))
+            ]
             found = [weight for weight in found if weight.variant == asked]
             picked = [weight for weight in found if weight.base in _STANDARD] or found
             if picked:

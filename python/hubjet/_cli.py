@@ -19,8 +19,8 @@ from . import _errors as errors
 from ._config import config, may_colour, settings
 
 EXIT_TEXT = """\
-exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access, 5 network, 6 content is not what it should be,
-7 disk, 130 interrupted"""
+exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access, 5 network, 6 content is not what it
+should be, 7 disk, 130 interrupted"""
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.AccessDenied, 4),
@@ -65,7 +65,7 @@ def _failed(error: BaseException, verbose: bool) -> int:
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 
-# --- commands ------------------------------------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -90,12 +90,25 @@ def _download(options: argparse.Namespace) -> None:
         # Names are exact: brackets in them are no patterns.
         allow = [_literal(name) for name in options.files] or options.include
         results = snapshot_download(options.repo, allow_patterns=allow, ignore_patterns=options.exclude, **common)
+        _check_all_there(options, results)
     if options.dry_run:
         _print_plan(results if isinstance(results, list) else [results], options.json)
     elif options.json:
         _print_json({"path": results})
     else:
         print(results)
+
+
+def _check_all_there(options: argparse.Namespace, results: Any) -> None:
+    """Patterns pass over what is not there; names that a person typed do not."""
+    if isinstance(results, str):
+        missing = [name for name in options.files if not os.path.exists(os.path.join(results, name))]
+    else:
+        missing = sorted(set(options.files) - {info.filename for info in results})
+    if missing:
+        raise errors.EntryNotFound(
+            f"{options.repo} has no file {missing[0]!r}", filename=missing[0], repo_id=options.repo
+        )
 
 
 def _literal(name: str) -> str:
@@ -116,14 +129,19 @@ def _print_plan(infos: list[Any], as_json: bool) -> None:
 def _get(options: argparse.Namespace) -> None:
     from ._fetch import fetch
 
-    path = fetch(options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force)
+    path = fetch(
+        options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force
+    )
     _print_json({"path": str(path)}) if options.json else print(path)
 
 
 def _where(options: argparse.Namespace) -> None:
     from ._cache import where
 
-    _print_settings(where(options.repo, repo_type=options.type, revision=options.revision, cache_dir=options.cache_dir), options.json)
+    _print_settings(
+        where(options.repo, repo_type=options.type, revision=options.revision, cache_dir=options.cache_dir),
+        options.json,
+    )
 
 
 def _config(options: argparse.Namespace) -> None:
@@ -144,7 +162,7 @@ def _ls(options: argparse.Namespace) -> None:
     _say(f"{len(repos)} repositories, {_bytes(sum(one.size for one in repos))}")
 
 
-# --- output --------------------------------------------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------
 
 
 def _print_settings(found: Mapping[str, Any], as_json: bool) -> None:
@@ -187,7 +205,7 @@ def _talk_through_logging(verbose: bool) -> None:
     logging.getLogger("hubjet").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
-# --- arguments -----------------------------------------------------------------------------------------------------------------
+# --- arguments ------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -79,17 +79,17 @@ def hf_hub_download(
 ) -> str | DryRunFileInfo:
     """Downloads one file of a repository if it is not here, and returns its path.
 
-    Arguments, path and exceptions are huggingface_hub 2.4's. `library_name`, `library_version` and `user_agent` are accepted and not
-    sent: nothing about the caller leaves the computer. `etag_timeout` in seconds covers connecting and, when a cached copy could stand
-    in, the whole wait. `token` as in `from_pretrained`.
+    Arguments, path and exceptions are huggingface_hub 2.4's. `library_name`, `library_version` and `user_agent` are
+    accepted and not sent: nothing about the caller leaves the computer. `etag_timeout` in seconds covers connecting
+    and, when a cached copy could stand in, the whole wait. `token` as in `from_pretrained`.
 
-    What differs: content is verified while it arrives; an interrupted download goes on where it stopped, also in another process; there
-    is no HEAD request; a file known to be missing from a commit costs none; an edited file in `local_dir` is kept (with a warning)
-    unless `force_download`.
+    What differs: content is verified while it arrives; an interrupted download goes on where it stopped, also in
+    another process; there is no HEAD request; a file known to be missing from a commit costs none; an edited file in
+    `local_dir` is kept (with a warning) unless `force_download`.
 
-    Returns: str; a DryRunFileInfo with `dry_run=True`. Errors: those of `from_pretrained`, and EntryNotFound, LocalEntryNotFound;
-    ValueError for names that cannot be, and for `force_download` without network. If huggingface_hub is loaded, they are of its classes
-    too. Threads: any, at the same time.
+    Returns: str; a DryRunFileInfo with `dry_run=True`. Errors: those of `from_pretrained`, and EntryNotFound,
+    LocalEntryNotFound; ValueError for names that cannot be, and for `force_download` without network. If
+    huggingface_hub is loaded, they are of its classes too. Threads: any, at the same time.
 
     >>> import hubjet
     >>> hubjet.hf_hub_download("org/name", "config.json")  # doctest: +SKIP
@@ -104,7 +104,9 @@ def hf_hub_download(
         folder = _folder(local_dir)
         if dry_run:
             return _local_dir.preview(hub, store, folder, revision, path, force=force, local_only=local_only)
-        return _local_dir.file(hub, store, folder, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
+        return _local_dir.file(
+            hub, store, folder, revision, path, force=force, local_only=local_only, bar_class=tqdm_class
+        )
     if dry_run:
         return _download.preview(hub, store, revision, path, force=force, local_only=local_only)
     return _download.file(hub, store, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
@@ -136,15 +138,16 @@ def snapshot_download(
 ) -> str | list[DryRunFileInfo]:
     """Downloads all files of a repository, or those the patterns choose, and returns their folder.
 
-    Arguments, folder and exceptions are huggingface_hub 2.4's; see `hf_hub_download` for what is accepted and not sent. Patterns are
-    fnmatch's on the whole path: `*` matches `/` too. `max_workers` has no meaning here: connections are chosen by what they gain
-    (setting `connections` bounds them).
+    Arguments, folder and exceptions are huggingface_hub 2.4's; see `hf_hub_download` for what is accepted and not
+    sent. Patterns are fnmatch's on the whole path: `*` matches `/` too. `max_workers` has no meaning here:
+    connections are chosen by what they gain (setting `connections` bounds them).
 
-    What differs: the ref moves last, so that the old version stays loadable until the new one is whole; if files fail, the others are
-    finished first and the error names all that failed. With `local_dir` nothing is written into the main cache.
+    What differs: the ref moves last, so that the old version stays loadable until the new one is whole; if files
+    fail, the others are finished first and the error names all that failed. With `local_dir` nothing is written into
+    the main cache.
 
-    Returns: str; a list of DryRunFileInfo with `dry_run=True`. Errors, threads: as `hf_hub_download`; IncompleteSnapshot where only a
-    part is here and the hub cannot be asked.
+    Returns: str; a list of DryRunFileInfo with `dry_run=True`. Errors, threads: as `hf_hub_download`;
+    IncompleteSnapshot where only a part is here and the hub cannot be asked.
 
     >>> import hubjet
     >>> hubjet.snapshot_download("org/name", allow_patterns=["*.json", "*.safetensors"])  # doctest: +SKIP
@@ -158,7 +161,9 @@ def snapshot_download(
         if local_dir is not None:
             folder = _folder(local_dir)
             if dry_run:
-                return _local_dir.preview_snapshot(hub, store, folder, revision, choose, force=force, local_only=local_only)
+                return _local_dir.preview_snapshot(
+                    hub, store, folder, revision, choose, force=force, local_only=local_only
+                )
             return _local_dir.snapshot(
                 hub, store, folder, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
             )
@@ -183,9 +188,10 @@ def try_to_load_from_cache(
 ) -> str | Any | None:
     """The path of a cached file, without any request.
 
-    Returns: str, if it is here; `_CACHED_NO_EXIST`, if that revision is known not to have the file; None, if nothing is known.
-    The sentinel is huggingface_hub's own object where that library is loaded. A file that was changed since it was verified, and does
-    not hash to its name any more, counts as not here. Errors: ValueError for names that cannot be.
+    Returns: str, if it is here; `_CACHED_NO_EXIST`, if that revision is known not to have the file; None, if nothing
+    is known. The sentinel is huggingface_hub's own object where that library is loaded. A file that was changed since
+    it was verified, and does not hash to its name any more, counts as not here. Errors: ValueError for names that
+    cannot be.
 
     >>> import hubjet
     >>> hubjet.try_to_load_from_cache("org/never-fetched", "config.json") is None
@@ -221,7 +227,9 @@ def hf_hub_url(
     'https://hub.example/org/name/resolve/refs%2Fpr%2F1/a%20b.json'
     """
     path = check_filename(filename, subfolder)
-    return repo(repo_id, repo_type).file_url(resolve(endpoint=endpoint or None).endpoint, revision or DEFAULT_REVISION, path)
+    return repo(repo_id, repo_type).file_url(
+        resolve(endpoint=endpoint or None).endpoint, revision or DEFAULT_REVISION, path
+    )
 
 
 def cached_no_exist() -> object:
@@ -231,10 +239,12 @@ def cached_no_exist() -> object:
 
 
 def _config(cache_dir: str | Path | None, endpoint: str | None, etag_timeout: float) -> Config:
-    """The settings of a drop-in call. As in the stock client an etag_timeout of 10 means "not given", and a variable that is not 10
-    wins over the argument."""
+    """The settings of a drop-in call. As in the stock client an etag_timeout of 10 means "not given", and a variable
+    that is not 10 wins over the argument."""
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
-    from_variable = config.origins["etag_timeout"].startswith("environment") and config.etag_timeout != STANDARD_TIMEOUT_S
+    from_variable = (
+        config.origins["etag_timeout"].startswith("environment") and config.etag_timeout != STANDARD_TIMEOUT_S
+    )
     if etag_timeout == STANDARD_TIMEOUT_S or from_variable:
         return config
     return resolve(cache_dir=cache_dir, endpoint=endpoint or None, etag_timeout=etag_timeout)

@@ -1,7 +1,7 @@
 """Which settings hold for this call, and where each came from. Imports _errors, _names.
 
-The only reader of the environment and of the config file. Nothing is read at import and nothing is kept: a setting that changes
-between two calls holds for the second one.
+The only reader of the environment and of the config file. Nothing is read at import and nothing is kept: a setting
+that changes between two calls holds for the second one.
 
     argument  >  with hubjet.settings(...)  >  environment  >  config file  >  default
 
@@ -24,8 +24,8 @@ from ._names import shown
 STANDARD_ENDPOINT = "https://huggingface.co"
 STANDARD_TIMEOUT_S = 10
 
-# System bundles by the distribution that has them. The system's own comes before certifi's, because that is where companies that
-# look into TLS install their certificate. The extension's OpenSSL knows no place of its own.
+# System bundles by the distribution that has them. The system's own comes before certifi's, because that is where
+# companies that look into TLS install their certificate. The extension's OpenSSL knows no place of its own.
 CA_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # RHEL, Fedora
@@ -65,7 +65,7 @@ def _option(
     return field(metadata={"option": _Option(doc, read, make, env, env_read or read)})
 
 
-# --- text -> value ---------------------------------------------------------------------------------------------------------
+# --- text -> value --------------------------------------------------------------------------------
 
 
 def _text(text: str) -> str:
@@ -119,7 +119,7 @@ def _size(text: str) -> int:
     return size
 
 
-# --- defaults that depend on the machine -----------------------------------------------------------------------------------
+# --- defaults that depend on the machine ----------------------------------------------------------
 
 
 def _hf_home(_known: Known) -> Setting:
@@ -165,7 +165,8 @@ def _file_not_dir(text: str) -> str | None:
 
 
 def _proxy(scheme: str) -> Callable[[Known], Setting]:
-    """As urllib and requests choose: lower case before upper case, the scheme's own before ALL_PROXY, then the system's."""
+    """As urllib and requests choose: lower case before upper case, the scheme's own before ALL_PROXY, then the
+    system's."""
 
     def choose(_known: Known) -> Setting:
         names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"]
@@ -185,7 +186,7 @@ def _proxy(scheme: str) -> Callable[[Known], Setting]:
     return choose
 
 
-# --- the option table ------------------------------------------------------------------------------------------------------
+# --- the option table -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,11 @@ class Config:
 
     hf_home: str = _option("Root of what huggingface_hub keeps.", _path, _hf_home, "HF_HOME")
     cache_dir: str = _option(
-        "The hub's cache: where repositories lie.", _path, _below_hf_home("hub"), "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"
+        "The hub's cache: where repositories lie.",
+        _path,
+        _below_hf_home("hub"),
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
     )
     token_path: str = _option("The file that holds the token.", _path, _below_hf_home("token"), "HF_TOKEN_PATH")
     implicit_token: bool = _option(
@@ -205,13 +210,15 @@ class Config:
         env_read=_no_flag,
     )
     endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
-    offline: bool = _option("No request at all; only what is here.", _flag, False, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    offline: bool = _option(
+        "No request at all; only what is here.", _flag, False, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"
+    )
     symlinks: bool = _option(
         "Whether snapshots may be made of symbolic links.", _flag, True, "HF_HUB_DISABLE_SYMLINKS", env_read=_no_flag
     )
     etag_timeout: float = _option(
-        "Seconds to wait for a connection and for an answer's head. As in huggingface_hub the variable, when it is not 10, "
-        "wins over the argument.",
+        "Seconds to wait for a connection and for an answer's head. As in huggingface_hub the variable, when it is "
+        "not 10, wins over the argument.",
         _seconds,
         STANDARD_TIMEOUT_S,
         "HF_HUB_ETAG_TIMEOUT",
@@ -247,7 +254,9 @@ class Config:
     proxy_https: str | None = _option("Proxy for https:// (https_proxy, all_proxy).", _text, _proxy("https"))
     no_proxy: str | None = _option("Hosts that are reached without a proxy.", _text, None, "no_proxy", "NO_PROXY")
     trace: str = _option("Parts to trace into logging, such as 'net,part'.", _text, "", "HUBJET_TRACE")
-    trace_file: str | None = _option("File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE")
+    trace_file: str | None = _option(
+        "File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE"
+    )
 
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -266,11 +275,14 @@ _block: ContextVar[Mapping[str, Any]] = ContextVar("hubjet_settings", default={}
 
 @contextmanager
 def settings(**values: Any) -> Iterator[None]:
-    """Settings for everything called inside the block, in this thread or task. Names and meaning: `hubjet config`, `config()`.
+    """Settings for everything called inside the block, in this thread or task. Names and meaning: `hubjet config`,
+    `config()`.
 
-    Blocks nest; an inner one adds to the outer. An argument of a call wins over the block, None in it means "no opinion".
+    Blocks nest; an inner one adds to the outer. An argument of a call wins over the block, None in it means "no
+    opinion".
 
-    Errors: TypeError for a name that is no option, ConfigError (a ValueError) at the call for a value that cannot be one.
+    Errors: TypeError for a name that is no option, ConfigError (a ValueError) at the call for a value that cannot be
+    one.
 
     >>> import hubjet
     >>> with hubjet.settings(offline=True, cache_dir="/data/models"):
@@ -351,13 +363,15 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
         raise ConfigError(f"{name} = {text!r} ({origin}) cannot be understood; expected {error}") from None
 
 
-# --- environment of the token, which is no setting ---------------------------------------------------------------------------
+# --- environment of the token, which is no setting ------------------------------------------------
 
 
 def environment_token() -> tuple[str, str] | None:
     """(token, name of the variable), if the environment holds one."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        text = "".join(os.environ.get(name, "").split())  # huggingface_hub drops line breaks; a token has no blanks either
+        text = "".join(
+            os.environ.get(name, "").split()
+        )  # huggingface_hub drops line breaks; a token has no blanks either
         if text:
             return text, name
     return None
@@ -378,7 +392,7 @@ def may_colour() -> bool:
     return not os.environ.get("NO_COLOR")
 
 
-# --- the config file ---------------------------------------------------------------------------------------------------------
+# --- the config file ------------------------------------------------------------------------------
 
 
 def config_path() -> str:
@@ -404,7 +418,9 @@ def _config_file(path: str) -> Mapping[str, Any]:
         raise ConfigError(f"the config file {path} cannot be understood: {error}") from error
     for name in values:
         if name not in OPTIONS:
-            raise ConfigError(f"the config file {path} sets {name!r}, which is not a setting; there are: {', '.join(OPTIONS)}")
+            raise ConfigError(
+                f"the config file {path} sets {name!r}, which is not a setting; there are: {', '.join(OPTIONS)}"
+            )
     return values
 
 
@@ -418,7 +434,8 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_flat_toml(text: str) -> dict[str, Any]:
-    """Lines of `name = value`: strings in one sort of quotes without escapes, whole and decimal numbers, true, false; comments."""
+    """Lines of `name = value`: strings in one sort of quotes without escapes, whole and decimal numbers, true, false;
+    comments."""
     values: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()

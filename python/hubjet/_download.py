@@ -1,7 +1,9 @@
-"""One file of a repository, into the hub's cache. Imports _errors, _names, _hub, _store, _resolve, _transport, _progress, _trace.
+"""One file of a repository, into the hub's cache. Imports _errors, _names, _hub, _store, _resolve, _transport,
+_progress, _trace.
 
-Requests: none when the commit is known and the file is here (or known to be missing), else one chain: the GET whose first answer
-names commit, size and digest and leads to the bytes. There is no HEAD. Order of writing: blob, link, then the ref.
+Requests: none when the commit is known and the file is here (or known to be missing), else one chain: the GET whose
+first answer names commit, size and digest and leads to the bytes. There is no HEAD. Order of writing: blob, link,
+then the ref.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
 class DryRunFileInfo:
     """What a download would do with one file (`dry_run=True`).
 
-    Fields: commit_hash; file_size in bytes, None if the server does not say; filename in the repository; local_path where it is or
-    would be; is_cached, whether its bytes are here; will_download, whether the call without dry_run would fetch it.
+    Fields: commit_hash; file_size in bytes, None if the server does not say; filename in the repository; local_path
+    where it is or would be; is_cached, whether its bytes are here; will_download, whether the call without dry_run
+    would fetch it.
     """
 
     commit_hash: str
@@ -45,7 +48,9 @@ class DryRunFileInfo:
 class Call:
     """One file asked for: what is known of it before anybody is asked."""
 
-    def __init__(self, hub: Hub, store: RepoStore, revision: str, filename: str, *, force: bool, local_only: bool) -> None:
+    def __init__(
+        self, hub: Hub, store: RepoStore, revision: str, filename: str, *, force: bool, local_only: bool
+    ) -> None:
         self.hub, self.store, self.revision, self.filename, self.force = hub, store, revision, filename, force
         self.shut = check_force(force, local_only, hub.config)
         self.local_only = local_only
@@ -90,7 +95,8 @@ def file(
     local_only: bool = False,
     bar_class: Any = None,
 ) -> str:
-    """The file's path below snapshots/, fetched if need be. Raises the errors of _errors, ValueError for force while offline."""
+    """The file's path below snapshots/, fetched if need be. Raises the errors of _errors, ValueError for force while
+    offline."""
     call = Call(hub, store, revision, filename, force=force, local_only=local_only)
     if call.found is not None and not force and (call.pinned or call.shut):
         return call.found.path
@@ -126,7 +132,8 @@ def preview(
 
 
 def head_of(hub: Hub, revision: str, filename: str, place: Want, *, quick: bool = False) -> Result:
-    """What the hub says of a file, up to its body: commit, etag, size. `place`: where it would go; nothing is written there."""
+    """What the hub says of a file, up to its body: commit, etag, size. `place`: where it would go; nothing is written
+    there."""
     want: Want = {**hub.want(hub.file_url(revision, filename), "resolve"), **place, "meta_only": True}
     return hub.fetch([Ask(want, filename, revision)], _transport.limits(hub.config, quick=quick))[0]
 
@@ -135,12 +142,13 @@ def _info_of(call: Call, found: Found) -> DryRunFileInfo:
     return DryRunFileInfo(found.commit, os.path.getsize(found.path), call.filename, found.path, True, call.force)
 
 
-# --- the network -------------------------------------------------------------------------------------------------------------
+# --- the network ----------------------------------------------------------------------------------
 
 
 def _from_network(call: Call, meter: Meter) -> str:
     if call.found is not None and call.found.etag is None and not call.force:
-        # A plain file says nothing about its etag, so ask whether the name still means its commit before fetching it again.
+        # A plain file says nothing about its etag, so ask whether the name still means its commit before fetching it
+        # again.
         head = head_of(call.hub, call.revision, call.filename, call.place, quick=True)
         if head["error"] is not None:
             return _cached_instead(call, head).path
@@ -153,7 +161,9 @@ def _from_network(call: Call, meter: Meter) -> str:
         path = _published(call, result)
         if path is not None:
             return path
-    raise errors.InternalError(f"{call.filename}: the cache's copy was found damaged twice in a row in {call.store.folder}")
+    raise errors.InternalError(
+        f"{call.filename}: the cache's copy was found damaged twice in a row in {call.store.folder}"
+    )
 
 
 def _chain(call: Call, meter: Meter) -> Result:
@@ -172,7 +182,9 @@ def _chain(call: Call, meter: Meter) -> Result:
     if found is not None and found.etag is not None and not call.force:
         want["held"] = [found.etag]
     return hub.fetch(
-        [Ask(want, call.filename, call.revision)], _transport.limits(hub.config, quick=found is not None and not call.force), meter
+        [Ask(want, call.filename, call.revision)],
+        _transport.limits(hub.config, quick=found is not None and not call.force),
+        meter,
     )[0]
 
 
@@ -182,7 +194,9 @@ def _published(call: Call, result: Result) -> str | None:
     if commit is None or etag is None:
         raise call.hub.no_commit(call.hub.file_url(call.revision, call.filename))
     path = result["link"]
-    if result["status"] == "held" and not may_serve(store, etag, result["size"] if result["size"] >= 0 else None, call.filename):
+    if result["status"] == "held" and not may_serve(
+        store, etag, result["size"] if result["size"] >= 0 else None, call.filename
+    ):
         return None
     if path is None:
         path = _native.link_snapshot(store.folder, commit, call.filename, etag, links(call.hub.config))
@@ -194,8 +208,9 @@ def _published(call: Call, result: Result) -> str | None:
 def _cached_instead(call: Call, result: Result) -> Found:
     """After a failure: the cached file if it may stand in, else the error is raised.
 
-    It may when the hub could not be asked or did not let us in. Not when it answered that there is no such file or revision, and
-    not when only the body failed: then there is a newer version, and the caller must know that it is not this one.
+    It may when the hub could not be asked or did not let us in. Not when it answered that there is no such file or
+    revision, and not when only the body failed: then there is a newer version, and the caller must know that it is
+    not this one.
     """
     error = result["error"]
     assert error is not None
@@ -226,36 +241,44 @@ def _note_missing(call: Call, result: Result) -> None:
     if commit is None or not is_commit(commit):
         return
     call.store.note_missing(commit, call.filename)
-    # The stock client moves the ref here always. Where an older version lies whole, that would hide it from offline loads.
+    # The stock client moves the ref here always. Where an older version lies whole, that would hide it from offline
+    # loads.
     if call.commit is None or os.path.isdir(call.store.snapshot(commit)):
         call.store.write_ref(call.revision, commit)
 
 
 def raise_failures(asks: Sequence[Ask], results: Sequence[Result]) -> None:
     """If files failed, raises the first error, which names the others; what succeeded stays."""
-    failed = [(ask.filename, result["error"]) for ask, result in zip(asks, results, strict=True) if result["error"] is not None]
+    failed = [
+        (ask.filename, result["error"])
+        for ask, result in zip(asks, results, strict=True)
+        if result["error"] is not None
+    ]
     if not failed:
         return
     error = failed[0][1]
     assert error is not None
     if isinstance(error, HubjetError) and len(failed) > 1:
         names = ", ".join(name for name, _ in failed[1:4])
-        error.add_line("also", f"{names}{' …' if len(failed) > 4 else ''} ({len(failed)} of {len(results)} files failed)")
+        error.add_line(
+            "also", f"{names}{' …' if len(failed) > 4 else ''} ({len(failed)} of {len(results)} files failed)"
+        )
         error.failures = {name: each for name, each in failed if isinstance(each, HubjetError)}
     raise error
 
 
-# --- small helpers, also for many files --------------------------------------------------------------------------------------
+# --- small helpers, also for many files -----------------------------------------------------------
 
 
 def links(config: Config) -> bool:
-    """Whether this cache may hold symbolic links: allowed by the settings, and tried on its file system once per process."""
+    """Whether this cache may hold symbolic links: allowed by the settings, and tried on its file system once per
+    process."""
     if not config.symlinks:
         return False
     possible = _can_link(config.cache_dir)
     if not possible:
         _trace.warn(
-            f"{config.cache_dir} cannot hold symbolic links: files are stored plainly, and twice if two revisions have them",
+            f"{config.cache_dir} cannot hold symbolic links: files lie there plainly, twice if two revisions have them",
             once=f"links {config.cache_dir}",
         )
     return possible

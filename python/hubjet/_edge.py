@@ -1,8 +1,9 @@
 """The last step before the caller: our exceptions become catchable as huggingface_hub's. Imports _errors.
 
-A caller can only have an `except huggingface_hub.errors.X` if huggingface_hub is loaded when the error arrives. Only then is a class
-made that is both, such as (hubjet.EntryNotFound, huggingface_hub.errors.RemoteEntryNotFoundError), with the `.response` that code
-written for theirs reads. Where huggingface_hub is absent or unused, nothing of it is imported.
+A caller can only have an `except huggingface_hub.errors.X` if huggingface_hub is loaded when the error arrives. Only
+then is a class made that is both, such as (hubjet.EntryNotFound, huggingface_hub.errors.RemoteEntryNotFoundError),
+with the `.response` that code written for theirs reads. Where huggingface_hub is absent or unused, nothing of it is
+imported.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def _class_of_all(mine: type[ours.HubjetError], theirs: tuple[type[Exception], .
 
 
 def _add_response(made: Any, error: ours.HubjetError) -> None:
-    """What code written for theirs reads: .response with status, headers and url; .request; never a body, never a token."""
+    """What code written for theirs reads: .response with status, headers and url; .request; never a body, never a
+    token."""
     http = _http_library(sys.modules["huggingface_hub.errors"])
     request = http.Request("GET", error.url or "http://unknown.invalid")
     headers = {name: value for name, value in (error.headers or {}).items() if name != "content-encoding"}

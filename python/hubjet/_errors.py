@@ -29,8 +29,8 @@
      ├─ ConfigError                  ValueError: a setting that cannot be understood
      └─ InternalError                a broken promise inside hubjet: please report
 
-Each carries facts as attributes, so nobody has to parse a message; a fact that is not known is None. All survive pickle.
-`errno` is a plain attribute here on purpose: OSError's own slot comes back from pickle as None.
+Each carries facts as attributes, so nobody has to parse a message; a fact that is not known is None. All survive
+pickle. `errno` is a plain attribute here on purpose: OSError's own slot comes back from pickle as None.
 
 The extension raises the classes of csrc/util/err.h's table by name: `getattr(hubjet._errors, name)(message, **facts)`.
 """
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 class HubjetError(Exception):
     """Base of all of hubjet's errors.
 
-    Attributes (None when not known): `code` the failure's name in C, such as "HTTP_DENIED"; `url` without user, query and
-    fragment; `status` of HTTP; `offset` of the first byte in doubt; `retry_after` in seconds; `errno`; `curl` libcurl's code;
-    `request_id`; `server_message`; `hub_code` the hub's X-Error-Code; `attempts`; `advice` what you can do; `page` to open;
-    `repo_id`, `repo_type`, `revision`, `filename`; `token_origin` where the token that was sent came from; `headers` of the
-    answer; `failures` file name -> error, when several files failed.
+    Attributes (None when not known): `code` the failure's name in C, such as "HTTP_DENIED"; `url` without user, query
+    and fragment; `status` of HTTP; `offset` of the first byte in doubt; `retry_after` in seconds; `errno`; `curl`
+    libcurl's code; `request_id`; `server_message`; `hub_code` the hub's X-Error-Code; `attempts`; `advice` what you
+    can do; `page` to open; `repo_id`, `repo_type`, `revision`, `filename`; `token_origin` where the token that was
+    sent came from; `headers` of the answer; `failures` file name -> error, when several files failed.
 
     >>> import hubjet
     >>> try:
@@ -182,11 +182,13 @@ class IncompleteSnapshot(LocalEntryNotFound):
 
 
 class IntegrityError(HubjetError, ValueError, OSError):
-    """Bytes are not what their digest or size says. They were not published. (OSError is what huggingface_hub raises here.)"""
+    """Bytes are not what their digest or size says. They were not published. (OSError is what huggingface_hub raises
+    here.)"""
 
 
 class StorageError(HubjetError, OSError):
-    """The disk said no: full, read-only, not permitted. `errno` is set; `path`, `needed` and `free` (bytes) where known."""
+    """The disk said no: full, read-only, not permitted. `errno` is set; `path`, `needed` and `free` (bytes) where
+    known."""
 
     path: str | None = None
     needed: int | None = None
@@ -224,7 +226,9 @@ def _line(label: str, text: str) -> str:
     return f"  {label.replace('_', ' ') + ' ':<10}" + text.replace("\n", "\n" + " " * 12)
 
 
-__all__ = [name for name, thing in list(globals().items()) if isinstance(thing, type) and issubclass(thing, HubjetError)]
+__all__ = [
+    name for name, thing in list(globals().items()) if isinstance(thing, type) and issubclass(thing, HubjetError)
+]
 
 for _name in __all__:  # people meet them as hubjet.X: in tracebacks, in pickles
     globals()[_name].__module__ = "hubjet"

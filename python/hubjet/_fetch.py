@@ -1,4 +1,5 @@
-"""Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth, _edge, _transport, _progress."""
+"""Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth, _edge,
+_transport, _progress."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _native, _store, _transport
 from . import _errors as errors
+from . import _native, _store, _transport
 from ._auth import Credentials, Token
 from ._config import Config, resolve
 from ._edge import public
@@ -37,18 +38,18 @@ def fetch(
     Args:
         url: what to fetch. Redirects are followed, but not from https to http.
         path: the file to write; a folder that exists: inside it, named after the URL; None: the current folder.
-        sha256: 64 hex digits the content must hash to. Without it the length is checked, and the hub's own digest if the URL is one
-            of a hub.
+        sha256: 64 hex digits the content must hash to. Without it the length is checked, and the hub's own digest if
+            the URL is one of a hub.
         size: bytes it must have.
         headers: extra request headers; sent to the URL's own origin only, not to where it redirects.
-        token: a string or Token is sent to the URL's origin at once; True: this user's hub token, to the hub only; None: the same,
-            when the hub asks for it; False: never.
+        token: a string or Token is sent to the URL's origin at once; True: this user's hub token, to the hub only;
+            None: the same, when the hub asks for it; False: never.
         force: fetch even if the file is there with the right sha256.
         tqdm_class: class of the progress bar; None: tqdm's where somebody can see it.
 
     Returns: the Path of the whole, verified file. What was at the path stays until then, and if the fetch fails.
-    Errors: IntegrityError, NetworkError (TimedOut, TlsError, RateLimited …), NotFound, AccessDenied, StorageError, Offline;
-    ValueError for an URL or sha256 that is none. Threads: any, at the same time.
+    Errors: IntegrityError, NetworkError (TimedOut, TlsError, RateLimited …), NotFound, AccessDenied, StorageError,
+    Offline; ValueError for an URL or sha256 that is none. Threads: any, at the same time.
 
     >>> import hubjet
     >>> hubjet.fetch("https://example.com/weights.bin", "models/", sha256="9f2c" + 60 * "0")  # doctest: +SKIP
@@ -72,7 +73,9 @@ def fetch(
     }
     if size is not None:
         want["size"] = size
-        _store.require_space(os.path.dirname(place), size - _native.partial_bytes(want["side_dir"], digest[7:] if digest else ""))
+        _store.require_space(
+            os.path.dirname(place), size - _native.partial_bytes(want["side_dir"], digest[7:] if digest else "")
+        )
     with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
         result = _run(want, url, token, config, meter)
     if result["error"] is not None:

@@ -64,7 +64,8 @@ class Hub:
         self._first_done = False
         self.gated = False  # files want a token, although the API answers without
 
-    # --- URLs and requests ---------------------------------------------------------------------------------------------------
+    # --- URLs and requests
+    # ---------------------------------------------------------------------------------------------------
 
     def file_url(self, revision: str, filename: str) -> str:
         """Where a file is asked for."""
@@ -114,7 +115,8 @@ class Hub:
             return origin_of(error.url or self.endpoint) == origin_of(self.endpoint)  # not the content network's 403
         return error.hub_code == "RepoNotFound" or isinstance(error, errors.RateLimited)
 
-    # --- questions to the API --------------------------------------------------------------------------------------------------
+    # --- questions to the API
+    # --------------------------------------------------------------------------------------------------
 
     def commit_of(self, revision: str, *, quick: bool = False) -> str:
         """The commit the name points to now: one request. Afterwards `gated` is known."""
@@ -134,7 +136,9 @@ class Hub:
     def tree(self, commit: str) -> dict[str, FileFacts]:
         """Every file of a commit with size and digest: one request per thousand files."""
         files: dict[str, FileFacts] = {}
-        for url, page in self._pages(f"{self.endpoint}/api/{self.repo.api}/tree/{commit}?recursive=true&expand=false", commit):
+        for url, page in self._pages(
+            f"{self.endpoint}/api/{self.repo.api}/tree/{commit}?recursive=true&expand=false", commit
+        ):
             for entry in page:
                 try:
                     if entry["type"] == "file":
@@ -181,14 +185,17 @@ class Hub:
                 f"{self.endpoint} does not answer like a hub",
                 asked=shown(url),
                 happened=what,
-                do="check HF_ENDPOINT, the proxy and the firewall" if self.endpoint != STANDARD_ENDPOINT else "try again later",
+                do="check HF_ENDPOINT, the proxy and the firewall"
+                if self.endpoint != STANDARD_ENDPOINT
+                else "try again later",
             ),
             url=shown(url),
             repo_id=self.repo.id,
             repo_type=self.repo.type,
         )
 
-    # --- refusals --------------------------------------------------------------------------------------------------------------
+    # --- refusals
+    # --------------------------------------------------------------------------------------------------------------
 
     def no_commit(self, url: str) -> errors.ProtocolError:
         """An answer to a file request that does not say which commit it belongs to."""
@@ -221,7 +228,11 @@ class Hub:
     def _token_story(self) -> str:
         if self._own_auth:
             return "the Authorization header that was passed"
-        return f"from {self._credentials.origin}" if self._credentials.origin else f"none sent ({self._credentials.why_none})"
+        return (
+            f"from {self._credentials.origin}"
+            if self._credentials.origin
+            else f"none sent ({self._credentials.why_none})"
+        )
 
     def _refusal(self, error: HubjetError, ask: Ask) -> tuple[type[HubjetError], str, str, str] | None:
         """Class, headline, page to open, advice; None when the hub did not say more than the status."""
@@ -248,10 +259,11 @@ class Hub:
         if code == "GatedRepo":
             return self._gate(said.lower(), sent)
         if code == "RepoNotFound":
+            spelling = f"check the spelling and repo_type (it was {self.repo.type!r})"
             if sent:
-                advice = f"check the spelling and repo_type (it was {self.repo.type!r}); can the token's account open {page}?"
+                advice = f"{spelling}; can the token's account open {page}?"
             else:
-                advice = f"check the spelling and repo_type (it was {self.repo.type!r}); a private one needs a token: {tokens}"
+                advice = f"{spelling}; a private one needs a token: {tokens}"
             return errors.RepoNotFound, f"{name} does not exist, or is private", page, advice
         if status == 401 and (said == _SAYS_BAD_TOKEN or sent):
             return (
@@ -261,7 +273,7 @@ class Hub:
                 f"it may have expired or been deleted: make a new one at {tokens}",
             )
         if status == 401:
-            advice = f"make a token at {tokens} and set HF_TOKEN; check the spelling too, a missing repository is answered alike"
+            advice = f"make a token at {tokens} and set HF_TOKEN; a misspelt name is answered alike, check that too"
             return errors.TokenNeeded, f"{name} asks for a token", tokens, advice
         if status == 403 and sent and isinstance(error, errors.AccessDenied) and self._is_from_hub(error):
             return (
@@ -279,9 +291,19 @@ class Hub:
             return errors.TokenNeeded, f"{name} is gated and no token was sent", page, advice
         if any(words in said for words in _SAYS_SCOPE):
             advice = f"allow the token to read gated repositories at {tokens}"
-            return errors.TokenLacksScope, f"{name} is gated and the token may not read gated repositories", tokens, advice
+            return (
+                errors.TokenLacksScope,
+                f"{name} is gated and the token may not read gated repositories",
+                tokens,
+                advice,
+            )
         if any(words in said for words in _SAYS_PENDING):
-            return errors.GatePending, f"access to {name} was asked for and is not granted yet", page, f"wait; see {page}"
+            return (
+                errors.GatePending,
+                f"access to {name} was asked for and is not granted yet",
+                page,
+                f"wait; see {page}",
+            )
         advice = f"open {page}, accept the conditions with the token's account, then try again"
         return errors.GateNotAccepted, f"{name} is gated and this account was not let in", page, advice
 

@@ -1,6 +1,8 @@
-"""`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no network.
+"""`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no
+network.
 
-Imports _errors, _names, _config, _edge, _hub, _store, _snapshot, _choose, _trace. A framework is imported only when it is to load.
+Imports _errors, _names, _config, _edge, _hub, _store, _snapshot, _choose, _trace. A framework is imported only when
+it is to load.
 """
 
 from __future__ import annotations
@@ -45,22 +47,23 @@ def from_pretrained(
 
     Args:
         model: a directory, which is used as it is (no network, no copy), or a hub id such as "org/name".
-        loader: None: nothing is loaded, the folder's Path is returned. A class with `from_pretrained` (transformers, diffusers,
-            tokenizers …), its dotted name, or "auto": model_index.json → diffusers.DiffusionPipeline, config.json →
-            transformers.AutoModel, only a tokenizer → transformers.AutoTokenizer. Any other callable gets the folder.
+        loader: None: nothing is loaded, the folder's Path is returned. A class with `from_pretrained` (transformers,
+            diffusers, tokenizers …), its dotted name, or "auto": model_index.json → diffusers.DiffusionPipeline,
+            config.json → transformers.AutoModel, only a tokenizer → transformers.AutoTokenizer. Any other callable
+            gets the folder.
         revision: branch, tag or commit; default "main". cache_dir: see `hubjet.where()`.
-        token: a string or Token is used at once; None: this user's, looked for only if the hub asks; True: looked for at once;
-            False: never.
+        token: a string or Token is used at once; None: this user's, looked for only if the hub asks; True: looked for
+            at once; False: never.
         local_files_only: no request at all. force_download: fetch again what is here.
         subfolder: only this folder of the repository. variant: such as "fp16", where the repository has it.
-        allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model card stay.
-        endpoint: the hub to ask; default HF_ENDPOINT.
-        **loader_kwargs: passed to the loader as they are.
+        allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model
+        card stay. endpoint: the hub to ask; default HF_ENDPOINT. **loader_kwargs: passed to the loader as they are.
 
     Returns: what the loader returns; a pathlib.Path without one.
-    Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files. Nothing is
-    published unverified. Errors: TokenNeeded, GateNotAccepted, TokenLacksScope, RepoNotFound, RevisionNotFound, IncompleteSnapshot,
-    NetworkError, IntegrityError, StorageError …: each says which page to open. Threads: any, at the same time.
+    Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files.
+    Nothing is published unverified. Errors: TokenNeeded, GateNotAccepted, TokenLacksScope, RepoNotFound,
+    RevisionNotFound, IncompleteSnapshot, NetworkError, IntegrityError, StorageError …: each says which page to open.
+    Threads: any, at the same time.
 
     >>> import hubjet
     >>> hubjet.from_pretrained(".")  # a directory
@@ -135,12 +138,12 @@ def _say_what_is_left_out(repo_id: str, paths: list[str]) -> None:
     if others:
         names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
         _trace.warn(
-            f"{repo_id} has no safetensors or PyTorch weights; it has {names}. They are fetched when allow_patterns names them.",
+            f"{repo_id} has no safetensors or PyTorch weights; it has {names}. allow_patterns fetches them.",
             once=f"others {repo_id}",
         )
 
 
-# --- loading -------------------------------------------------------------------------------------------------------------------
+# --- loading --------------------------------------------------------------------------------------
 
 
 def load(loader: Any, folder: Path, kwargs: dict[str, Any]) -> Any:
@@ -154,7 +157,9 @@ def load(loader: Any, folder: Path, kwargs: dict[str, Any]) -> Any:
         return loader.from_pretrained(str(folder), **kwargs)
     if callable(loader):
         return loader(str(folder), **kwargs)
-    raise TypeError(f"loader is a class with from_pretrained, a callable, a dotted name, 'auto' or None, not {loader!r}")
+    raise TypeError(
+        f"loader is a class with from_pretrained, a callable, a dotted name, 'auto' or None, not {loader!r}"
+    )
 
 
 def _named(dotted: str) -> Any:
@@ -168,7 +173,8 @@ def _named(dotted: str) -> Any:
     except ImportError as error:
         library = module.partition(".")[0]
         raise ImportError(
-            explain(f"{dotted} cannot be imported: {error}", done="the files are here", do=f"pip install {library}"), name=library
+            explain(f"{dotted} cannot be imported: {error}", done="the files are here", do=f"pip install {library}"),
+            name=library,
         ) from error
 
 

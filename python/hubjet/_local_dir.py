@@ -5,8 +5,9 @@
     <dir>/.cache/huggingface/trees/<commit>.json        snapshots only
     <dir>/.cache/huggingface/.hubjet/                   unfinished files
 
-As huggingface_hub's, and safer: the old file stays until the new one is whole; a file that was edited is kept, with a warning,
-unless force_download; nothing is written into the main cache (the stock client leaves a ref there that its own scanner reports).
+As huggingface_hub's, and safer: the old file stays until the new one is whole; a file that was edited is kept, with a
+warning, unless force_download; nothing is written into the main cache (the stock client leaves a ref there that its
+own scanner reports).
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def has_content(path: str, etag: str | None) -> bool:
     return _native.hash_file(path, "sha256" if len(etag) == 64 else "git-sha1") == etag
 
 
-# --- one file ------------------------------------------------------------------------------------------------------------------
+# --- one file -------------------------------------------------------------------------------------
 
 
 def file(
@@ -152,7 +153,9 @@ def file(
         raise _not_here(hub, folder, revision, filename, local_only)
     if state is State.UNKNOWN and not force:
         return _compare(hub, folder, revision, filename)
-    held = [etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force]
+    held = [
+        etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force
+    ]
     want: Want = {
         **hub.want(hub.file_url(revision, filename), "resolve"),
         **folder.want(filename),
@@ -256,7 +259,9 @@ def _copy(folder: Folder, filename: str, source: str, commit: str, etag: str) ->
     except OSError as error:
         if isinstance(error, HubjetError):
             raise
-        raise errors.StorageError(f"{place} could not be copied from {source}: {error}", errno=error.errno, path=place) from error
+        raise errors.StorageError(
+            f"{place} could not be copied from {source}: {error}", errno=error.errno, path=place
+        ) from error
     finally:
         if os.path.exists(private):
             os.unlink(private)
@@ -265,10 +270,12 @@ def _copy(folder: Folder, filename: str, source: str, commit: str, etag: str) ->
 
 
 def _not_here(hub: Hub, folder: Folder, revision: str, filename: str, local_only: bool) -> HubjetError:
-    return not_here(hub, revision, local_only, f"{filename} of {hub.repo.id}", f"not in {folder.path}", filename=filename)
+    return not_here(
+        hub, revision, local_only, f"{filename} of {hub.repo.id}", f"not in {folder.path}", filename=filename
+    )
 
 
-# --- many files ----------------------------------------------------------------------------------------------------------------
+# --- many files -----------------------------------------------------------------------------------
 
 
 def snapshot(
@@ -307,7 +314,14 @@ def snapshot(
 
 
 def preview_snapshot(
-    hub: Hub, store: RepoStore, folder: Folder, revision: str, choose: Choose, *, force: bool = False, local_only: bool = False
+    hub: Hub,
+    store: RepoStore,
+    folder: Folder,
+    revision: str,
+    choose: Choose,
+    *,
+    force: bool = False,
+    local_only: bool = False,
 ) -> list[DryRunFileInfo]:
     """What `snapshot` would do: two questions to the API at most, nothing written."""
     if check_force(force, local_only, hub.config):
@@ -317,7 +331,9 @@ def preview_snapshot(
     for path in (check_filename(path) for path in choose(tree, lambda _name: b"{}")):
         state, note = folder.look(path)
         facts, place = tree[path], folder.place(path)
-        same = (note is not None and note.etag == facts.etag) or (state is State.UNKNOWN and has_content(place, facts.etag))
+        same = (note is not None and note.etag == facts.etag) or (
+            state is State.UNKNOWN and has_content(place, facts.etag)
+        )
         cached = same or _cached_at(store, commit, path, facts) is not None
         will = force or (not cached and state is not State.UNKNOWN)
         infos.append(DryRunFileInfo(commit, facts.size, path, place, cached, will))
@@ -360,7 +376,9 @@ def _fetch(
 ) -> None:
     if to_fetch:
         folder.prepare()
-        partial = sum(_native.partial_bytes(folder.side, etag) for path in to_fetch if (etag := tree[path].etag) is not None)
+        partial = sum(
+            _native.partial_bytes(folder.side, etag) for path in to_fetch if (etag := tree[path].etag) is not None
+        )
         require_space(folder.path, sum(tree[path].size for path in to_fetch) - partial)
 
     def ask(path: str) -> Ask:
@@ -377,7 +395,9 @@ def _fetch(
         if etag is not None:
             folder.write(done.filename, commit, etag)
 
-    with Meter(hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)) as meter:
+    with Meter(
+        hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)
+    ) as meter:
         fetch_asks(hub, [ask(path) for path in to_fetch], meter, finish)
 
 
@@ -390,7 +410,13 @@ def _has_files(folder: Folder) -> bool:
 
 
 def _as_it_is(
-    hub: Hub, store: RepoStore, folder: Folder, revision: str, choose: Choose, local_only: bool, error: HubjetError | None
+    hub: Hub,
+    store: RepoStore,
+    folder: Folder,
+    revision: str,
+    choose: Choose,
+    local_only: bool,
+    error: HubjetError | None,
 ) -> str:
     """The folder without asking anybody, if it has what is wanted as far as that can be known."""
     if not _has_files(folder):

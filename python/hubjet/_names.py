@@ -1,4 +1,5 @@
-"""What may be called what: repositories, revisions, files, patterns. Imports _errors; touches no disk and no network."""
+"""What may be called what: repositories, revisions, files, patterns. Imports _errors; touches no disk and no
+network."""
 
 from __future__ import annotations
 
@@ -12,7 +13,12 @@ from urllib.parse import quote, unquote, urlsplit
 from ._errors import BadName
 
 DEFAULT_REVISION = "main"
-REPO_TYPES = {"model": "", "dataset": "datasets/", "space": "spaces/", "kernel": "kernels/"}  # type -> prefix in page URLs
+REPO_TYPES = {
+    "model": "",
+    "dataset": "datasets/",
+    "space": "spaces/",
+    "kernel": "kernels/",
+}  # type -> prefix in page URLs
 
 Patterns = str | Iterable[str] | None
 
@@ -67,13 +73,13 @@ def check_repo_id(repo_id: object) -> str:
         raise BadName(f"A repo id is a string, not {type(repo_id).__name__}: {repo_id!r}.")
     if repo_id.count("/") > 1:
         raise BadName(
-            f"A repo id has the form 'name' or 'namespace/name': {repo_id!r}. Datasets and spaces go with repo_type=..., "
-            "a local folder must exist."
+            f"A repo id has the form 'name' or 'namespace/name': {repo_id!r}. Datasets and spaces go with "
+            "repo_type=..., a local folder must exist."
         )
     if not _REPO_ID.fullmatch(repo_id):
         raise BadName(
-            f"A repo id uses letters, digits, '-', '_' or '.', neither starts nor ends with '-' or '.', and has at most 96 "
-            f"characters per part: {repo_id!r}."
+            f"A repo id uses letters, digits, '-', '_' or '.', neither starts nor ends with '-' or '.', "
+            f"and has at most 96 characters per part: {repo_id!r}."
         )
     if "--" in repo_id or ".." in repo_id:
         raise BadName(f"A repo id cannot hold -- or ..: {repo_id!r}.")
@@ -85,8 +91,8 @@ def check_repo_id(repo_id: object) -> str:
 def check_revision(revision: str | None) -> str:
     """The revision to ask for: a name such as "main" or a commit.
 
-    An object with a commit in `.resolved` (huggingface_hub's ResolvedRevision) stands for that commit. The name becomes a path
-    below refs/, so what would lead out of there is refused.
+    An object with a commit in `.resolved` (huggingface_hub's ResolvedRevision) stands for that commit. The name
+    becomes a path below refs/, so what would lead out of there is refused.
     """
     if revision is None:
         return DEFAULT_REVISION
@@ -153,8 +159,9 @@ def pattern_list(patterns: Patterns) -> list[str] | None:
 def keeper(allow: Patterns = None, ignore: Patterns = None) -> Callable[[str], bool]:
     """A function that says whether a path is wanted.
 
-    fnmatch on the whole path, with upper and lower case told apart everywhere; `*` and `?` match `/` too; there is no `**` and
-    no negation. A pattern ending in `/` means everything below. An empty allow list wants nothing; ignore wins.
+    fnmatch on the whole path, with upper and lower case told apart everywhere; `*` and `?` match `/` too; there is no
+    `**` and no negation. A pattern ending in `/` means everything below. An empty allow list wants nothing; ignore
+    wins.
 
     >>> [p for p in ("a.json", "data/b.json", "c.bin") if keeper(allow="*.json")(p)]
     ['a.json', 'data/b.json']
@@ -172,8 +179,8 @@ def keeper(allow: Patterns = None, ignore: Patterns = None) -> Callable[[str], b
 
 def name_in_url(url: str) -> str:
     """The last part of an URL's path, to name a file after; "" if there is none that may."""
-    name = unquote(urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1]
-    return name if name and _is_plain_path(name) else ""
+    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    return name if "/" not in name and _is_plain_path(name) else ""
 
 
 def origin_of(url: str) -> str:

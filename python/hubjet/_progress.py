@@ -1,8 +1,8 @@
 """How far a job is, shown to people. Imports _config; fed from job.look(), at most ten times a second.
 
-One bar of bytes for the whole job, whatever the number of files and connections; with many files a second bar counts them for
-callers who brought a bar class of their own. Nothing is shown where nobody looks: no terminal, no notebook, or
-HF_HUB_DISABLE_PROGRESS_BARS.
+One bar of bytes for the whole job, whatever the number of files and connections; with many files a second bar counts
+them for callers who brought a bar class of their own. Nothing is shown where nobody looks: no terminal, no notebook,
+or HF_HUB_DISABLE_PROGRESS_BARS.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Meter:
     """Use: `with Meter(...) as meter: meter.show(job.look()) ...`; leaving the block closes the bars.
 
-    `bar_class`: tqdm's or one that mimics it (`total`, `desc`, `unit`, `unit_scale`; `update`, `close`); it decides by itself
-    whether to appear. None: tqdm.auto if installed, else a plain line. `files`: how many, for the second bar; 0 = none.
+    `bar_class`: tqdm's or one that mimics it (`total`, `desc`, `unit`, `unit_scale`; `update`, `close`); it decides
+    by itself whether to appear. None: tqdm.auto if installed, else a plain line. `files`: how many, for the second
+    bar; 0 = none.
     """
 
     def __init__(self, config: Config, desc: str, *, bar_class: Any = None, files: int = 0, here: int = 0) -> None:
@@ -65,7 +66,7 @@ class Meter:
     def _show_bytes(self, look: Look) -> None:
         whole = not look["sizes_unknown"]
         if self._bytes_bar is None:
-            if not look["size"] or not whole and look["state"] != "done":
+            if not look["size"] or not (whole or look["state"] == "done"):
                 return  # the total comes with the first answer; a bar without one would only jump
             name = "Downloading" if self._files_bar is not None else self._desc
             self._total = look["size"]
@@ -106,7 +107,8 @@ def _somebody_looks() -> bool:
 
 
 class Line:
-    """One line on stderr: `model.safetensors  61%  55.3 of 90.9 MB  41.2 MB/s`. Takes what tqdm takes, uses what it needs."""
+    """One line on stderr: `model.safetensors  61%  55.3 of 90.9 MB  41.2 MB/s`. Takes what tqdm takes, uses what it
+    needs."""
 
     EVERY_S = 0.2
 

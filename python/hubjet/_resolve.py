@@ -1,6 +1,8 @@
-"""Where a file will come from: the cache, or the network? Answers with a reason. Imports _errors, _names, _store, _trace.
+"""Where a file will come from: the cache, or the network? Answers with a reason. Imports _errors, _names, _store,
+_trace.
 
-Looks at the disk, never at the network, and writes nothing but this: a blob that is not what its name says is set aside.
+Looks at the disk, never at the network, and writes nothing but this: a blob that is not what its name says is set
+aside.
 """
 
 from __future__ import annotations
@@ -59,8 +61,9 @@ def find(store: RepoStore, commit: str | None, filename: str, size: int | None =
 def may_serve(store: RepoStore, etag: str, size: int | None = None, filename: str = "") -> bool:
     """Whether the blob is what its name says, as far as a stat can tell; when it cannot, the blob is hashed.
 
-    A blob that fails is set aside, so that nobody is served it again. One that another program wrote and nobody changed since is
-    believed when its size is right: to hash a whole cache that came from elsewhere would cost minutes before the first load.
+    A blob that fails is set aside, so that nobody is served it again. One that another program wrote and nobody
+    changed since is believed when its size is right: to hash a whole cache that came from elsewhere would cost
+    minutes before the first load.
     """
     state = _native.blob_state(store.folder, etag)
     if state == "missing":
@@ -79,7 +82,9 @@ def _set_aside(store: RepoStore, etag: str, filename: str) -> None:
     try:
         place = store.set_aside(etag)
     except OSError as error:
-        _trace.warn(f"{name} in {store.folder} is damaged or was edited; it is not used, and cannot be moved away: {error}")
+        _trace.warn(
+            f"{name} in {store.folder} is damaged or was edited; it is not used, and cannot be moved away: {error}"
+        )
         return
     where = f"kept at {place}" if place else "the link to it was removed"
     _trace.warn(f"{name} in {store.folder} is damaged or was edited and is not used; {where}")

@@ -1,8 +1,8 @@
 """Many files of one commit, into the hub's cache. Imports what _download imports, and _download.
 
-Requests: the revision (none for a commit), the listing (none if it is kept in trees/), and one chain per missing file, with size and
-digest known beforehand and the URL pinned to the commit. Order of writing: blobs, links, trees/<commit>.json, the ref last, so that
-an old version stays loadable until the new one is whole.
+Requests: the revision (none for a commit), the listing (none if it is kept in trees/), and one chain per missing
+file, with size and digest known beforehand and the URL pinned to the commit. Order of writing: blobs, links,
+trees/<commit>.json, the ref last, so that an old version stays loadable until the new one is whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from ._names import Patterns
     from ._native import Want
 
-# Chooses files of a listing. `read` gives the content of one of them, for choices that depend on it (a pipeline's index).
+# Chooses files of a listing. `read` gives the content of one of them, for choices that depend on it (a pipeline's
+# index).
 Choose = Callable[[Tree, Callable[[str], bytes]], Sequence[str]]
 
 
@@ -81,7 +82,9 @@ def snapshot(
             return content.read()
 
     obtain(choose(tree, read), True)
-    os.makedirs(store.snapshot(commit), exist_ok=True)  # a ref to a commit without a folder is damage to huggingface_hub's scanner
+    os.makedirs(
+        store.snapshot(commit), exist_ok=True
+    )  # a ref to a commit without a folder is damage to huggingface_hub's scanner
     if read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
     store.write_ref(revision, commit)
@@ -122,7 +125,7 @@ def _is_usable(store: RepoStore, revision: str) -> bool:
     return commit is not None and os.path.isdir(store.snapshot(commit))
 
 
-# --- fetching ------------------------------------------------------------------------------------------------------------------
+# --- fetching -------------------------------------------------------------------------------------
 
 
 def _fetch(
@@ -133,8 +136,15 @@ def _fetch(
         require_space(store.folder, sum(step.facts.size - partial(store, step.facts) for step in missing))
     linked = _link_known(hub, store, commit, steps) if any(step.source is not Source.HERE for step in steps) else True
     desc = f"Fetching {len(steps)} files" if many else "Fetching 1 file"
-    with Meter(hub.config, desc, bar_class=bar_class, files=len(steps) if many else 0, here=len(steps) - len(missing)) as meter:
-        fetch_asks(hub, [_ask(hub, store, commit, step, force, linked) for step in missing], meter, _finish(store, commit, linked))
+    with Meter(
+        hub.config, desc, bar_class=bar_class, files=len(steps) if many else 0, here=len(steps) - len(missing)
+    ) as meter:
+        fetch_asks(
+            hub,
+            [_ask(hub, store, commit, step, force, linked) for step in missing],
+            meter,
+            _finish(store, commit, linked),
+        )
     if missing:
         store.tag()
 
@@ -170,15 +180,19 @@ def _finish(store: RepoStore, commit: str, linked: bool) -> Finish:
         # "held": another process finished it since the plan was made.
         if result["link"] is None and result["etag"] is not None:
             if result["status"] == "held" and not may_serve(store, result["etag"], result["size"], ask.filename):
-                raise errors.IntegrityError(f"{ask.filename}: another process left a damaged copy in {store.folder}; try again")
+                raise errors.IntegrityError(
+                    f"{ask.filename}: another process left a damaged copy in {store.folder}; try again"
+                )
             _native.link_snapshot(store.folder, commit, ask.filename, result["etag"], linked)
 
     return finish
 
 
 def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Finish) -> None:
-    """Fetches all in one job; `finish` is called for each that arrived. Raises the first failure after all others have ended."""
-    # A gated repository refuses each file in turn: let the smallest find out, and find the token, before the others ask.
+    """Fetches all in one job; `finish` is called for each that arrived. Raises the first failure after all others
+    have ended."""
+    # A gated repository refuses each file in turn: let the smallest find out, and find the token, before the others
+    # ask.
     asks = sorted(asks, key=lambda ask: ask.want.get("size", 0)) if hub.gated else asks
     first = 1 if hub.gated else 0
     for part in (asks[:first], asks[first:]):
@@ -189,7 +203,7 @@ def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Finish) -> N
         raise_failures(part, results)
 
 
-# --- without the network ---------------------------------------------------------------------------------------------------
+# --- without the network --------------------------------------------------------------------------
 
 
 def _from_cache(

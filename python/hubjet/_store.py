@@ -37,7 +37,8 @@ CACHEDIR_TAG = (
 
 
 class FileFacts(NamedTuple):
-    """One file of a commit, as the hub's tree tells it. `blob_id` of an LFS file is its pointer's, not its content's."""
+    """One file of a commit, as the hub's tree tells it. `blob_id` of an LFS file is its pointer's, not its
+    content's."""
 
     size: int
     blob_id: str
@@ -113,8 +114,12 @@ class RepoStore(NamedTuple):
             return
         try:
             _native.write_small(os.path.join(self.folder, "refs", *revision.split("/")), commit.encode())
-        except OSError as error:  # benign: a read-only cache; online calls do without, offline ones find the old version
-            _trace.warn(f"the name {revision!r} could not be noted in {self.folder}: {error}", once=f"ref {self.folder}")
+        except (
+            OSError
+        ) as error:  # benign: a read-only cache; online calls do without, offline ones find the old version
+            _trace.warn(
+                f"the name {revision!r} could not be noted in {self.folder}: {error}", once=f"ref {self.folder}"
+            )
 
     def known_missing(self, commit: str, filename: str) -> bool:
         """Whether the hub said before that this commit has no such file."""
@@ -204,7 +209,7 @@ def _tree_in_file(path: str, _mtime_ns: int, size: int) -> Tree | None:
 
 def write_tree(folder: str, commit: str, tree: Tree) -> None:
     """Keeps a listing in huggingface_hub's own form. One with hashes that were hidden is not worth keeping."""
-    if any(facts.etag is None or facts.xet_hash is not None and not _is_xet_hash(facts.xet_hash) for facts in tree.values()):
+    if not all(_is_told_whole(facts) for facts in tree.values()):
         return
     document = {"format_version": TREE_FORMAT, "files": {path: _for_file(tree[path]) for path in sorted(tree)}}
     path = os.path.join(folder, "trees", f"{commit}.json")
@@ -214,8 +219,10 @@ def write_tree(folder: str, commit: str, tree: Tree) -> None:
         _trace.warn(f"the listing of {commit} could not be kept in {folder}: {error}", once=f"tree {folder}")
 
 
-def _is_xet_hash(text: str) -> bool:
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+def _is_told_whole(facts: FileFacts) -> bool:
+    return facts.etag is not None and (
+        facts.xet_hash is None or (len(facts.xet_hash) == 64 and is_etag(facts.xet_hash))
+    )
 
 
 def _facts_in_file(entry: Mapping[str, Any]) -> FileFacts:

@@ -1,4 +1,5 @@
-"""What is said and to whom: warnings once per cause, the extension's trace lines. Everything goes to `logging`; nothing is printed.
+"""What is said and to whom: warnings once per cause, the extension's trace lines. Everything goes to `logging`;
+nothing is printed.
 
 Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at DEBUG. Imports nothing of ours at load.
 """
@@ -32,8 +33,9 @@ def info(message: str) -> None:
 def trace(mask: str) -> None:
     """Chooses which parts of the extension write trace lines: "net,part", "all,-net", "" for none.
 
-    Parts: net http part sched sink digest store lock adopt ext. The lines arrive in logging as `hubjet.<part>` at DEBUG while
-    hubjet's functions run. They hold no token, no query and no header outside a short list. Threads: any, for all threads.
+    Parts: net http part sched sink digest store lock adopt ext. The lines arrive in logging as `hubjet.<part>` at
+    DEBUG while hubjet's functions run. They hold no token, no query and no header outside a short list. Threads: any,
+    for all threads.
     Errors: ValueError for an unknown part.
 
     >>> import hubjet

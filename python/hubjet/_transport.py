@@ -1,4 +1,5 @@
-"""Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config, _progress, _trace.
+"""Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config,
+_progress, _trace.
 
 The only module that makes a `_native.Job`.
 """
@@ -23,7 +24,8 @@ atexit.register(_native.shutdown)  # before the interpreter takes its modules ap
 
 
 def limits(config: Config, *, quick: bool = False) -> Limits:
-    """What a job may use. `quick`: something usable is here already, so a hub that does not answer is not worth waiting for."""
+    """What a job may use. `quick`: something usable is here already, so a hub that does not answer is not worth
+    waiting for."""
     wait_ms = int(config.etag_timeout * 1000)
     chosen: Limits = {
         "connections": config.connections,

@@ -65,7 +65,8 @@ int sweep_memory(const char *name, sweep_scene *scene, void *user)
       CHECK_EQ(rc, HJ_E_OK);
       break;
     }
-    CHECK(rc == HJ_E_OK || rc == HJ_E_NOMEM);
+    if (rc != HJ_E_OK && rc != HJ_E_NOMEM)
+      check_failed(__FILE__, __LINE__, "out of memory came out as %s: %s", hj_code_name(e.code), e.msg);
     play_well(scene, user);
     if (only)
       break;

@@ -9,7 +9,9 @@
 
 static const char *partial_dir(void)
 {
-  return temp_path("repo/.hubjet/partial");
+  static char path[600];
+  (void)snprintf(path, sizeof path, "%s/repo/.hubjet/partial", temp_dir());
+  return path;
 }
 
 /* A journal with so many bytes, and data. */
@@ -330,15 +332,18 @@ static void race(void *user)
   if (read(job->go, &byte, 1) != 0)        /* ends when the parent closes its side: everybody starts at once */
     _exit(9);
   struct hj_claim *c = take(partial_dir(), KEY, false);
-  if (c->found && !has_bytes(c->data, "data", 4))
-    _exit(8);
-  _exit(c->found ? 11 : 10);               /* holding it, dying with it */
+  byte = is_there(c->data) ? 'w' : 'l';
+  if (byte == 'w' && (!c->found || !has_bytes(c->data, "data", 4)))
+    byte = '?';
+  CHECK_EQ(write(job->ready, &byte, 1), 1);
+  for (;;)
+    pause();                               /* holding it */
 }
 
 TEST(of_racing_processes_exactly_one_gets_the_partial)
 {
   for (int round = 0; round < 25; round++) {
-    int go[2], winners = 0;
+    int go[2], ready[2], winners = 0;
     pid_t child[RACERS];
     context("round %d", round);
     remove_all(temp_path("repo"));
@@ -346,36 +351,33 @@ TEST(of_racing_processes_exactly_one_gets_the_partial)
     put_bytes(c, 70);
     hj_claim_keep(c);
     CHECK_EQ(pipe(go), 0);
+    CHECK_EQ(pipe(ready), 0);
     for (int i = 0; i < RACERS; i++) {
       fflush(stdout);
       child[i] = fork();
       CHECK(child[i] >= 0);
       if (child[i] == 0) {
         close(go[1]);
-        race(&(struct job){ .go = go[0] });
+        race(&(struct job){ .go = go[0], .ready = ready[1] });
       }
     }
     close(go[0]);
     close(go[1]);
     for (int i = 0; i < RACERS; i++) {
-      int end = end_of(child[i]);
-      CHECK_EQ(end | 1, 11);
-      winners += end == 11;
+      char byte = 0;
+      CHECK_EQ(read(ready[0], &byte, 1), 1);
+      CHECK(byte == 'w' || byte == 'l');
+      winners += byte == 'w';
     }
-    /* one at a time holds it; who starts late may inherit it from one who has died already */
-    CHECK_GE(winners, 1);
+    CHECK_EQ(winners, 1);
+    CHECK_EQ(look(KEY), 0);
+    for (int i = 0; i < RACERS; i++) {
+      CHECK_EQ(kill(child[i], SIGKILL), 0);
+      CHECK_EQ(end_of(child[i]), -SIGKILL);
+    }
     CHECK_EQ(look(KEY), 70);
-    unsigned with_data = 0;
-    DIR *d = opendir(partial_dir());
-    struct dirent *one;
-    CHECK(d);
-    while ((one = readdir(d)) != NULL) {
-      char path[600];
-      (void)snprintf(path, sizeof path, "%s/%s/data", partial_dir(), one->d_name);
-      with_data += is_there(path);
-    }
-    closedir(d);
-    CHECK_EQ(with_data, 1);
+    close(ready[0]);
+    close(ready[1]);
   }
 }
 
@@ -414,7 +416,8 @@ static int claim_scene(void *user, struct hj_err *e)
 {
   struct hj_claim *c = NULL;
   uint64_t bytes = 0;
-  (void)user;
+  remove_all(user);
+  make_dirs(user);
   if (hj_claim_take(&c, partial_dir(), KEY, false, e))
     return (int)e->code;
   CHECK(is_there(c->path));
@@ -434,28 +437,32 @@ static int claim_scene(void *user, struct hj_err *e)
 
 TEST(claims_survive_every_failing_allocation)
 {
-  sweep_memory("claim", claim_scene, NULL);
+  sweep_memory("claim", claim_scene, (void *)(uintptr_t)temp_path("repo"));
 }
 
 TEST(claims_survive_every_failing_call)
 {
-  sweep_platform("claim", claim_scene, NULL);
+  sweep_platform("claim", claim_scene, (void *)(uintptr_t)temp_path("repo"));
 }
 
 static int sweep_scene_of_sweep(void *user, struct hj_err *e)
 {
   uint64_t removed;
-  (void)user;
-  make_dirs(temp_path("repo/.hubjet/partial/old"));
-  make_dirs(temp_path("repo/.hubjet/tmp"));
-  put_text(temp_path("repo/.hubjet/partial/old/data"), "x");
-  put_text(temp_path("repo/.hubjet/tmp/x.1.1.1"), "x");
-  return hj_claim_sweep(temp_path("repo/.hubjet"), 0, &removed, e);
+  char *const *paths = user;
+  make_dirs(paths[1]);
+  make_dirs(paths[2]);
+  put_text(paths[3], "x");
+  put_text(paths[4], "x");
+  return hj_claim_sweep(paths[0], 0, &removed, e);
 }
 
 TEST(sweeping_survives_every_failing_allocation)
 {
-  sweep_memory("sweep", sweep_scene_of_sweep, NULL);
+  const char *paths[] = {
+    temp_path("repo/.hubjet"), temp_path("repo/.hubjet/partial/old"), temp_path("repo/.hubjet/tmp"),
+    temp_path("repo/.hubjet/partial/old/data"), temp_path("repo/.hubjet/tmp/x.1.1.1"),
+  };
+  sweep_memory("sweep", sweep_scene_of_sweep, paths);
 }
 
 static void take_keep_take(void *user)
@@ -477,6 +484,7 @@ static void take_keep_take(void *user)
 
 TEST(a_kill_at_any_call_leaves_a_partial_that_can_be_taken)
 {
+  const char *side = temp_path("repo/.hubjet");
   make_dirs(temp_path("repo"));
   int n = 1;
   for (;; n++) {
@@ -490,7 +498,7 @@ TEST(a_kill_at_any_call_leaves_a_partial_that_can_be_taken)
     }
     CHECK_EQ(end, -SIGKILL);
     hj_claim_drop(c);
-    remove_all(temp_path("repo/.hubjet"));
+    remove_all(side);
   }
   CHECK_GT(n, 10);
   printf("killed at %d calls\n", n - 1);

@@ -1,0 +1,16 @@
+# The few commands a person types. Each does its own set-up (system packages, virtual environment, build); the second run is quick.
+PYTHON ?= python3
+
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
+demo:            ## a real model arrives from a hub on this machine: the story in half a minute
+	@$(PYTHON) tests/run.py demo
+test:            ## lint, C tests (plain and sanitized), Python tests with the real clients
+	@$(PYTHON) tests/run.py test $(ARGS)
+build:           ## the extension, in place, and the environment of the tests
+	@$(PYTHON) tests/run.py build
+lint:            ## the rules of the house
+	@$(PYTHON) tests/run.py lint $(ARGS)
+clean:           ## forget everything that was built
+	@$(PYTHON) tests/run.py clean
+.PHONY: help demo test build lint clean

@@ -1,0 +1,250 @@
+/* tests/c/test_record.c - unchanged, edited, never seen: told apart by a stat. */
+#include "store/layout.h"
+#include "store/record.h"
+#include "store_kit.h"
+#include "sweep.h"
+#include "util/mem.h"
+
+static char etag[65], etag_small[65];
+
+/* Two blobs in a repository, not recorded yet. */
+static const char *make_repo(void)
+{
+  const char *repo = temp_path("models--o--n");
+  char path[700];
+  make_dirs(temp_path("models--o--n/blobs"));
+  etag_of(HJ_SHA256, "large content", 13, etag);
+  etag_of(HJ_GIT_SHA1, "small", 5, etag_small);
+  (void)snprintf(path, sizeof path, "%s/blobs/%s", repo, etag);
+  put_text(path, "large content");
+  (void)snprintf(path, sizeof path, "%s/blobs/%s", repo, etag_small);
+  put_text(path, "small");
+  return repo;
+}
+
+static enum hj_blob_state look(const char *repo, const char *of)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  enum hj_blob_state state = HJ_BLOB_MISSING;
+  CHECK_OK(hj_record_look(repo, of, &state, &e), e);
+  return state;
+}
+
+static const char *blob_path(const char *repo, const char *of)
+{
+  char name[200];
+  (void)repo;
+  (void)snprintf(name, sizeof name, "models--o--n/blobs/%s", of);
+  return temp_path(name);
+}
+
+TEST(unchanged_since_proven_is_a_stat_and_an_edit_is_seen)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *blob = blob_path(repo, etag);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_NEW);
+  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_EQ(look(repo, etag_small), HJ_BLOB_NEW);
+  age_path(blob, 5);                                          /* touched */
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  put_text(blob, "large content, edited");
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+  CHECK_EQ(unlink(blob), 0);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_MISSING);
+  CHECK_CODE(hj_record_add(repo, etag, &e), HJ_E_NONE, e);
+  CHECK_CODE(hj_record_add(repo, "../../x", &e), HJ_E_NAME, e);
+  enum hj_blob_state state;
+  CHECK_CODE(hj_record_look(repo, "../../x", &state, &e), HJ_E_NAME, e);
+}
+
+TEST(a_replaced_file_of_equal_size_and_time_is_seen_by_its_inode)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *blob = blob_path(repo, etag);
+  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  struct stat st = stat_of(blob);
+  put_text(temp_path("other"), "LARGE CONTENT");
+  struct timespec times[2] = { st.st_atim, st.st_mtim };
+  CHECK_EQ(utimensat(AT_FDCWD, temp_path("other"), times, 0), 0);
+  CHECK_EQ(rename(temp_path("other"), blob), 0);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+}
+
+TEST(proving_hashes_and_renews_the_record)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo();
+  bool good = false;
+  CHECK_OK(hj_record_prove(repo, etag, NULL, &good, &e), e);
+  CHECK(good);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_OK(hj_record_prove(repo, etag_small, NULL, &good, &e), e);
+  CHECK(good);
+  CHECK_EQ(look(repo, etag_small), HJ_BLOB_SAME);
+  put_text(blob_path(repo, etag), "lArge content");
+  CHECK_OK(hj_record_prove(repo, etag, NULL, &good, &e), e);
+  CHECK(!good);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+  atomic_int stop = 1;
+  CHECK_CODE(hj_record_prove(repo, etag, &stop, &good, &e), HJ_E_CANCELLED, e);
+  CHECK_EQ(unlink(blob_path(repo, etag)), 0);
+  CHECK_CODE(hj_record_prove(repo, etag, NULL, &good, &e), HJ_E_NONE, e);
+}
+
+TEST(a_blob_behind_two_links_is_recorded)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *blob = blob_path(repo, etag);
+  make_dirs(temp_path("blobs/ab"));
+  CHECK_EQ(rename(blob, temp_path("blobs/ab/payload")), 0);
+  CHECK_EQ(symlink("../../blobs/ab/payload", blob), 0);
+  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_EQ(unlink(temp_path("blobs/ab/payload")), 0);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_MISSING);
+}
+
+TEST(a_broken_record_is_read_as_far_as_it_makes_sense)
+{
+  static const char *const lines[] = {
+    "", "\n\n", "garbage\n", "%s\n", "%s 13\n", "%s 13 1 1 1\n", "%s 13 1 -1\n", "%s 13  1 1\n", "%s 13 1 1", " %s 13 1 1\n", "%s 99999999999999999999 1 1\n",
+    "%.39s 13 1 1\n", "%sa 13 1 1\n", "%s 13 1 1x\n", "%s x13 1 1\n",
+  };
+  const char *repo = make_repo(), *record = temp_path("models--o--n/.hubjet/record");
+  make_dirs(temp_path("models--o--n/.hubjet"));
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    char text[300];
+    context("row %zu", i);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(text, sizeof text, lines[i], etag);
+#pragma GCC diagnostic pop
+    put_text(record, text);
+    CHECK_EQ(look(repo, etag), HJ_BLOB_NEW);
+  }
+  char text[300];
+  (void)snprintf(text, sizeof text, "garbage\n%s 12 1 1\n\n%s 13", etag, etag);
+  put_text(record, text);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+  uint8_t noise[5000];
+  fill_bytes(noise, sizeof noise, 3);
+  put_file(record, noise, sizeof noise);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_NEW);
+  struct hj_err e = HJ_ERR_INIT;
+  CHECK_OK(hj_record_add(repo, etag, &e), e);       /* the first line after noise is lost with it; the next one counts */
+  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+}
+
+TEST(the_record_does_not_grow_with_every_proof)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo();
+  CHECK_OK(hj_record_add(repo, etag_small, &e), e);
+  off_t most = 0;
+  for (int i = 0; i < 3000; i++) {
+    CHECK_OK(hj_record_add(repo, etag, &e), e);
+    off_t size = stat_of(temp_path("models--o--n/.hubjet/record")).st_size;
+    most = size > most ? size : most;
+  }
+  CHECK_LT(most, 40000);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_EQ(look(repo, etag_small), HJ_BLOB_SAME);
+  CHECK_EQ(entries(temp_path("models--o--n/.hubjet"), NULL), 1);
+}
+
+TEST(of_an_endless_record_the_end_counts)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *record = temp_path("models--o--n/.hubjet/record");
+  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  char line[200];
+  FILE *f = fopen(record, "r");
+  CHECK(f && fgets(line, sizeof line, f));
+  fclose(f);
+  f = fopen(record, "w");
+  CHECK(f);
+  CHECK_EQ(fseek(f, 20 << 20, SEEK_SET), 0);         /* a hole, then the line */
+  CHECK_EQ(fputc('\n', f), '\n');
+  CHECK(fputs(line, f) >= 0);
+  CHECK_EQ(fclose(f), 0);
+  hj_mem_mark();
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_LT(hj_mem_peak_bytes(), (16 << 20) + 100000);
+}
+
+static void add_often(void *user)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  for (int i = 0; i < 400; i++)
+    if (hj_record_add(user, i % 2 ? etag : etag_small, &e))
+      _exit(1);
+}
+
+TEST(appends_of_many_processes_keep_their_lines_whole)
+{
+  const char *repo = make_repo();
+  pid_t child[3];
+  for (int i = 0; i < 3; i++)
+    child[i] = start_child(add_often, (void *)(uintptr_t)repo);
+  for (int i = 0; i < 3; i++)
+    CHECK_EQ(end_of(child[i]), 0);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  FILE *f = fopen(temp_path("models--o--n/.hubjet/record"), "r");
+  char line[300];
+  CHECK(f);
+  while (fgets(line, sizeof line, f)) {
+    CHECK(strspn(line, "0123456789abcdef") == 64 || strspn(line, "0123456789abcdef") == 40);
+    CHECK(strchr(line, '\n'));
+  }
+  fclose(f);
+}
+
+static int record_scene(void *user, struct hj_err *e)
+{
+  const char *const *paths = user;
+  enum hj_blob_state state;
+  bool good;
+  remove_all(paths[1]);
+  if (hj_record_look(paths[0], etag, &state, e))
+    return (int)e->code;
+  CHECK_EQ(state, HJ_BLOB_NEW);
+  if (hj_record_add(paths[0], etag, e) || hj_record_look(paths[0], etag, &state, e))
+    return (int)e->code;
+  CHECK_EQ(state, HJ_BLOB_SAME);
+  if (hj_record_prove(paths[0], etag_small, NULL, &good, e))
+    return (int)e->code;
+  CHECK(good);
+  return HJ_E_OK;
+}
+
+static int compact_scene(void *user, struct hj_err *e)
+{
+  const char *const *paths = user;
+  enum hj_blob_state state;
+  static char text[33000];
+  size_t n = 0;
+  make_dirs(paths[1]);
+  while (n < 32700)                         /* one more line and it is looked at */
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s 1 1 1\n", etag_small);
+  put_text(paths[2], text);
+  if (hj_record_add(paths[0], etag, e) || hj_record_look(paths[0], etag, &state, e))
+    return (int)e->code;
+  CHECK_EQ(state, HJ_BLOB_SAME);
+  if (hj_record_look(paths[0], etag_small, &state, e))
+    return (int)e->code;
+  CHECK_EQ(state, HJ_BLOB_CHANGED);
+  return HJ_E_OK;
+}
+
+TEST(records_survive_every_failure)
+{
+  const char *paths[] = { make_repo(), temp_path("models--o--n/.hubjet"), temp_path("models--o--n/.hubjet/record") };
+  sweep_memory("record", record_scene, paths);
+  sweep_platform("record", record_scene, paths);
+  sweep_memory("record, rewritten", compact_scene, paths);
+  sweep_platform("record, rewritten", compact_scene, paths);
+}

