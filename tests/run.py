@@ -93,7 +93,7 @@ def venv(name: str, steps: list[list[str]]) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     run(sys.executable, "-m", "venv", place)
     for step in steps:
-        run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *step)
+        run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *step)
     stamp.write_text(wanted)
     return python
 

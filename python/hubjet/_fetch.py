@@ -73,9 +73,8 @@ def fetch(
     }
     if size is not None:
         want["size"] = size
-        _store.require_space(
-            os.path.dirname(place), size - _native.partial_bytes(want["side_dir"], digest[7:] if digest else "")
-        )
+        here = _native.partial_bytes(want["side_dir"], digest[7:]) if digest is not None else 0
+        _store.require_space(os.path.dirname(place), size - here)
     with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
         result = _run(want, url, token, config, meter)
     if result["error"] is not None:

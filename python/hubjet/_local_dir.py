@@ -78,11 +78,14 @@ class Folder(NamedTuple):
         return os.path.join(self.path, *filename.split("/"))
 
     def want(self, filename: str) -> Want:
-        """The same, in the extension's words."""
-        return {"path": self.place(filename), "side_dir": self.side}
+        """The same, in the extension's words, with the lock huggingface_hub takes for this file."""
+        return {"path": self.place(filename), "side_dir": self.side, "lock": self._beside_note(filename, ".lock")}
 
     def _note(self, filename: str) -> str:
-        return os.path.join(self.meta, "download", *filename.split("/")) + ".metadata"
+        return self._beside_note(filename, ".metadata")
+
+    def _beside_note(self, filename: str, ending: str) -> str:
+        return os.path.join(self.meta, "download", *filename.split("/")) + ending
 
     def read(self, filename: str) -> Metadata | None:
         """The note about a file; None if there is none that can be read."""

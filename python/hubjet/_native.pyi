@@ -133,19 +133,12 @@ class Visit(TypedDict):
     range: str  # "" or "bytes=a-b"
 
 def ledger(since: int = 0) -> list[Visit]: ...  # newest 4096 entries with n > since
+
 def disk_free(path: str) -> int: ...  # bytes available to this user where path is (or will be)
-def partial_bytes(
-    dir: str, key: str
-) -> int: ...  # bytes of an unfinished file that a resume would keep (by its journal), 0 if none
-def sweep(
-    dir: str, older_s: float
-) -> int: ...  # removes unfinished files left by dead processes; dir = a .hubjet folder
-def write_small(
-    path: str, data: bytes, mode: int = 0o666
-) -> None: ...  # makes parents, temp + rename; a reader sees old or new
-def link_snapshot(
-    repo_dir: str, commit: str, path: str, etag: str, links: bool = True
-) -> str: ...  # blobs/<etag> under its readable name
+def partial_bytes(dir: str, key: str) -> int: ...  # bytes of an unfinished file that a resume would keep (by its journal), 0 if none
+def sweep(dir: str, older_s: float) -> int: ...  # removes unfinished files left by dead processes; dir = a .hubjet folder
+def write_small(path: str, data: bytes, mode: int = 0o666) -> None: ...  # makes parents, temp + rename; a reader sees old or new
+def link_snapshot(repo_dir: str, commit: str, path: str, etag: str, links: bool = True) -> str: ...  # blobs/<etag> under its readable name
 def can_link(dir: str) -> bool: ...  # tries a symbolic link in dir
 def hash_file(path: str, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...  # lower-case hex
 def hash_bytes(data: bytes, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...
@@ -153,9 +146,8 @@ def hash_bytes(data: bytes, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"])
 # What is known of one blob: "new" no record (another program wrote it), "same" as when it was proven,
 # "changed" size, mtime or inode differ from the record.
 def blob_state(repo_dir: str, etag: str) -> Literal["missing", "new", "same", "changed"]: ...
-def blob_prove(
-    repo_dir: str, etag: str
-) -> bool: ...  # hashes the blob; True: it is what its name says, and the record is renewed
+def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: it is what its name says, and the record is renewed
+
 def trace(mask: str) -> None: ...  # "net,part", "all,-net", "" = off
 def trace_file(path: str) -> bool: ...  # also append each line there at once, for hangs and crashes
 def trace_lines() -> list[tuple[str, str]]: ...  # drains (part, line)
