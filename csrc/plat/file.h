@@ -50,6 +50,7 @@ int hj_file_mode(hj_file *f, unsigned mode, struct hj_err *e);    /* permission 
 
 /* Advisory lock between processes (flock), never waits. HJ_E_BUSY if another holds it; HJ_E_NONE if this file system has no locks. */
 int hj_file_lock(hj_file *f, struct hj_err *e);
+void hj_file_unlock(hj_file *f);                                  /* closing alone leaves it held while a forked child has a copy */
 
 int hj_path_stat(const char *path, bool follow, struct hj_stat *out, struct hj_err *e);  /* HJ_E_NONE: also a dangling link, a file as parent */
 int hj_path_rename(const char *from, const char *to, struct hj_err *e);                  /* replaces */

@@ -182,3 +182,10 @@ int hj_file_lock(hj_file *f, struct hj_err *e)
   e->sys = e->sys ? e->sys : sys;
   return (int)e->code;
 }
+
+void hj_file_unlock(hj_file *f)
+{
+  int sys;
+  HJ_RETRY(sys, flock(f->fd, LOCK_UN));
+  (void)sys; /* benign: a lock that cannot be given back was none */
+}

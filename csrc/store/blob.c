@@ -209,7 +209,8 @@ static int settle_race(struct hj_blob *b, uint64_t size, bool *named, struct hj_
     return (int)e->code;
   }
   if (st.kind != HJ_KIND_FILE || st.size != size)
-    return hj_fail(e, HJ_E_EXISTS, "another file of %llu bytes has the name %s; it was left alone", (unsigned long long)st.size, b->final);
+    return hj_fail(e, HJ_E_EXISTS, "another file of %llu bytes has the name %s; it was left alone", (unsigned long long)st.size,
+                   b->final);
   *named = true;
   return HJ_E_OK;
 }

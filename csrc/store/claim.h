@@ -27,11 +27,15 @@ struct hj_claim {
                       (the file "doubt" in the folder says so to later takers) */
 };
 
-int hj_claim_take(struct hj_claim **out, const char *partial_dir, const char *key, bool fresh, struct hj_err *e); /* fresh: do not look for old ones */
-void hj_claim_keep(struct hj_claim *c);     /* back to idle for the next taker; if an idle one is there already the larger stays. Takes NULL */
-void hj_claim_drop(struct hj_claim *c);     /* removes it; also partial_dir and its .hubjet parent when they are left empty. Takes NULL */
+/* fresh: does not look for old ones. */
+int hj_claim_take(struct hj_claim **out, const char *partial_dir, const char *key, bool fresh, struct hj_err *e);
+/* Back to idle for the next taker; if an idle one is there already the larger stays; without journalled bytes it is dropped.
+ * Takes NULL. */
+void hj_claim_keep(struct hj_claim *c);
+/* Removes it; also partial_dir and its .hubjet parent when they are left empty. Takes NULL. */
+void hj_claim_drop(struct hj_claim *c);
 void hj_claim_trust(struct hj_claim *c);    /* no more in doubt: its files are new ones */
-void hj_claim_forget(struct hj_claim *c);   /* frees the struct only (after fork) */
+void hj_claim_forget(struct hj_claim *c);   /* frees the struct only (after fork). Takes NULL */
 
 /* Bytes a resume of `key` would find (sum of journal records; not proven), 0 if none. */
 int hj_claim_look(const char *partial_dir, const char *key, uint64_t *bytes, struct hj_err *e);

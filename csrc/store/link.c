@@ -227,7 +227,8 @@ static int move_blob(const char *repo_dir, const struct place *p, const char *et
 /* ---- the whole ---- */
 
 /* A plain file at the snapshot path: is it the blob (moved there before, or copied by the stock client)? */
-static int is_blob_itself(const char *repo_dir, const struct place *p, const char *etag, const struct hj_stat *st, bool *same, struct hj_err *e)
+static int is_blob_itself(const char *repo_dir, const struct place *p, const char *etag, const struct hj_stat *st, bool *same,
+                          struct hj_err *e)
 {
   bool known;
   struct hj_err s = HJ_ERR_INIT;
@@ -278,7 +279,8 @@ static int link_at(const char *repo_dir, const struct place *p, const char *etag
   return move_blob(repo_dir, p, etag, e);
 }
 
-int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path, struct hj_err *e)
+int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path,
+                     struct hj_err *e)
 {
   struct place p;
   if (out_path)

@@ -15,7 +15,8 @@
 #include "util/err.h"
 
 /* *out_path (may be NULL) is the caller's: the snapshot path. */
-int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path, struct hj_err *e);
+int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path,
+                     struct hj_err *e);
 /* Tries a symbolic link in dir (made if absent, probe removed). Answers are not remembered here. */
 bool hj_link_possible(const char *dir);
 

@@ -99,7 +99,7 @@ int hj_lock_try(struct hj_lock *l, const char *path, struct hj_err *e)
 {
   char host[32], old_host[32], line[LINE_MAX_BYTES];
   uint64_t old_pid;
-  l->named = false;
+  l->named = l->held = false;
   for (int i = 0; i < TRIES; i++) {
     struct hj_stat st;
     struct hj_err s = HJ_ERR_INIT;
@@ -124,6 +124,7 @@ int hj_lock_try(struct hj_lock *l, const char *path, struct hj_err *e)
       hj_file_close(&l->file);
       continue;
     }
+    l->held = true;
     if (made || read_line(&l->file, &old_pid, old_host)) {
       hj_proc_host(host);
       (void)snprintf(line, sizeof line, "%" PRIu32 " %s\n", hj_proc_id(), host);
@@ -140,5 +141,9 @@ void hj_lock_drop(struct hj_lock *l)
   if (l->named)
     write_line(&l->file, NOBODY);
   l->named = false;
+  /* Data loaders fork in the middle of a download: a child that lives on has a copy of the descriptor, and with it the lock. */
+  if (l->held)
+    hj_file_unlock(&l->file);
+  l->held = false;
   hj_file_close(&l->file);
 }

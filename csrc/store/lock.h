@@ -3,15 +3,15 @@
  * Use      hj_lock_try(&l, path, e): 0 = ours; HJ_E_BUSY = somebody has it, ask again later; others: go on without.
  * Promise  interoperates with huggingface_hub (flock on .locks/<repo>/<etag>.lock, mode 0664, file kept, O_NOFOLLOW, a file
  *          unlinked meanwhile is not a lock). Never waits. A held lock carries "<pid> <host>" of its holder as text for messages,
- *          unless the file was another program's.
+ *          unless the file was another program's. Dropping frees it also when a child forked meanwhile lives on.
  */
 #ifndef HJ_LOCK_H
 #define HJ_LOCK_H
 
 #include "plat/file.h"
 
-struct hj_lock { hj_file file; bool named; };   /* named: our name is in it */
-#define HJ_LOCK_INIT { HJ_FILE_INIT, false }
+struct hj_lock { hj_file file; bool held, named; };   /* named: our name is in it */
+#define HJ_LOCK_INIT { HJ_FILE_INIT, false, false }
 
 int hj_lock_try(struct hj_lock *l, const char *path, struct hj_err *e);
 void hj_lock_drop(struct hj_lock *l);      /* takes one that is not held */

@@ -21,6 +21,8 @@ void hj_err_pass(struct hj_err *e, const struct hj_err *cause)
 
 static size_t parent_len(const char *path, size_t n)
 {
+  while (n > 1 && path[n - 1] == '/')
+    n--;
   while (n > 0 && path[n - 1] != '/')
     n--;
   while (n > 1 && path[n - 1] == '/')

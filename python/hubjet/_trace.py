@@ -13,6 +13,7 @@ _log = logging.getLogger("hubjet")
 _said: set[str] = set()
 _lock = threading.Lock()
 _mask = ""
+_file = ""
 
 
 def warn(message: str, *, once: str | None = None) -> None:
@@ -49,8 +50,15 @@ def trace(mask: str) -> None:
     _mask = mask
 
 
-def follow(mask: str) -> None:
-    """Takes over the setting `trace`, if it is set and differs."""
+def follow(mask: str, file: str | None) -> None:
+    """Takes over the settings `trace` and `trace_file`, if they are set and differ from what holds."""
+    global _file
+    if file and file != _file:
+        from . import _native
+
+        if not _native.trace_file(file):
+            warn(f"no trace is written to {file}: it cannot be opened", once=f"trace {file}")
+        _file = file
     if mask and mask != _mask:
         trace(mask)
 

@@ -7,6 +7,7 @@ The only module that makes a `_native.Job`.
 from __future__ import annotations
 
 import atexit
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
     """Fetches all of them; each result says how it went. A KeyboardInterrupt stops the job and keeps what came."""
     if not wants:
         return []
-    _trace.follow(config.trace)
+    _trace.follow(config.trace, config.trace_file)
     job = _native.Job(wants, job_limits)
     try:
         job.start()
@@ -82,8 +83,18 @@ def error_of(result: Result) -> BaseException | None:
             "status": error.status or result["http_status"] or None,
             "url": error.url or result["url"] or None,
             "request_id": headers.get("x-request-id") or headers.get("x-amzn-trace-id") or headers.get("x-amz-cf-id"),
-            "server_message": headers.get("x-error-message"),
+            "server_message": headers.get("x-error-message") or _said(result["excerpt"] or ""),
             "hub_code": headers.get("x-error-code"),
         }
         error.__dict__.update({name: value for name, value in facts.items() if value is not None})
     return error
+
+
+def _said(body: str) -> str | None:
+    """What an error's body says to people: the hub's {"error": "…"}, or a short plain text; pages are not quoted."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None if "<" in body or len(body) > 200 else body.strip() or None
+    said = answer.get("error") if isinstance(answer, dict) else None
+    return said if isinstance(said, str) else None

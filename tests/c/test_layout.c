@@ -25,7 +25,7 @@ TEST(hostile_file_names_are_refused)
   static const char *const names[] = {
     "", ".", "..", "/", "//", "/etc/passwd", "../x", "a/../b", "a/..", "a/.", "./a", "a//b", "a/", "/a", "a/b/../../../c",
     "..\\x", "a\\b", "\\\\server\\share\\x", "//server/share/x", "c:", "C:/Windows/x", "c:x", "a/d:/x", "Z:", "a:b",
-    "a\nb", "a\rb", "a\tb", "a\x1b[31mb", "\x7f", "a\x01", "a/\x02/b", "a\xc2\x9b" "31m", "a\xc2\x80", "a\xc2\x9f",
+    "a\nb", "a\rb", "a\tb", "a\x1b[31mb", "\x7f", "a\x01", "a/\x02/b", "a\xc2\x9b[31m", "a\xc2\x80", "a\xc2\x9f",
   };
   struct hj_err e = HJ_ERR_INIT;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -109,6 +109,26 @@ TEST(the_lock_of_a_killed_process_is_free)
   hj_lock_drop(&l);
 }
 
+static void live_on(void *user)
+{
+  (void)user;
+  for (;;)
+    pause();
+}
+
+TEST(a_child_forked_meanwhile_does_not_keep_the_lock)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_lock l = HJ_LOCK_INIT, m = HJ_LOCK_INIT;
+  CHECK_OK(hj_lock_try(&l, lock_path(), &e), e);
+  pid_t child = start_child(live_on, NULL);
+  hj_lock_drop(&l);
+  CHECK_OK(hj_lock_try(&m, lock_path(), &e), e);
+  hj_lock_drop(&m);
+  CHECK_EQ(kill(child, SIGKILL), 0);
+  CHECK_EQ(end_of(child), -SIGKILL);
+}
+
 TEST(a_link_in_the_place_of_a_lock_is_refused)
 {
   struct hj_err e = HJ_ERR_INIT;

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,7 @@ SECRET = "hf_never_to_be_seen"
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING", "HUBJET_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_auth, "_needing", set())
     monkeypatch.setattr(_auth, "_colab_answer", None)
 
@@ -267,20 +262,14 @@ def test_the_vault_is_not_asked_outside_of_colabs_kernel(
 # --- on the wire ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    from tests.server import World
-
-    with World() as running:
-        for name, text in running.env().items():
-            monkeypatch.setenv(name, text)
-        yield running
+on_the_wire = pytest.mark.usefixtures("hub_env")
 
 
 def sent(world: World) -> list[bool]:
     return [request.token_sent for request in world.requests]
 
 
+@on_the_wire
 def test_a_public_repository_is_fetched_without_looking_for_a_token(
     world: World, monkeypatch: pytest.MonkeyPatch, looked: list[str]
 ) -> None:
@@ -290,6 +279,7 @@ def test_a_public_repository_is_fetched_without_looking_for_a_token(
     assert looked == [] and not any(sent(world))
 
 
+@on_the_wire
 def test_a_gated_repository_asks_once_and_is_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.repo("org/gated", gated="auto").commit({"a.json": b"{}", "b.json": b"[]", "model.safetensors": b"1" * 5000})
     monkeypatch.setenv("HF_TOKEN", world.token("me", gates=["org/gated"]))
@@ -301,6 +291,7 @@ def test_a_gated_repository_asks_once_and_is_remembered(world: World, monkeypatc
     assert sent(world) == [True]
 
 
+@on_the_wire
 @pytest.mark.parametrize(
     ("token", "kind"),
     [
@@ -328,6 +319,7 @@ def test_each_refusal_is_an_error_of_its_own_with_a_page_to_open(world: World, t
     assert not text or text not in str(error)
 
 
+@on_the_wire
 def test_a_private_repository_is_found_with_the_token_that_a_404_like_answer_asked_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +331,7 @@ def test_a_private_repository_is_found_with_the_token_that_a_404_like_answer_ask
     assert Path(hubjet.hf_hub_download("org/private", "config.json")).read_bytes() == b"{}"
 
 
+@on_the_wire
 def test_a_callers_own_authorization_header_wins(
     world: World, monkeypatch: pytest.MonkeyPatch, looked: list[str]
 ) -> None:
@@ -348,6 +341,7 @@ def test_a_callers_own_authorization_header_wins(
     assert sent(world) == [True] and looked == []
 
 
+@on_the_wire
 def test_a_users_token_is_not_sent_to_another_host_by_fetch(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -359,6 +353,7 @@ def test_a_users_token_is_not_sent_to_another_host_by_fetch(
     assert not any(sent(world))
 
 
+@on_the_wire
 def test_no_secret_is_in_what_is_said_and_kept(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
