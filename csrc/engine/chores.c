@@ -105,7 +105,7 @@ static void fill_want(const struct hj_fetch *f, const struct places *at, struct 
   w->validator = f->validator;
   w->size = f->size;
   w->mode = f->want->mode & ~hj_proc_umask();
-  w->replace = f->want->force || f->want->dest == HJ_DEST_PATH;
+  w->replace = f->want->force || f->want->dest == HJ_DEST_PATH || f->damaged_there;
   w->sync = f->job->limits.sync;
   w->resume = f->want->resume && !f->want->force;
 }
@@ -131,14 +131,17 @@ static int publish(struct hj_fetch *f, struct hj_err *e)
 
 /* ---- the chores --------------------------------------------------------------------------------------------------- */
 
-static bool have_it(const struct hj_fetch *f)
+/* A blob of another size than its content has is damaged (a full disk cut it, a program wrote through it): it is replaced. */
+static bool have_it(struct hj_fetch *f)
 {
   struct hj_err scratch = HJ_ERR_INIT;
   struct hj_stat st;
   if (f->want->dest != HJ_DEST_STORE || f->want->force)
     return false;
-  return !hj_path_stat(f->final_path, true, &st, &scratch) && st.kind == HJ_KIND_FILE &&
-         (f->size == HJ_SIZE_UNKNOWN || st.size == f->size);
+  if (hj_path_stat(f->final_path, true, &st, &scratch))
+    return false;
+  f->damaged_there = st.kind == HJ_KIND_FILE && f->size != HJ_SIZE_UNKNOWN && st.size != f->size;
+  return st.kind == HJ_KIND_FILE && !f->damaged_there;
 }
 
 /* Looked at before the first byte of this file: a disk that fills up at 99 % costs an hour, this costs a call. */
@@ -178,6 +181,7 @@ static int open_blob(struct hj_work *w, struct hj_err *e)
     }
     /* no locks here, or no right to make one: two may then do the same work, and both get it right */
   }
+  hj_lock_sign(&f->lock);
   if (have_it(f)) { /* the one who held the lock brought it */
     publish(f, e);
     goto out;
@@ -220,13 +224,18 @@ static int commit_blob(struct hj_work *w, struct hj_err *e)
 static int store_small(struct hj_work *w, struct hj_err *e)
 {
   struct hj_fetch *f = w->fetch;
+  struct hj_err busy = HJ_ERR_INIT; /* benign: who else stores these bytes stores the same */
   struct hj_blob_want want;
   struct places at;
   if (find_final(f, e) || find_places(f, &at, e))
     return (int)e->code;
+  if (at.lock)
+    (void)hj_lock_try(&f->lock, at.lock, &busy);
+  (void)have_it(f);
   fill_want(f, &at, &want);
   if (!hj_blob_store_small(&want, f->body.p, f->body.len, &f->proven, e))
     publish(f, e);
+  hj_lock_drop(&f->lock);
   places_release(&at);
   return (int)e->code;
 }

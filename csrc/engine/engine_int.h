@@ -155,6 +155,7 @@ struct hj_fetch {
   bool again;                         /* CLOSING only to begin anew */
   unsigned restarts;                  /* from the beginning, after the file changed or ranges were refused */
   bool rechecked;
+  bool damaged_there;                 /* what lies under the blob's name has another size: it is replaced */
   uint64_t memory_taken;              /* of the job's budget */
   /* the errand */
   struct hj_work work;

@@ -6,13 +6,22 @@
 static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t at_least(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
+/* Bytes of the file that nobody has or asked for. What was asked before the size was known may lie beyond it. */
+static uint64_t missing(const struct hj_ranges *taken, uint64_t size)
+{
+  uint64_t left = size;
+  for (size_t i = 0; i < taken->n && taken->p[i].at < size; i++)
+    left -= at_most(taken->p[i].end, size) - taken->p[i].at;
+  return left;
+}
+
 bool hj_plan_next(const struct hj_plan *p, const struct hj_ranges *taken, struct hj_span *out)
 {
-  uint64_t left = p->size - hj_ranges_sum(taken), length;
+  uint64_t length;
   struct hj_span gap;
   if (!hj_ranges_gap(taken, 0, p->size, &gap))
     return false;
-  length = left / (2 * (uint64_t)(p->workers ? p->workers : 1));
+  length = missing(taken, p->size) / (2 * (uint64_t)(p->workers ? p->workers : 1));
   if (p->rate)
     length = at_most(length, p->rate + p->rate / 2);
   length = at_least(at_most(length, p->range_max), p->range_min);

@@ -14,11 +14,12 @@ static atomic_int answer;
 static atomic_int fired;
 static atomic_int fired_op;
 static _Thread_local int benign;
+static atomic_int always[HJ_OP_COUNT];
 
 int hj_fault(enum hj_op op)
 {
   if (atomic_load_explicit(&fault_in, memory_order_relaxed) <= 0 || atomic_fetch_sub(&fault_in, 1) != 1)
-    return 0;
+    return atomic_load_explicit(&always[op], memory_order_relaxed);
   int sys = atomic_load(&answer);
   if (sys < 0)
     (void)kill(getpid(), SIGKILL);
@@ -35,6 +36,7 @@ void hj_fault_at(int64_t n, int sys)
   atomic_store(&fault_in, n);
 }
 
+void hj_fault_always(enum hj_op op, int sys) { atomic_store(&always[op], sys); }
 int hj_fault_fired(void) { return atomic_load(&fired); }
 enum hj_op hj_fault_op(void) { return (enum hj_op)atomic_load(&fired_op); }
 void hj_benign_enter(void) { benign++; }

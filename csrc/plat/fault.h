@@ -21,6 +21,7 @@ enum hj_op {
 #ifdef HJ_FAULTS
 int hj_fault(enum hj_op op);
 void hj_fault_at(int64_t n, int sys);          /* the n-th call from now answers sys; sys < 0: SIGKILL to ourselves; n = 0: off */
+void hj_fault_always(enum hj_op op, int sys);  /* every call of this kind answers sys, as on a file system that lacks it; 0: off */
 int hj_fault_fired(void);                      /* 0 no, 1 yes, 2 yes inside a benign stretch */
 enum hj_op hj_fault_op(void);                  /* which operation it was */
 void hj_benign_enter(void);                    /* per thread, nests */

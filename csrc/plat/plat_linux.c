@@ -110,12 +110,21 @@ static int rename_noreplace(const char *from, const char *to)
   return sys;
 }
 
-/* Atomic, for files: a name cannot be linked over. */
+static bool is_same_file(const char *a, const char *b)
+{
+  struct stat x, y;
+  return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Atomic, for files: a name cannot be linked over. man 2 link: on NFS the answer may be wrong when the server made the
+ * link and died before it could say so; the repeated request then finds the name taken, by ourselves. */
 static int link_and_unlink(const char *from, const char *to)
 {
   int sys = hj_fault(HJ_OP_LINK);
   if (!sys)
     HJ_RETRY(sys, link(from, to));
+  if (sys == EEXIST && is_same_file(from, to))
+    sys = 0;
   if (!sys)
     (void)unlink(from); /* benign: the new name is there; the old one is a leftover that sweeping finds */
   return sys;

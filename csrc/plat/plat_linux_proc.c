@@ -126,12 +126,9 @@ int hj_random(void *p, size_t n, struct hj_err *e)
   return sys ? hj_fail_sys(e, sys, "the system gave no random numbers") : HJ_E_OK;
 }
 
-/* A container's share of time ("200000 100000": two cores' worth), rounded up; 0 = no limit or not told. */
-static unsigned quota_cpus(void)
+unsigned hj_os_quota_cpus(const char *text)
 {
-  char text[64];
   uint64_t quota, period;
-  (void)read_small("/sys/fs/cgroup/cpu.max", text, sizeof text);
   size_t k = strcspn(text, " "), m = strcspn(text + k, "\n");
   if (m < 2 || !hj_text_u64(text, k, &quota) || !hj_text_u64(text + k + 1, m - 1, &period) || period == 0)
     return 0;
@@ -142,7 +139,10 @@ static unsigned quota_cpus(void)
 unsigned hj_proc_cpus(void)
 {
   cpu_set_t set;
-  unsigned cpus = 0, quota = quota_cpus();
+  char text[64];
+  unsigned cpus = 0;
+  (void)read_small("/sys/fs/cgroup/cpu.max", text, sizeof text); /* a container sees its own group there (cgroup v2) */
+  unsigned quota = hj_os_quota_cpus(text);
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) == 0)
     cpus = (unsigned)CPU_COUNT(&set);

@@ -28,5 +28,7 @@ void hj_stat_fill(struct hj_stat *out, const struct stat *st);
 /* One per OS (plat_linux.c, plat_macos.c). */
 int64_t hj_os_mtime_ns(const struct stat *st);
 void hj_os_thread_name(const char *name);   /* of the calling thread */
+/* Linux only. A container's share of time ("200000 100000": two cores' worth), rounded up; 0 = no limit or not told. Pure. */
+unsigned hj_os_quota_cpus(const char *text);
 
 #endif

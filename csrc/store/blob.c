@@ -12,7 +12,9 @@
 
 #include "util/banned.h"
 
-#define FLUSH_EVERY (64u << 20)  /* start writing back this often: engine.md section 1, from prove's thread since it may block */
+/* Start writing back this often, so that the sync at the end finds little to do. From prove's thread, since it may block; and
+ * only when a sync will come: else it costs 0.035 CPU-s/GiB for nothing (1 GiB, medians 0.645 and 0.61). */
+#define FLUSH_EVERY (64u << 20)
 
 /* ---- questions ---- */
 
@@ -143,7 +145,7 @@ static void advance(struct hj_blob *b, size_t n)
 {
   uint64_t proven = atomic_load_explicit(&b->proven, memory_order_relaxed) + n;
   atomic_store_explicit(&b->proven, proven, memory_order_release);
-  if (proven - b->flushed >= FLUSH_EVERY) {
+  if (b->sync && proven - b->flushed >= FLUSH_EVERY) {
     hj_file_flush_hint(&b->data, b->flushed, proven - b->flushed);
     b->flushed = proven;
   }

@@ -87,16 +87,16 @@ static bool is_free(enum state s)
   return s == STATE_IDLE || s == STATE_DEAD || s == STATE_STALE;
 }
 
-/* Journalled bytes in a partial's folder; 0 when nothing can be said. */
-static uint64_t bytes_in(const char *folder)
+/* Journalled bytes in a partial's folder. false: nobody can tell now (EIO, EMFILE, no memory), which is not the same as none. */
+static bool count_bytes(const char *folder, uint64_t *bytes)
 {
-  uint64_t bytes = 0;
   struct hj_err s = HJ_ERR_INIT;
   char *journal = hj_layout_join(folder, "journal", &s);
-  if (journal && hj_journal_sum(journal, &bytes, &s))
-    HJ_TRACE(HJ_T_STORE, 0, "no journal to count: %s", s.msg);
+  *bytes = 0;
+  if (journal)
+    (void)hj_journal_sum(journal, bytes, &s);
   hj_mem_free(journal);
-  return bytes;
+  return s.code == HJ_E_OK || s.code == HJ_E_NONE || s.code == HJ_E_STALE;
 }
 
 /* ---- the best free partial of a key ---- */
@@ -123,7 +123,8 @@ static int weigh(void *user, const char *name, struct hj_err *e)
   if (!folder)
     return (int)e->code;
   if (!hj_path_stat(folder, false, &st, &s) && st.kind == HJ_KIND_DIR) {
-    uint64_t bytes = bytes_in(folder);
+    uint64_t bytes;
+    (void)count_bytes(folder, &bytes);                /* uncounted it is still better than none */
     bool better = !f->name[0] || bytes > f->bytes || (bytes == f->bytes && state < f->state);
     if (better) {
       memcpy(f->name, name, n + 1);
@@ -356,20 +357,32 @@ void hj_claim_drop(struct hj_claim *c)
   hj_claim_forget(c);
 }
 
+enum kept { KEPT_IDLE, KEPT_WORSE, KEPT_AS_IT_IS };
+
 /* Puts c->path under the idle name. A plain rename: the OS refuses it when a folder with something in it is there, and an
- * empty one is no loss. false: ours is not worth it, or the idle name cannot be had. */
-static bool make_idle(struct hj_claim *c, uint64_t bytes)
+ * empty one is no loss. KEPT_WORSE: the idle one has as much. KEPT_AS_IT_IS: the name cannot be had; ours stays where it is, and
+ * once we are gone it counts as dead and can be taken. */
+static enum kept make_idle(const struct hj_claim *c, uint64_t bytes)
 {
-  bool done = false;
+  enum kept kept = KEPT_AS_IT_IS;
   struct hj_err s = HJ_ERR_INIT;
   char *idle = hj_layout_join(c->partial_dir, c->key, &s);
   for (int i = 0; idle && i < TRIES; i++) {
     char *loser = NULL;
-    struct hj_stat st;
     hj_err_clear(&s);
-    done = hj_path_rename(c->path, idle, &s) == 0;
-    if (done || hj_path_stat(idle, false, &st, &s) == HJ_E_NONE || bytes_in(idle) >= bytes)
+    if (!hj_path_rename(c->path, idle, &s)) {
+      kept = KEPT_IDLE;
       break;
+    }
+    if (s.code != HJ_E_EXISTS)
+      break;
+    uint64_t there;
+    if (!count_bytes(idle, &there))
+      break;
+    if (there >= bytes) {
+      kept = KEPT_WORSE;
+      break;
+    }
     hj_err_clear(&s);
     if (seize(c->partial_dir, c->key, c->key, &loser, &s) && s.code != HJ_E_NONE)
       break;
@@ -377,22 +390,26 @@ static bool make_idle(struct hj_claim *c, uint64_t bytes)
       remove_folder(loser);
     hj_mem_free(loser);
   }
+  if (kept == KEPT_AS_IT_IS)
+    HJ_TRACE(HJ_T_STORE, 0, "kept under its claimed name: %s", s.msg);
   hj_mem_free(idle);
-  return done;
+  return kept;
 }
 
 void hj_claim_keep(struct hj_claim *c)
 {
   if (!c)
     return;
+  enum kept kept = KEPT_WORSE;
   HJ_BENIGN_BEGIN();
-  uint64_t bytes = c->path ? bytes_in(c->path) : 0;
-  bool idle = bytes > 0 && make_idle(c, bytes);
+  uint64_t bytes = 0;
+  if (c->path && c->key && (!count_bytes(c->path, &bytes) || bytes > 0))
+    kept = make_idle(c, bytes ? bytes : 1);
   HJ_BENIGN_END();
-  if (idle)
-    hj_claim_forget(c);
-  else
+  if (kept == KEPT_WORSE)
     hj_claim_drop(c);
+  else
+    hj_claim_forget(c);
 }
 
 /* ---- looking, clearing, sweeping ---- */

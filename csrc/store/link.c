@@ -20,13 +20,12 @@
 #define COPY_PIECE (256u << 10)
 
 struct place {                 /* of one link; every text is owned */
-  char *snapshot;              /* <repo>/snapshots/<commit> */
   char *pointer, *blob, *target, *tmp;
+  size_t snapshot_len;         /* of <repo>/snapshots/<commit> in pointer */
 };
 
 static void release(struct place *p)
 {
-  hj_mem_free(p->snapshot);
   hj_mem_free(p->pointer);
   hj_mem_free(p->blob);
   hj_mem_free(p->target);
@@ -40,15 +39,15 @@ static int find_place(struct place *p, const char *repo_dir, const char *commit,
   if ((p->pointer = hj_layout_pointer(repo_dir, commit, path, e)) && (p->blob = hj_layout_blob(repo_dir, etag, e)) &&
       (p->target = hj_layout_link_target(path, etag, e)) && (side = hj_layout_side(repo_dir, e)) &&
       (p->tmp = hj_layout_join(side, "tmp", e)))
-    p->snapshot = hj_mem_text_n(p->pointer, strlen(p->pointer) - strlen(path) - 1, e);
+    p->snapshot_len = strlen(p->pointer) - strlen(path) - 1;
   hj_mem_free(side);
-  return (int)e->code;
+  return p->tmp ? HJ_E_OK : e->code ? (int)e->code : HJ_E_BUG;
 }
 
 /* A link among the folders of `path` leads out of the snapshot: nobody but an attacker puts one there. */
 static int check_folders(const struct place *p, struct hj_err *e)
 {
-  for (char *slash = strchr(p->pointer + strlen(p->snapshot) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+  for (char *slash = strchr(p->pointer + p->snapshot_len + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
     struct hj_stat st;
     struct hj_err s = HJ_ERR_INIT;
     *slash = '\0';

@@ -15,9 +15,8 @@
 
 #define LINE_MAX_BYTES 64
 #define TRIES 8            /* each needs somebody who unlinks the file between our open and our lock */
-#define NOBODY "free\n"    /* ours, and nobody of us holds it: then a holder is another program */
 
-/* The file's line as ours: "<pid> <host>\n" or NOBODY. false: another program's content (or nothing). */
+/* The file's line as ours: "<pid> <host>\n", or nothing (pid 0). false: another program's content. */
 static bool read_line(hj_file *f, uint64_t *pid, char host[32])
 {
   char line[LINE_MAX_BYTES];
@@ -25,10 +24,12 @@ static bool read_line(hj_file *f, uint64_t *pid, char host[32])
   struct hj_err s = HJ_ERR_INIT;
   *pid = 0;
   host[0] = '\0';
-  if (hj_file_read_at(f, 0, line, sizeof line, &got, &s) || got == 0 || got == sizeof line || line[got - 1] != '\n')
+  if (hj_file_read_at(f, 0, line, sizeof line, &got, &s))
     return false;
-  if (got == strlen(NOBODY) && memcmp(line, NOBODY, got) == 0)
+  if (got == 0)
     return true;
+  if (got == sizeof line || line[got - 1] != '\n')
+    return false;
   const char *blank = memchr(line, ' ', got);
   if (!blank || !hj_text_u64(line, (size_t)(blank - line), pid))
     return false;
@@ -97,8 +98,6 @@ static void set_mode(hj_file *f)
 
 int hj_lock_try(struct hj_lock *l, const char *path, struct hj_err *e)
 {
-  char host[32], old_host[32], line[LINE_MAX_BYTES];
-  uint64_t old_pid;
   l->named = l->held = false;
   for (int i = 0; i < TRIES; i++) {
     struct hj_stat st;
@@ -125,21 +124,27 @@ int hj_lock_try(struct hj_lock *l, const char *path, struct hj_err *e)
       continue;
     }
     l->held = true;
-    if (made || read_line(&l->file, &old_pid, old_host)) {
-      hj_proc_host(host);
-      (void)snprintf(line, sizeof line, "%" PRIu32 " %s\n", hj_proc_id(), host);
-      write_line(&l->file, line);
-      l->named = true;
-    }
     return HJ_E_OK;
   }
   return hj_fail(e, HJ_E_BUSY, "%s is removed again and again", path);
 }
 
+void hj_lock_sign(struct hj_lock *l)
+{
+  char host[32], line[LINE_MAX_BYTES];
+  uint64_t old_pid;
+  if (!l->held || !read_line(&l->file, &old_pid, host))
+    return;
+  hj_proc_host(host);
+  (void)snprintf(line, sizeof line, "%" PRIu32 " %s\n", hj_proc_id(), host);
+  write_line(&l->file, line);
+  l->named = true;
+}
+
 void hj_lock_drop(struct hj_lock *l)
 {
   if (l->named)
-    write_line(&l->file, NOBODY);
+    write_line(&l->file, ""); /* empty, as the stock client leaves it */
   l->named = false;
   /* Data loaders fork in the middle of a download: a child that lives on has a copy of the descriptor, and with it the lock. */
   if (l->held)

@@ -2,8 +2,8 @@
  *
  * Use      hj_lock_try(&l, path, e): 0 = ours; HJ_E_BUSY = somebody has it, ask again later; others: go on without.
  * Promise  interoperates with huggingface_hub (flock on .locks/<repo>/<etag>.lock, mode 0664, file kept, O_NOFOLLOW, a file
- *          unlinked meanwhile is not a lock). Never waits. A held lock carries "<pid> <host>" of its holder as text for messages,
- *          unless the file was another program's. Dropping frees it also when a child forked meanwhile lives on.
+ *          unlinked meanwhile is not a lock). Never waits. A signed lock carries "<pid> <host>" of its holder for messages until it is
+ *          dropped; then it is empty again, as the stock client leaves it. Dropping frees it also when a child forked meanwhile lives on.
  */
 #ifndef HJ_LOCK_H
 #define HJ_LOCK_H
@@ -14,6 +14,7 @@ struct hj_lock { hj_file file; bool held, named; };   /* named: our name is in i
 #define HJ_LOCK_INIT { HJ_FILE_INIT, false, false }
 
 int hj_lock_try(struct hj_lock *l, const char *path, struct hj_err *e);
+void hj_lock_sign(struct hj_lock *l);      /* for locks that are held long; nothing if the file has another program's text in it */
 void hj_lock_drop(struct hj_lock *l);      /* takes one that is not held */
 
 #endif

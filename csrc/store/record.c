@@ -234,7 +234,7 @@ static int stat_blob(const char *repo_dir, const char *etag, struct hj_stat *st,
 
 int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e)
 {
-  struct hj_stat st;
+  struct hj_stat st = { .size = 0 };
   if (stat_blob(repo_dir, etag, &st, e))
     return (int)e->code;
   return add_line(repo_dir, etag, &st, e);
@@ -244,7 +244,7 @@ int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e)
 
 int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e)
 {
-  struct hj_stat st;
+  struct hj_stat st = { .size = 0 };
   struct hj_err s = HJ_ERR_INIT;
   bool known, same;
   *out = HJ_BLOB_MISSING;

@@ -48,8 +48,8 @@ bool hj_parse_content_range(const char *p, size_t n, struct hj_content_range *ou
     p++;
   else if (!take_number(&p, end, &r.total) || (r.satisfied && r.last >= r.total))
     return false;
-  if (p != end)
-    return false;
+  if (p != end || r.last == HJ_UNKNOWN || (r.total == HJ_UNKNOWN && p[-1] != '*'))
+    return false; /* 2^64 - 1 means "not known" to us, and last + 1 would be zero */
   *out = r;
   return true;
 }
@@ -192,13 +192,19 @@ static int status_line(struct hj_reply *r, const char *line, size_t n, struct hj
   return HJ_E_OK;
 }
 
+/* Field by field: between them lies padding, which nobody sets. */
+static bool same_range(const struct hj_content_range *a, const struct hj_content_range *b)
+{
+  return a->first == b->first && a->last == b->last && a->total == b->total && a->satisfied == b->satisfied;
+}
+
 static int understand(struct hj_reply *r, enum hj_kept k, const char *p, size_t n, struct hj_err *e)
 {
   struct hj_content_range range;
   uint64_t length;
   switch (k) {
   case HJ_KEPT_RANGE:
-    if (!hj_parse_content_range(p, n, &range) || (r->has_range && memcmp(&range, &r->range, sizeof range) != 0))
+    if (!hj_parse_content_range(p, n, &range) || (r->has_range && !same_range(&range, &r->range)))
       return hj_fail(e, HJ_E_PROTOCOL, "the answer's Content-Range makes no sense");
     r->range = range;
     r->has_range = true;
@@ -228,6 +234,8 @@ int hj_reply_line(struct hj_reply *r, const char *line, size_t n, struct hj_err 
   if (n > HJ_HEAD_MAX - r->bytes)
     return hj_fail(e, HJ_E_TOOBIG, "the head of the answer is longer than %u bytes", HJ_HEAD_MAX);
   r->bytes += n;
+  if (r->ended)
+    return HJ_E_OK; /* a trailer: nothing we ask for comes that way, least of all a new status */
   if (n >= 5 && !memcmp(line, "HTTP/", 5))
     return status_line(r, line, n, e);
   if (n <= 2 && (n == 0 || line[0] == '\r' || line[0] == '\n')) {
@@ -235,8 +243,8 @@ int hj_reply_line(struct hj_reply *r, const char *line, size_t n, struct hj_err 
     return HJ_E_OK;
   }
   colon = memchr(line, ':', n);
-  if (!colon || r->ended)
-    return HJ_E_OK; /* a trailer, or no header at all: nothing we ask for comes that way */
+  if (!colon)
+    return HJ_E_OK; /* no header at all */
   name_n = (size_t)(colon - line);
   value = colon + 1;
   value_n = n - name_n - 1;

@@ -10,7 +10,7 @@ bool hj_origin_may_see_secret(const struct hj_url *owner, const struct hj_url *t
 
 int hj_origin_check_redirect(const struct hj_url *from, const struct hj_url *to, int hops, bool allow_downgrade, struct hj_err *e)
 {
-  if (hops >= HJ_HOPS_MAX)
+  if (hops > HJ_HOPS_MAX)
     return hj_fail(e, HJ_E_REDIRECT, "more than %d redirects, the last one to %s", HJ_HOPS_MAX, to->origin);
   if (from->https && !to->https && !allow_downgrade)
     return hj_fail(e, HJ_E_REDIRECT, "%s redirects from https to plain http (%s), which anybody on the way could read and change",

@@ -118,6 +118,8 @@ static uint64_t open_visit(const struct hj_ask *ask)
   return hj_ledger_open(&v);
 }
 
+static long buffer_for(const struct hj_ask *ask) { return ask->url->https ? BUFFER_TLS : BUFFER_PLAIN; }
+
 #define SET(option, value)                                                                                    \
   do {                                                                                                        \
     CURLcode set_rc_ = curl_easy_setopt(easy, option, value);                                                 \
@@ -151,7 +153,7 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
   SET(CURLOPT_HEADERDATA, r);
   SET(CURLOPT_WRITEFUNCTION, on_body);
   SET(CURLOPT_WRITEDATA, r);
-  SET(CURLOPT_BUFFERSIZE, ask->url->https ? BUFFER_TLS : BUFFER_PLAIN);
+  SET(CURLOPT_BUFFERSIZE, buffer_for(ask));
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)net->connect_ms);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
   SET(CURLOPT_HTTP_VERSION, (long)(ask->multiplex ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
@@ -175,6 +177,19 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
     SET(CURLOPT_COPYPOSTFIELDS, ask->post);
   }
   return HJ_E_OK;
+}
+
+/* libcurl 7.88 leaves a handle its buffer when the connection served others at the same time (HTTP/2), and then takes no size
+ * for it any more: BAD_FUNCTION_ARGUMENT (seen 2026-11-23 in the second snapshot of a process). Such a handle is of no more use. */
+static CURL *take_easy(struct hj_loop *l, long buffer)
+{
+  while (l->spares) {
+    CURL *easy = l->spare[--l->spares];
+    if (curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer) == CURLE_OK)
+      return easy;
+    curl_easy_cleanup(easy);
+  }
+  return curl_easy_init();
 }
 
 static void give_back(struct hj_loop *l, CURL *easy)
@@ -230,7 +245,7 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
   r->err = (struct hj_err)HJ_ERR_INIT;
   hj_reply_init(&r->reply);
   hj_text_show(ask->url->shown, strlen(ask->url->shown), r->shown, sizeof r->shown);
-  r->easy = loop->spares ? loop->spare[--loop->spares] : curl_easy_init();
+  r->easy = take_easy(loop, buffer_for(ask));
   if (!r->easy) {
     hj_fail(e, HJ_E_NOMEM, "no memory for libcurl");
     goto out;

@@ -34,19 +34,15 @@ void hj_err_clear(struct hj_err *e)
   *e = (struct hj_err)HJ_ERR_INIT;
 }
 
-/* The text in one line that fits. `tail` (the system's words, may be "") is never cut: a long path in front of it is. */
+/* The text in one line that fits. `tail` (the system's words, at most a third of it) is never cut: a long path in front is. */
 static void HJ_PRINTF(4, 0) say(char *out, size_t cap, const char *tail, const char *fmt, va_list ap)
 {
-  size_t tail_n = strlen(tail), room;
-  if (tail_n > cap / 2)
-    tail_n = cap / 2;
-  room = cap - tail_n;
-  if (vsnprintf(out, room, fmt, ap) < 0)
+  size_t tail_n = strlen(tail);
+  if (vsnprintf(out, cap - tail_n, fmt, ap) < 0)
     out[0] = 0;
   hj_text_end_whole(out);
   size_t n = strlen(out);
-  memcpy(out + n, tail, tail_n);
-  out[n + tail_n] = 0;
+  memcpy(out + n, tail, tail_n + 1);
   hj_text_one_line(out);
 }
 

@@ -70,8 +70,8 @@ def from_pretrained(
     PosixPath('.')
     >>> hubjet.from_pretrained("org/model", "transformers.AutoModel", revision="v1.0")  # doctest: +SKIP
     """
-    if os.path.isdir(model):
-        folder = Path(model)
+    if os.path.isdir(os.path.expanduser(model)):
+        folder = Path(os.path.expanduser(model))
     else:
         config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
         folder = Path(

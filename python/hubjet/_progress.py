@@ -23,23 +23,36 @@ class Meter:
 
     `bar_class`: tqdm's or one that mimics it (`total`, `desc`, `unit`, `unit_scale`; `update`, `close`); it decides
     by itself whether to appear. None: tqdm.auto if installed, else a plain line. `files`: how many, for the second
-    bar; 0 = none.
+    bar; 0 = none; `here`: how many of them need no fetching. shown=False: nothing appears.
     """
 
-    def __init__(self, config: Config, desc: str, *, bar_class: Any = None, files: int = 0, here: int = 0) -> None:
+    def __init__(
+        self,
+        config: Config,
+        desc: str,
+        *,
+        bar_class: Any = None,
+        files: int = 0,
+        here: int = 0,
+        shown: bool = True,
+    ) -> None:
         self._desc = desc
         self._own = bar_class is None
-        self._class = bar_class if bar_class is not None else _default_class(config.progress)
+        self._class: Any = None
+        if shown:
+            self._class = bar_class if bar_class is not None else _default_class(config.progress)
         self._files, self._here = files, here
         self._bars = ExitStack()
         self._bytes_bar: Any = None
         self._files_bar: Any = None
         self._total = self._shown = self._files_shown = 0
+        self._bytes_before = self._files_before = 0  # of the jobs that ended already
 
     def __enter__(self) -> Meter:
         if self._class is not None and self._files and not self._own:
             self._files_bar = self._open(total=self._files, desc=self._desc)
-            self._files_bar.update(self._here)
+            if self._here:
+                self._files_bar.update(self._here)
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -54,14 +67,19 @@ class Meter:
         self._bars.callback(bar.close)
         return bar
 
+    def begin(self) -> None:
+        """A job begins; a call may need a second one (with a token), whose counters start at zero again."""
+        self._bytes_before, self._files_before = self._shown, self._files_shown
+
     def show(self, look: Look) -> None:
         """Takes the bars to where the job is."""
         if self._class is None:
             return
         self._show_bytes(look)
-        if self._files_bar is not None and look["files_done"] > self._files_shown:
-            self._files_bar.update(look["files_done"] - self._files_shown)
-            self._files_shown = look["files_done"]
+        done = self._files_before + look["files_done"]
+        if self._files_bar is not None and done > self._files_shown:
+            self._files_bar.update(done - self._files_shown)
+            self._files_shown = done
 
     def _show_bytes(self, look: Look) -> None:
         whole = not look["sizes_unknown"]
@@ -69,12 +87,12 @@ class Meter:
             if not look["size"] or not (whole or look["state"] == "done"):
                 return  # the total comes with the first answer; a bar without one would only jump
             name = "Downloading" if self._files_bar is not None else self._desc
-            self._total = look["size"]
+            self._total = self._bytes_before + look["size"]
             self._bytes_bar = self._open(total=self._total, initial=0, desc=name, unit="B", unit_scale=True)
-        if look["size"] > self._total:
-            self._bytes_bar.total = self._total = look["size"]
+        if self._bytes_before + look["size"] != self._total:
+            self._bytes_bar.total = self._total = self._bytes_before + look["size"]
         # A range that came damaged is fetched twice: the bar counts what there is, not what passed by.
-        there = min(look["held"] + look["on_disk"], look["size"])
+        there = self._bytes_before + min(look["held"] + look["on_disk"], look["size"])
         if there > self._shown:
             self._bytes_bar.update(there - self._shown)
             self._shown = there

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _errors as errors
 from . import _native, _trace, _transport
@@ -32,7 +32,7 @@ from ._store import RepoStore, Tree, read_tree, require_space, write_tree
 
 if TYPE_CHECKING:
     from ._names import Patterns
-    from ._native import Want
+    from ._native import Result, Want
 
 # Chooses files of a listing. `read` gives the content of one of them, for choices that depend on it (a pipeline's
 # index).
@@ -72,19 +72,16 @@ def snapshot(
             raise
         return _from_cache(hub, store, revision, choose, local_only, error)
 
-    def obtain(files: Sequence[str], many: bool) -> None:
-        steps = plan(store, commit, tree, [check_filename(path) for path in files], force=force)
-        _fetch(hub, store, commit, steps, force, bar_class, many)
+    work = _Work(hub, store, commit, tree, force)
 
     def read(filename: str) -> bytes:
-        obtain([filename], False)
+        work.obtain([filename], shown=False)
         with open(store.pointer(commit, filename), "rb") as content:
             return content.read()
 
-    obtain(choose(tree, read), True)
-    os.makedirs(
-        store.snapshot(commit), exist_ok=True
-    )  # a ref to a commit without a folder is damage to huggingface_hub's scanner
+    work.obtain(choose(tree, read), bar_class=bar_class)
+    # Also when nothing was chosen: a ref to a commit without a folder is damage to huggingface_hub's scanner.
+    os.makedirs(store.snapshot(commit), exist_ok=True)
     if read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
     store.write_ref(revision, commit)
@@ -128,29 +125,58 @@ def _is_usable(store: RepoStore, revision: str) -> bool:
 # --- fetching -------------------------------------------------------------------------------------
 
 
-def _fetch(
-    hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step], force: bool, bar_class: Any, many: bool
-) -> None:
-    missing = [step for step in steps if step.source is Source.FETCH]
-    if missing:
-        require_space(store.folder, sum(step.facts.size - partial(store, step.facts) for step in missing))
-    linked = _link_known(hub, store, commit, steps) if any(step.source is not Source.HERE for step in steps) else True
-    desc = f"Fetching {len(steps)} files" if many else "Fetching 1 file"
-    with Meter(
-        hub.config, desc, bar_class=bar_class, files=len(steps) if many else 0, here=len(steps) - len(missing)
-    ) as meter:
-        fetch_asks(
-            hub,
-            [_ask(hub, store, commit, step, force, linked) for step in missing],
-            meter,
-            _finish(store, commit, linked),
-        )
-    if missing:
-        store.tag()
+class _Work(NamedTuple):
+    """One commit on its way into one cache."""
+
+    hub: Hub
+    store: RepoStore
+    commit: str
+    tree: Tree
+    force: bool
+
+    def obtain(self, files: Sequence[str], *, bar_class: Any = None, shown: bool = True) -> None:
+        """Brings these files here: what is missing is fetched, what only lacks its name gets it."""
+        names = [check_filename(path) for path in files]
+        steps = plan(self.store, self.commit, self.tree, names, force=self.force)
+        missing = [step for step in steps if step.source is Source.FETCH]
+        if missing:
+            require_space(self.store.folder, sum(step.facts.size - partial(self.store, step.facts) for step in missing))
+        linked = True
+        if any(step.source is not Source.HERE for step in steps):
+            linked = link_known(self.hub, self.store, self.commit, steps)
+        here = len(steps) - len(missing)
+        desc = f"Fetching {len(steps)} files"
+        with Meter(self.hub.config, desc, bar_class=bar_class, files=len(steps), here=here, shown=shown) as meter:
+            asks = [self._ask(step, linked) for step in missing]
+            fetch_asks(self.hub, asks, meter, lambda ask, result: self._finish(ask, result, linked))
+        if missing:
+            self.store.tag()
+
+    def _ask(self, step: Step, linked: bool) -> Ask:
+        want: Want = {
+            **self.hub.want(self.hub.file_url(self.commit, step.filename), "resolve"),
+            "repo_dir": self.store.folder,
+            "link_path": step.filename,
+            "commit": self.commit,
+            "links": linked,
+            "size": step.facts.size,
+            "digest": step.facts.digest,
+            "force": self.force,
+        }
+        return Ask(want, step.filename, self.commit)
+
+    def _finish(self, ask: Ask, result: Result, linked: bool) -> None:
+        # "held": another process finished it since the plan was made.
+        etag, folder = result["etag"], self.store.folder
+        if result["link"] is not None or etag is None:
+            return
+        if result["status"] == "held" and not may_serve(self.store, etag, result["size"], ask.filename):
+            raise errors.IntegrityError(f"{ask.filename}: another process left a damaged copy in {folder}; try again")
+        _native.link_snapshot(folder, self.commit, ask.filename, etag, linked)
 
 
-def _link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> bool:
-    """Gives names to the bytes that are here already. Whether names can be links."""
+def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> bool:
+    """Gives names to the bytes that are here already. Answers whether names can be links."""
     linked = links(hub.config)
     for step in steps:
         if step.source is Source.LINK and step.facts.etag is not None:
@@ -158,41 +184,9 @@ def _link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) 
     return linked
 
 
-def _ask(hub: Hub, store: RepoStore, commit: str, step: Step, force: bool, linked: bool) -> Ask:
-    want: Want = {
-        **hub.want(hub.file_url(commit, step.filename), "resolve"),
-        "repo_dir": store.folder,
-        "link_path": step.filename,
-        "commit": commit,
-        "links": linked,
-        "size": step.facts.size,
-        "digest": step.facts.digest,
-        "force": force,
-    }
-    return Ask(want, step.filename, commit)
-
-
-Finish = Callable[[Ask, Any], None]
-
-
-def _finish(store: RepoStore, commit: str, linked: bool) -> Finish:
-    def finish(ask: Ask, result: Any) -> None:
-        # "held": another process finished it since the plan was made.
-        if result["link"] is None and result["etag"] is not None:
-            if result["status"] == "held" and not may_serve(store, result["etag"], result["size"], ask.filename):
-                raise errors.IntegrityError(
-                    f"{ask.filename}: another process left a damaged copy in {store.folder}; try again"
-                )
-            _native.link_snapshot(store.folder, commit, ask.filename, result["etag"], linked)
-
-    return finish
-
-
-def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Finish) -> None:
-    """Fetches all in one job; `finish` is called for each that arrived. Raises the first failure after all others
-    have ended."""
-    # A gated repository refuses each file in turn: let the smallest find out, and find the token, before the others
-    # ask.
+def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Callable[[Ask, Result], None]) -> None:
+    """Fetches all in one job and calls `finish` for each that arrived. Then raises the first failure, if one failed."""
+    # A gated repository refuses each file in turn: the smallest finds out, and finds the token, before the others ask.
     asks = sorted(asks, key=lambda ask: ask.want.get("size", 0)) if hub.gated else asks
     first = 1 if hub.gated else 0
     for part in (asks[:first], asks[first:]):
@@ -231,7 +225,7 @@ def _complete(
     if lacking:
         raise incomplete(hub, revision, commit, store.snapshot(commit), lacking, len(files), error) from error
     if any(step.source is Source.LINK for step in steps):
-        _link_known(hub, store, commit, steps)
+        link_known(hub, store, commit, steps)
 
 
 def _read_cached(store: RepoStore, commit: str, filename: str) -> bytes:

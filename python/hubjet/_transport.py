@@ -55,6 +55,8 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
         return []
     _trace.follow(config.trace, config.trace_file)
     job = _native.Job(wants, job_limits)
+    if meter is not None:
+        meter.begin()
     try:
         job.start()
         while not job.wait(LOOK_EVERY_S):

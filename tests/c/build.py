@@ -176,7 +176,9 @@ def build(flavour: str = "plain", upto: str | None = None) -> Path:
         runner = folder / f"runner{which}"
         objects = [str(made) for _, made, _ in wanted]
         parts = folder / f"objects{which}"
-        if fresh or not runner.exists() or not parts.exists() or parts.read_text().split() != objects:
+        # A build that failed halfway leaves new objects and an old runner.
+        fresh = fresh or not runner.exists() or any(made.stat().st_mtime_ns >= runner.stat().st_mtime_ns for _, made, _ in wanted)
+        if fresh or not parts.exists() or parts.read_text().split() != objects:
             run([*cc, *FLAVOURS[flavour], "-pthread", *objects, *pkg_config("--libs"), "-o", str(runner)])
             write_if_changed(parts, "\n".join(objects))
         return runner

@@ -6,6 +6,12 @@
 #include "list.h"
 #include "plat/plat.h"
 
+/* Asked by the sanitizers when they are in. A request for too much is a test of ours, not an error. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+const char *__asan_default_options(void) { return "allocator_may_return_null=1:detect_leaks=1:detect_stack_use_after_return=1"; }
+const char *__tsan_default_options(void) { return "allocator_may_return_null=1:halt_on_error=1"; }
+
 #define COUNT (sizeof tests / sizeof tests[0])
 #define SKIPPED 77
 

@@ -227,7 +227,19 @@ TEST(openssls_own_words_reach_the_error_and_its_queue_is_left_empty)
   CHECK_EQ(hj_row_sha256.seal(bare, out, &e), HJ_E_BUG);
   CHECK_HAS(e.msg, "OpenSSL: a digest could not be finished");
   CHECK_EQ(ERR_peek_error(), 0);
+  hj_err_clear(&e);
+  ERR_raise(ERR_LIB_EVP, ERR_R_MALLOC_FAILURE);
+  CHECK_CODE(hj_row_sha256.feed(bare, "x", 1, &e), HJ_E_NOMEM, e);
+  CHECK_EQ(ERR_peek_error(), 0);
   EVP_MD_CTX_free(bare);
+}
+
+TEST(closing_nothing_is_allowed_in_every_row)
+{
+  hj_row_sha256.close(NULL);
+  hj_row_sha1.close(NULL);
+  hj_row_git_sha1.close(NULL);
+  hj_row_xxh3.close(NULL);
 }
 
 static int digest_all(void *user, struct hj_err *e)

@@ -1,4 +1,5 @@
 /* tests/c/test_blob.c - pieces in any order, deaths at any moment, disks that lie: under its name a file is whole and right. */
+#include "digest/hashfile.h"
 #include "plat/thread.h"
 #include "store/blob.h"
 #include "store/claim.h"
@@ -248,6 +249,32 @@ TEST(the_first_of_two_overlapping_puts_stays)
   CHECK_OK(hj_blob_put(b, 300 * KIB, wrong, 10, &e), e);
   CHECK_OK(hj_blob_put(b, 0, body, SIZE, &e), e);
   finish(b, &w, SIZE);
+}
+
+TEST(a_synced_large_file_is_written_back_on_the_way)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_blob_want w = wanted(0);
+  struct hj_promise got;
+  char path[800];
+  uint64_t size = (130u << 20) + 5;        /* past the second hint */
+  (void)snprintf(path, sizeof path, "%s/blobs/zeros", root());
+  w.final = path;
+  w.key = "zeros";
+  w.promise = (struct hj_promise){ .algo = HJ_ALGO_NONE };
+  w.size = size;
+  w.sync = true;
+  memset(body, 0, sizeof body);
+  struct hj_blob *b = open_blob(&w);
+  for (uint64_t at = 0; at < size; at += sizeof body)
+    CHECK_OK(hj_blob_put(b, at, body, size - at < sizeof body ? size - at : sizeof body, &e), e);
+  CHECK_OK(hj_blob_prove(b, UINT64_MAX, NULL, &e), e);
+  CHECK_OK(hj_blob_commit(b, &got, &e), e);
+  hj_blob_drop(b, false);
+  CHECK_EQ(stat_of(path).st_size, size);
+  struct hj_promise again = { .algo = HJ_SHA256 };
+  CHECK_OK(hj_hash_path(HJ_SHA256, path, NULL, again.bytes, &e), e);
+  CHECK(hj_promise_same(&got, &again));
 }
 
 /* ---- the wrong bytes ---- */
@@ -756,6 +783,40 @@ TEST(an_error_while_resuming_does_not_lose_the_partial)
       if (op != HJ_OP_READ)                /* a piece that cannot be read is not held: that is what reading is for */
         CHECK_EQ(bytes, 51000);
     }
+}
+
+struct keeper { struct hj_blob_want w; int at, sys; };
+
+static void keep_badly(void *user)
+{
+  const struct keeper *k = user;
+  struct hj_blob *b = open_blob(&k->w);
+  put(b, 10000, 1000);
+  hj_fault_at(k->at, k->sys);
+  hj_blob_drop(b, true);
+  int fired = hj_fault_fired();
+  hj_fault_at(0, 0);
+  _exit(fired ? 10 : 11);
+}
+
+TEST(an_error_while_keeping_does_not_lose_the_partial)
+{
+  static const int answers[] = { EIO, EMFILE, EACCES };
+  for (size_t k = 0; k < 3; k++) {
+    struct keeper keeper = { wanted(SIZE), 1, answers[k] };
+    for (int end = 10; end == 10; keeper.at++) {
+      struct hj_err e = HJ_ERR_INIT;
+      uint64_t bytes = 0;
+      context("errno %d at call %d", answers[k], keeper.at);
+      remove_all(root());
+      CHECK_OK(put_prove_commit(&keeper.w, true, &e), e);
+      end = in_child(keep_badly, &keeper);
+      CHECK(end == 10 || end == 11);
+      CHECK_OK(hj_claim_look(partial_path, etag, &bytes, &e), e);
+      CHECK_EQ(bytes, 52000);
+    }
+    CHECK_GT(keeper.at, 4);
+  }
 }
 
 static void work_and_die(void *user)

@@ -83,6 +83,11 @@ TEST(offsets_are_64_bits_wide)
   CHECK_CODE(hj_file_read_at(&f, UINT64_MAX, got, 1, &n, &e), HJ_E_IO, e);
   CHECK_CODE(hj_file_resize(&f, UINT64_MAX, &e), HJ_E_IO, e);
   CHECK_CODE(hj_file_reserve(&f, UINT64_MAX, &e), HJ_E_NOSPACE, e);
+  hj_fault_always(HJ_OP_FREE, EIO);   /* where free space cannot be told */
+  CHECK_EQ(hj_file_reserve(&f, UINT64_MAX, &e), HJ_E_IO);
+  CHECK_EQ(e.sys, EFBIG);
+  hj_err_clear(&e);
+  hj_fault_always(HJ_OP_FREE, 0);
   hj_file_close(&f);
 }
 
@@ -390,6 +395,25 @@ TEST(a_name_too_long_is_a_name_and_its_end_is_shown)
   CHECK_EQ(e.sys, ENAMETOOLONG);
   CHECK_HAS(e.msg, "the-end: ");
   CHECK_HAS(e.msg, "...nnn");
+  hj_err_clear(&e);
+  for (size_t shift = 0; shift < 3; shift++) {   /* the cut falls on each byte of a character */
+    for (size_t i = 0; i + 3 < sizeof name; i += 3)
+      memcpy(name + i, "\xe4\xb8\xad", 3);
+    name[390 + shift] = 0;
+    CHECK_EQ(hj_path_stat(temp_path(name), true, &st, &e), HJ_E_NAME);
+    CHECK_HAS(e.msg, "...\xe4\xb8\xad");
+    hj_err_clear(&e);
+  }
+}
+
+TEST(a_name_that_the_file_system_refuses_is_a_name)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  hj_file f = HJ_FILE_INIT;
+  hj_fault_at(1, EINVAL);   /* vfat and exfat: "a:b" */
+  CHECK_EQ(hj_file_open(&f, temp_path("a:b"), HJ_OPEN_NEW, 0600, &e), HJ_E_NAME);
+  CHECK_EQ(e.sys, EINVAL);
+  hj_fault_at(0, 0);
 }
 
 TEST(a_refusal_is_denied)
@@ -420,8 +444,16 @@ TEST(renaming_replaces)
   CHECK_CODE(hj_path_remove(temp_path("a"), &e), HJ_E_NONE, e);
 }
 
-/* The way that is taken depends on what the kernel and the file system offer: 0 renameat2, 1 link, 2 stat and rename. */
-static void rename_new_keeps_what_is_there(int way)
+enum way { BY_RENAMEAT2, BY_LINK, BY_LOOKING };
+
+/* Takes away what a kernel or a file system may lack. */
+static void only(enum way way)
+{
+  hj_fault_always(HJ_OP_RENAME, way >= BY_LINK ? EINVAL : 0);
+  hj_fault_always(HJ_OP_LINK, way >= BY_LOOKING ? EPERM : 0);
+}
+
+static void rename_new_keeps_what_is_there(enum way way)
 {
   struct hj_err e = HJ_ERR_INIT;
   const char *a = temp_path("a"), *b = temp_path("b"), *dir = temp_path("dir"), *dangling = temp_path("dangling");
@@ -430,18 +462,18 @@ static void rename_new_keeps_what_is_there(int way)
   put_text(b, "old");
   CHECK(mkdir(dir, 0700) == 0);
   CHECK(symlink("nowhere", dangling) == 0);
+  only(way);
   for (size_t i = 0; i < 3; i++) {
-    context("way %d, %s", way, taken[i]);
-    hj_fault_at(way ? 1 : 0, EINVAL);
+    context("way %d, %s", (int)way, taken[i]);
     CHECK_CODE(hj_path_rename_new(a, taken[i], &e), HJ_E_EXISTS, e);
-    hj_fault_at(0, 0);
     CHECK_FILE(a, "new");
   }
   CHECK_FILE(b, "old");
   CHECK_EQ(look(dangling).kind, HJ_KIND_LINK);
-  hj_fault_at(way ? 1 : 0, EINVAL);
   CHECK_OK(hj_path_rename_new(a, temp_path("c"), &e), e);
-  hj_fault_at(0, 0);
+  CHECK_CODE(hj_path_rename_new(a, temp_path("d"), &e), HJ_E_NONE, e);
+  CHECK_CODE(hj_path_rename_new(temp_path("c"), temp_path("none/x"), &e), HJ_E_NONE, e);
+  only(BY_RENAMEAT2);
   CHECK_FILE(temp_path("c"), "new");
   CHECK_CODE(hj_path_remove(a, &e), HJ_E_NONE, e);
   CHECK_EQ(look(temp_path("c")).links, 1);
@@ -449,12 +481,29 @@ static void rename_new_keeps_what_is_there(int way)
 
 TEST(rename_new_never_replaces)
 {
-  rename_new_keeps_what_is_there(0);
+  rename_new_keeps_what_is_there(BY_RENAMEAT2);
 }
 
 TEST(rename_new_never_replaces_where_renameat2_is_missing)
 {
-  rename_new_keeps_what_is_there(1);
+  rename_new_keeps_what_is_there(BY_LINK);
+}
+
+TEST(rename_new_looks_first_where_links_are_missing_too)
+{
+  rename_new_keeps_what_is_there(BY_LOOKING);
+}
+
+TEST(a_link_that_was_made_although_the_answer_was_lost_is_ours)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  put_text(temp_path("a"), "x");
+  CHECK(link(temp_path("a"), temp_path("b")) == 0);
+  only(BY_LINK);
+  CHECK_OK(hj_path_rename_new(temp_path("a"), temp_path("b"), &e), e);
+  only(BY_RENAMEAT2);
+  CHECK_CODE(hj_path_remove(temp_path("a"), &e), HJ_E_NONE, e);
+  CHECK_FILE(temp_path("b"), "x");
 }
 
 TEST(rename_new_moves_folders_too)
@@ -463,18 +512,18 @@ TEST(rename_new_moves_folders_too)
   CHECK(mkdir(temp_path("a"), 0700) == 0);
   CHECK(mkdir(temp_path("b"), 0700) == 0);
   put_text(temp_path("a/x"), "1");
-  for (int way = 0; way < 2; way++) {   /* the second time by stat and rename: a folder cannot be linked */
-    hj_fault_at(way, ENOSYS);
+  for (enum way way = BY_RENAMEAT2; way <= BY_LOOKING; way++) {   /* a folder cannot be linked: the third way is taken */
+    context("way %d", (int)way);
+    only(way);
     CHECK_CODE(hj_path_rename_new(temp_path("a"), temp_path("b"), &e), HJ_E_EXISTS, e);
-    hj_fault_at(way, ENOSYS);
     CHECK_OK(hj_path_rename_new(temp_path("a"), temp_path("c"), &e), e);
-    hj_fault_at(0, 0);
+    only(BY_RENAMEAT2);
     CHECK_FILE(temp_path("c/x"), "1");
     CHECK_OK(hj_path_rename(temp_path("c"), temp_path("a"), &e), e);
   }
 }
 
-static void race_for_one_name(int way)
+static void race_for_one_name(enum way way)
 {
   enum { RIVALS = 8 };
   struct hj_err e = HJ_ERR_INIT;
@@ -491,7 +540,7 @@ static void race_for_one_name(int way)
       char byte;
       (void)close(go[1]);
       (void)!read(go[0], &byte, 1);   /* returns for all at once when the parent closes its end */
-      hj_fault_at(way, EINVAL);
+      only(way);
       int rc = hj_path_rename_new(temp_path(name), temp_path("prize"), &e);
       _exit(rc == HJ_E_OK ? 0 : rc == HJ_E_EXISTS ? 1 : 2);
     }
@@ -509,12 +558,12 @@ static void race_for_one_name(int way)
 
 TEST(of_many_who_rename_to_one_name_one_wins)
 {
-  race_for_one_name(0);
+  race_for_one_name(BY_RENAMEAT2);
 }
 
 TEST(of_many_who_link_to_one_name_one_wins)
 {
-  race_for_one_name(1);
+  race_for_one_name(BY_LINK);
 }
 
 TEST(links_are_made_and_read)

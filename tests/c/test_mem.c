@@ -56,6 +56,9 @@ TEST(a_product_that_overflows_is_no_memory)
   CHECK(!hj_mem_new(SIZE_MAX, &e));
   CHECK_EQ(e.code, HJ_E_NOMEM);
   hj_err_clear(&e);
+  CHECK(!hj_mem_new(SIZE_MAX / 2, &e));  /* refused by the C library */
+  CHECK_EQ(e.code, HJ_E_NOMEM);
+  hj_err_clear(&e);
   CHECK(!hj_mem_new(SIZE_MAX - 8, &e));  /* with its own head it would wrap */
   CHECK_EQ(e.code, HJ_E_NOMEM);
   CHECK_HAS(e.msg, "bytes were asked for");

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 #include "harness.h"
 #include "plat/fault.h"
 #include "plat/plat.h"
-#include "sweep.h"
+#include "plat/posix_int.h"
 
 static pid_t child_that_waits(void)
 {
@@ -174,6 +175,63 @@ TEST(there_is_at_least_one_cpu_and_the_mask_is_obeyed)
   CHECK_EQ(hj_proc_cpus(), all);
 }
 
+TEST(a_quota_of_time_is_rounded_up_to_cores)
+{
+  static const struct { const char *text; unsigned cpus; } rows[] = {
+    { "200000 100000\n", 2 }, { "150000 100000\n", 2 }, { "1000 100000\n", 1 }, { "200000 100000", 2 }, { "max 100000\n", 0 },
+    { "", 0 }, { "200000", 0 }, { "200000 ", 0 }, { "200000 \n", 0 }, { "200000 0\n", 0 }, { "-1 100000\n", 0 },
+    { "200000 x\n", 0 }, { "18446744073709551615 1\n", UINT32_MAX },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("\"%s\"", rows[i].text);
+    CHECK_EQ(hj_os_quota_cpus(rows[i].text), rows[i].cpus);
+  }
+}
+
+/* Exit status of a child in which /proc is an empty folder; 77 if that cannot be had. */
+static int without_proc(int (*look)(void))
+{
+  int status;
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", "/proc", "tmpfs", 0, NULL) != 0)
+      _exit(77);
+    _exit(look());
+  }
+  CHECK_EQ(waitpid(child, &status, 0), child);
+  CHECK(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+static int look_around(void)
+{
+  uint32_t me = hj_proc_id();
+  char host[32];
+  hj_proc_host(host);
+  (void)umask(027);
+  if (hj_proc_start(me) != 0)
+    return 1;
+  if (!hj_proc_alive(me, 0) || !hj_proc_alive(me, 4711)) /* only the number can be compared */
+    return 2;
+  if (hj_proc_alive(0x7ffffff0u, 0))
+    return 3;
+  if (hj_proc_umask() != 027 || umask(0) != 027)
+    return 4;
+  if (hj_proc_cpus() < 1)
+    return 5;
+  return strlen(host) >= 16 ? 0 : 6;
+}
+
+TEST(without_proc_the_facts_are_fewer_but_right)
+{
+  int status = without_proc(look_around);
+  if (status == 77)
+    skip("no right to mount here");
+  CHECK_EQ(status, 0);
+}
+
 TEST(monotonic_time_never_goes_back)
 {
   uint64_t last = hj_clock_ns();
@@ -245,4 +303,11 @@ TEST(benign_stretches_are_told_apart)
   CHECK_EQ(hj_fault_op(), HJ_OP_LINK);
   CHECK_EQ(hj_fault(HJ_OP_LINK), 0);
   hj_fault_at(0, 0);
+  hj_fault_always(HJ_OP_LINK, 7);
+  CHECK_EQ(hj_fault(HJ_OP_LINK), 7);
+  CHECK_EQ(hj_fault(HJ_OP_LINK), 7);
+  CHECK_EQ(hj_fault(HJ_OP_OPEN), 0);
+  CHECK_EQ(hj_fault_fired(), 0);
+  hj_fault_always(HJ_OP_LINK, 0);
+  CHECK_EQ(hj_fault(HJ_OP_LINK), 0);
 }

@@ -146,9 +146,35 @@ TEST(a_condition_wakes_all_who_wait)
   hj_mutex_release(&s.m);
 }
 
+static void answer_once(void *user)
+{
+  struct shared *s = user;
+  hj_mutex_lock(&s->m);
+  s->ready = true;
+  hj_cond_signal(&s->c);
+  hj_mutex_unlock(&s->m);
+}
+
+TEST(a_signalled_condition_wakes_one_who_waits)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct shared s = { .count = 0 };
+  hj_thread t;
+  hj_mutex_init(&s.m);
+  hj_cond_init(&s.c);
+  hj_mutex_lock(&s.m);
+  CHECK_OK(hj_thread_start(&t, "signaller", answer_once, &s, &e), e);
+  while (!s.ready)
+    CHECK(hj_cond_wait_ms(&s.c, &s.m, 30000));
+  hj_mutex_unlock(&s.m);
+  hj_thread_join(&t);
+  hj_cond_release(&s.c);
+  hj_mutex_release(&s.m);
+}
+
 TEST(a_timed_wait_ends_and_not_too_early)
 {
-  static const uint32_t waits[] = { 0, 1, 50, 1100 };
+  static const uint32_t waits[] = { 0, 1, 50, 999 };
   struct shared s = { .count = 0 };
   hj_mutex_init(&s.m);
   hj_cond_init(&s.c);

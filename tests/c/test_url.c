@@ -1,4 +1,8 @@
 /* tests/c/test_url.c - what goes to libcurl, what may be printed, and who may see a token. */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "guard.h"
 #include "harness.h"
 #include "sweep.h"
@@ -248,6 +252,109 @@ TEST(a_query_value_is_found_and_decoded)
   CHECK(!hj_url_query_value(&u, "empty", out, 0));
   hj_url_release(&u);
   CHECK(!hj_url_query_value(&u, "a", out, sizeof out));
+}
+
+/* --- what our parser accepts, libcurl must read the same way: it is libcurl that goes there --- */
+
+/* Texts near the border of what is allowed, the same ones every time. */
+static size_t make_text(uint32_t *dice, char out[64])
+{
+  static const char *const pieces[] = {
+    "https://", "http://", "HTTP:", "//", "/", "a", "b.c", "h", "@", ":", "80", "443", "65535", "0", ":8080", "[", "]", "[::1]",
+    "[fe80::1]", "::", "?", "#", "&", "=", "%", "%2f", "%40", "..", "/../", "/./", ".", "\\", " ", "\t", "127.0.0.1", "1", "x_y",
+    "-", ";", ",", "!", "\xc3\xa4", "localhost", "user", "0x7f.1", "<", "\"", "|", "~", "1.2.3", "\x01",
+  };
+  size_t n = 0;
+  for (int i = 0; i < 7; i++) {
+    *dice = *dice * 1664525u + 1013904223u;
+    const char *p = pieces[(*dice >> 16) % (sizeof pieces / sizeof pieces[0])];
+    if ((*dice >> 8) % 5 == 0)
+      continue;
+    if (i == 0 && (*dice >> 12) % 8)
+      p = "https://";
+    if (n + strlen(p) >= 64)
+      break;
+    memcpy(out + n, p, strlen(p));
+    n += strlen(p);
+  }
+  return n;
+}
+
+static void compare_with_curl(const struct hj_url *u)
+{
+  char *scheme = NULL, *host = NULL, *port = NULL, origin[600];
+  CURLU *c = curl_url();
+  CHECK(c);
+  if (curl_url_set(c, CURLUPART_URL, u->full, 0) == CURLUE_OK) {   /* what it refuses it does not contact */
+    CHECK_EQ(curl_url_get(c, CURLUPART_SCHEME, &scheme, 0), CURLUE_OK);
+    CHECK_EQ(curl_url_get(c, CURLUPART_HOST, &host, 0), CURLUE_OK);
+    CHECK_EQ(curl_url_get(c, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT), CURLUE_OK);
+    for (char *p = host; *p; p++)
+      *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+    (void)snprintf(origin, sizeof origin, "%s://%s:%s", scheme, host, port);
+    const char *ours = strstr(u->origin, "://") + 3;
+    if (*ours < '0' || *ours > '9')   /* libcurl writes 0x7f.1 as 127.0.0.1, which is the same place */
+      CHECK_STR(u->origin, origin);
+  }
+  curl_free(scheme);
+  curl_free(host);
+  curl_free(port);
+  curl_url_cleanup(c);
+}
+
+TEST(libcurl_goes_to_the_origin_that_we_read)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  uint32_t dice = 1;
+  int accepted = 0;
+  for (int i = 0; i < 200000; i++) {
+    char text[64];
+    struct hj_url u = { 0 }, again = { 0 };
+    size_t n = make_text(&dice, text);
+    context("\"%.*s\"", (int)n, text);
+    if (hj_url_parse(&u, text, n, &e) == HJ_E_OK) {
+      accepted++;
+      CHECK_OK(hj_url_copy(&again, &u, &e), e);   /* what is accepted can be said again */
+      CHECK_STR(again.full, u.full);
+      CHECK_STR(again.shown, u.shown);
+      CHECK_OK(hj_url_parse(&again, u.shown, strlen(u.shown), &e), e);
+      CHECK_STR(again.origin, u.origin);
+      CHECK_STR(again.path, u.path);
+      compare_with_curl(&u);
+    }
+    hj_url_release(&u);
+    hj_url_release(&again);
+    hj_err_clear(&e);
+  }
+  CHECK_GT(accepted, 10000);
+}
+
+TEST(a_redirect_leads_where_libcurl_would_go)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  uint32_t dice = 2;
+  int accepted = 0;
+  struct hj_url base = { 0 };
+  CHECK_OK(parse(&base, "https://hub.example/a/b;c/d?q", &e), e);
+  for (int i = 0; i < 100000; i++) {
+    char text[64];
+    struct hj_url u = { 0 };
+    size_t n = make_text(&dice, text);
+    if (i % 2 && n > 8)   /* half of them without the scheme in front */
+      memmove(text, text + 8, n -= 8);
+    struct guard g = guard_copy(text, n);
+    context("\"%.*s\"", (int)n, text);
+    if (hj_url_join(&u, &base, g.p, n, &e) == HJ_E_OK) {
+      accepted++;
+      CHECK(!strstr(u.path, "/../") && !strstr(u.path, "/./"));
+      compare_with_curl(&u);
+    }
+    guard_end(&g);
+    hj_url_release(&u);
+    hj_err_clear(&e);
+  }
+  CHECK_GT(accepted, 10000);
+  hj_url_release(&base);
 }
 
 static int follow(void *user, struct hj_err *e)

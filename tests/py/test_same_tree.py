@@ -1,7 +1,13 @@
 """The tree hubjet leaves is the tree huggingface_hub 2.4 leaves: names, kinds, link targets, bytes, refs, return values.
 
-Each side makes the same calls, in a process of its own that differs only in the module it imports, into a cache of its own. One process
-does all cases of a side; the tests then compare case by case. What may differ is written where it is left out, with the reason.
+Each side makes the same calls in processes that differ only in the module they import, into a cache of its own; one process does many
+cases. The tests then compare case by case. What may differ is left out by name, with the reason beside it:
+
+    .hubjet/         ours alone: records and partials
+    lock files       "Locks save work": a file of up to 1 MiB is fetched again sooner than a lock is made, so hubjet makes none for it
+    dry runs         the stock client moves the ref in a dry run of a snapshot; hubjet writes nothing
+    nothing chosen   the stock client then leaves a ref without a snapshot, which its scanner reports; hubjet makes the empty folder
+    local_dir        the stock client leaves such a ref in the main cache too, and its folder of notes although no file came
 """
 
 from __future__ import annotations
@@ -16,10 +22,11 @@ from typing import Any, Iterator
 import pytest
 
 from tests.py.peers import ROOT, caught, peer_env, run_peer
-from tests.server import Repo, Sparse, World
+from tests.server import Sparse, World
 from tests.server.content import Source
 
 SIDES = {"stock": "huggingface_hub", "ours": "hubjet"}
+LOCKED_ABOVE = 1 << 20  # HJ_SMALL_MAX in csrc/engine/plan.h
 VERSIONS = ["2.4", "1.33"]
 
 LARGE = Sparse(3 << 20, seed=1)
@@ -65,11 +72,13 @@ KINDS: dict[str, dict[str, Source]] = {
 
 @dataclass
 class Case:
-    """Calls in one cache, in order. `then`: calls after org/moving's main has moved. `local`: into a local_dir."""
+    """Calls in one cache, in order. `then`: calls after org/moving's main has moved. `local`: into a local_dir.
+    `links`: whether symbolic links may be made."""
 
     calls: list[dict[str, Any]]
     then: list[dict[str, Any]] = field(default_factory=list)
     local: bool = False
+    links: bool = True
 
 
 def snapshot(repo_id: str, **more: Any) -> dict[str, Any]:
@@ -138,6 +147,7 @@ def all_cases(commits: dict[str, str]) -> dict[str, Case]:
         # what is not there
         "a missing file": Case([one("org/small", "nope.json")]),
         "a missing file in folders": Case([one("org/small", "no/pe ü#.json", revision=commits["small"])]),
+        "a missing file, dry": Case([one("org/small", "nope.json", dry_run=True)]),
         "a missing file after a good one": Case([one("org/small", "config.json"), one("org/small", "nope.json"), one("org/small", "nope.json")]),
         "a missing revision": Case([one("org/small", "config.json", revision="nope"), snapshot("org/small", revision="nope")]),
         "a missing repo": Case([one("org/nope", "config.json"), snapshot("org/nope")]),
@@ -162,7 +172,22 @@ def all_cases(commits: dict[str, str]) -> dict[str, Case]:
         "folder: the branch moved": Case([snapshot("org/moving")], [snapshot("org/moving")], local=True),
         "folder: the branch moved, files": Case(each("org/moving", MOVING), each("org/moving", MOVING), local=True),
         "folder: forced": Case([snapshot("org/mixed"), snapshot("org/mixed", force_download=True)], local=True),
-        "folder: a missing file": Case([one("org/small", "nope.json")], local=True),
+        "folder: from what the cache has": Case(each("org/mixed", KINDS["mixed"]), local=True),
+        # without links
+        "no links: snapshot": Case([snapshot("org/mixed")], links=False),
+        "no links: each file": Case(each("org/mixed", KINDS["mixed"]), links=False),
+        "no links: twice": Case([snapshot("org/nested"), snapshot("org/nested"), one("org/nested", "top.txt")], links=False),
+        "no links: two revisions": Case([snapshot("org/named", **older), snapshot("org/named")], links=False),
+        "no links: the branch moved": Case([snapshot("org/moving")], [snapshot("org/moving")], links=False),
+        # what differs on purpose: looked at one by one below
+        "dry: a file": Case([one("org/mixed", "config.json", dry_run=True), one("org/mixed", "model.safetensors", dry_run=True)]),
+        "dry: a snapshot": Case([snapshot("org/mixed", dry_run=True)]),
+        "dry: with patterns": Case([snapshot("org/nested", dry_run=True, allow_patterns="a/*")]),
+        "dry: half here": Case([one("org/mixed", "config.json"), snapshot("org/mixed", dry_run=True), one("org/mixed", "config.json", dry_run=True)]),
+        "dry: forced": Case([snapshot("org/small"), snapshot("org/small", dry_run=True, force_download=True)]),
+        "dry: nothing there": Case([one("org/nope", "config.json", dry_run=True), snapshot("org/mixed", revision="nope", dry_run=True)]),
+        "nothing chosen": Case([snapshot("org/small", allow_patterns="*.nope")]),
+        "nothing came": Case([one("org/small", "nope.json")], local=True),
     }
     return cases
 
@@ -197,10 +222,11 @@ class Both:
     places: dict[str, Path]
     results: dict[str, dict[str, list[Any]]]
     cases: dict[str, Case]
+    sizes: dict[str, int]  # of every blob, by etag
 
 
-def side_env(world: World, home: Path) -> dict[str, str]:
-    return peer_env(world, home, PYTHONPATH=str(ROOT / "python"))
+def side_env(world: World, home: Path, **more: str) -> dict[str, str]:
+    return peer_env(world, home, PYTHONPATH=str(ROOT / "python"), **more)
 
 
 @pytest.fixture(scope="module")
@@ -240,16 +266,22 @@ def both(world: World, commits: dict[str, str], tmp_path_factory: pytest.TempPat
     cases = all_cases(commits)
     moving = world.hub.repos["models", "org/moving"]
     places, results = {}, {}
-    for side, module in SIDES.items():
+    for side in SIDES:
         places[side] = base / side
-        answers: dict[str, list[Any]] = {name: [] for name in cases}
+        results[side] = {name: [] for name in cases}
         for step, main in (("calls", "moving"), ("then", "moved")):
             moving.branch("main", commits[main])
-            work = {name: [located(call, places[side] / name, case.local) for call in getattr(case, step)] for name, case in cases.items()}
-            for name, came in run_peer("2.4", do_calls, side_env(world, base / f"{side}-home"), {"module": module, "work": work}).items():
-                answers[name] += came
-        results[side] = answers
-    return Both(places, results, cases)
+            for links in (True, False):
+                work = {
+                    name: [located(call, places[side] / name, case.local) for call in getattr(case, step)]
+                    for name, case in cases.items()
+                    if case.links == links
+                }
+                env = side_env(world, base / f"{side}-home", **({} if links else {"HF_HUB_DISABLE_SYMLINKS": "1"}))
+                for name, came in run_peer("2.4", do_calls, env, {"module": SIDES[side], "work": work}).items():
+                    results[side][name] += came
+    files = [file for repo in world.hub.repos.values() for commit in repo.commits.values() for file in commit.files.values()]
+    return Both(places, results, cases, {file.etag: file.size for file in files})
 
 
 def located(call: dict[str, Any], place: Path, local: bool) -> dict[str, Any]:
@@ -257,18 +289,53 @@ def located(call: dict[str, Any], place: Path, local: bool) -> dict[str, Any]:
     return {**call, **where}
 
 
+@pytest.fixture(scope="module")
+def scanned(world: World, both: Both, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What the scanner of each version says of each cache there is: scanned[version][side, case as one text]."""
+    caches = [str(place / case / "cache") for place in both.places.values() for case in both.cases if (place / case / "cache").exists()]
+    env = peer_env(world, tmp_path_factory.mktemp("scan-home"))
+    return {version: run_peer(version, scan, env, {"caches": caches}) for version in VERSIONS}
+
+
+def scan(caches: list[str]) -> Any:
+    """Runs in a peer."""
+    from huggingface_hub import scan_cache_dir
+
+    def facts(repo: Any) -> Any:
+        revisions = {
+            revision.commit_hash: {
+                "refs": sorted(revision.refs),
+                "size": revision.size_on_disk,
+                "files": sorted([str(file.file_path.relative_to(revision.snapshot_path)), file.size_on_disk] for file in revision.files),
+            }
+            for revision in repo.revisions
+        }
+        return {"size": repo.size_on_disk, "files": repo.nb_files, "revisions": revisions}
+
+    found = {}
+    for cache in caches:
+        info = scan_cache_dir(cache)
+        found[cache] = {
+            "warnings": [str(warning) for warning in info.warnings],
+            "repos": {f"{repo.repo_type}/{repo.repo_id}": facts(repo) for repo in info.repos},
+            "size": info.size_on_disk,
+        }
+    return found
+
+
 # What is compared ----------------------------------------------------------------------------------
 
 
 def tree_of(root: Path) -> dict[str, Any]:
-    """Everything below `root` by its path: a folder, a link and its target, or a file and what counts of its content."""
+    """Everything below `root` by its path: a folder, a link and its target, or a file and what counts of its content. No locks."""
     found: dict[str, Any] = {}
     for at, folders, files in os.walk(root):
-        if ".hubjet" in folders:
-            folders.remove(".hubjet")  # ours alone: partials and records
+        for ours in {".hubjet", ".locks"} & set(folders):
+            folders.remove(ours)
         for name in [*folders, *files]:
             path = Path(at, name)
-            found[str(path.relative_to(root))] = kind_of(path)
+            if path.suffix != ".lock":
+                found[str(path.relative_to(root))] = kind_of(path)
     return found
 
 
@@ -277,42 +344,116 @@ def kind_of(path: Path) -> Any:
         return "link to " + os.readlink(path)
     if path.is_dir():
         return "folder"
-    if path.suffix == ".lock":
-        return "lock"
     if path.parent.name == "trees":
         return json.loads(path.read_bytes())
     if path.suffix == ".metadata":
-        commit, etag, when = path.read_text().splitlines()
-        assert float(when) >= path.with_suffix("").stat().st_ctime - 3600
-        return [commit, etag, "time"]
+        commit, etag, noted = path.read_text().splitlines()
+        notes, name = path.parts.index(".cache"), path.with_suffix("").parts
+        file = Path(*path.parts[:notes], *name[notes + 3 :])
+        assert float(noted) >= file.stat().st_mtime - 1, "else the stock client takes the file for changed"
+        return [commit, etag]
     return path.read_bytes()
 
 
-def results_of(both: Both, side: str, case: str) -> list[Any]:
-    """What each call came to. Errors of the two libraries have other names, so only that there was one is kept here."""
+def locks_of(root: Path, sizes: dict[str, int]) -> dict[str, int]:
+    """Each lock file below `root`, with the size of the file it is for."""
+    found = {}
+    for path in root.rglob("*.lock"):
+        parts = path.relative_to(root).parts
+        place = root.joinpath(*parts[3:]).with_suffix("")  # of a local_dir's: .cache/huggingface/download/<path>.lock
+        found["/".join(parts)] = sizes[path.stem] if parts[0] == ".locks" else place.stat().st_size
+    return found
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Path -> (ours, theirs), where they differ: short enough to be read when a test fails."""
+    return {path: (ours.get(path), theirs.get(path)) for path in sorted({*ours, *theirs}) if ours.get(path) != theirs.get(path)}
+
+
+def came_to(both: Both, side: str, case: str) -> list[Any]:
+    """What each call came to, relative to the side's place. The libraries' errors have other names: only that it was one is kept."""
     base = str(both.places[side])
 
     def relative(value: Any) -> Any:
+        if isinstance(value, list):
+            return [relative(item) for item in value]
+        if isinstance(value, dict):
+            return {name: relative(item) for name, item in value.items()}
         return value.replace(base, "") if isinstance(value, str) else value
 
     return [relative(came["value"]) if "value" in came else "an error" for came in both.results[side][case]]
 
 
-def case_names(local: bool) -> list[str]:
-    return [name for name, case in all_cases(dict.fromkeys(["small", "named", "named older"], "")).items() if case.local == local]
+SPECIAL = ("dry: ", "nothing chosen", "nothing came")
+NAMES = {
+    name: case for name, case in all_cases(dict.fromkeys(["small", "named", "named older"], "")).items() if not name.startswith(SPECIAL)
+}
 
 
-@pytest.mark.parametrize("case", case_names(local=False))
+def same(both: Both, case: str, place: str) -> None:
+    """Asserts that the calls came to the same and left the same in `place`."""
+    stock, ours = (both.places[side] / case / place for side in SIDES)
+    assert came_to(both, "ours", case) == came_to(both, "stock", case), both.results["ours"][case]
+    assert differences(tree_of(ours), tree_of(stock)) == {}
+    assert set(locks_of(ours, both.sizes)) == {lock for lock, size in locks_of(stock, both.sizes).items() if size > LOCKED_ABOVE}
+
+
+@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if not case.local and case.links])
 def test_the_cache_is_the_one_the_stock_client_leaves(both: Both, case: str) -> None:
-    theirs, ours = (tree_of(both.places[side] / case / "cache") for side in SIDES)
-    assert results_of(both, "ours", case) == results_of(both, "stock", case), both.results["ours"][case]
-    assert ours == theirs
+    same(both, case, "cache")
 
 
-@pytest.mark.parametrize("case", case_names(local=True))
+@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if not case.links])
+def test_a_cache_without_links_is_the_one_the_stock_client_leaves(both: Both, case: str) -> None:
+    same(both, case, "cache")
+
+
+@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if case.local])
 def test_a_local_folder_is_the_one_the_stock_client_leaves(both: Both, case: str) -> None:
-    theirs, ours = (tree_of(both.places[side] / case / "folder") for side in SIDES)
-    assert results_of(both, "ours", case) == results_of(both, "stock", case), both.results["ours"][case]
-    assert ours == theirs
-    # The stock client leaves a ref without a snapshot in the main cache, which its own scanner then calls corrupted.
+    same(both, case, "folder")
     assert not (both.places["ours"] / case / "cache").exists()
+
+
+@pytest.mark.parametrize("case", [name for name, case in all_cases(dict.fromkeys(["small", "named", "named older"], "")).items() if name.startswith("dry: ")])
+def test_a_dry_run_says_what_the_stock_client_says_and_writes_nothing(both: Both, case: str) -> None:
+    assert came_to(both, "ours", case) == came_to(both, "stock", case), both.results["ours"][case]
+    wet = [call for call in both.cases[case].calls if not call.get("dry_run")]
+    assert (both.places["ours"] / case / "cache").exists() == bool(wet)
+    assert not list((both.places["ours"] / case).rglob("trees/*.json")) or any(call["function"] == "snapshot_download" for call in wet)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if not case.local])
+def test_the_stock_scanner_finds_the_same_and_warns_of_nothing(both: Both, scanned: dict[str, Any], case: str, version: str) -> None:
+    nothing = {"warnings": [], "repos": {}, "size": 0}  # a cache that is empty, or was never made
+    stock, ours = (scanned[version].get(str(both.places[side] / case / "cache"), nothing) for side in SIDES)
+    assert {**ours, "warnings": None} == {**stock, "warnings": None}
+    # Of a repo whose only trace is that a file is not in it, there is a ref and no snapshot: the stock client's scanner warns of
+    # what the stock client left, and the tree is the same.
+    only_missing = case in ("a missing file", "a missing file, dry", "a missing file in folders")
+    assert len(ours["warnings"]) == len(stock["warnings"]) == int(only_missing)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_snapshot_of_nothing_is_an_empty_folder_that_the_scanner_accepts(both: Both, scanned: dict[str, Any], version: str) -> None:
+    case = "nothing chosen"
+    stock, ours = (both.places[side] / case / "cache" for side in SIDES)
+    assert came_to(both, "ours", case) == came_to(both, "stock", case)
+    (folder,) = came_to(both, "ours", case)
+    assert set(differences(tree_of(ours), tree_of(stock))) == {"models--org--small/snapshots", folder.removeprefix(f"/{case}/cache/")}
+    assert scanned[version][str(ours)]["warnings"] == [] != scanned[version][str(stock)]["warnings"]
+
+
+def test_a_file_that_is_not_there_leaves_nothing_in_a_local_folder(both: Both) -> None:
+    assert came_to(both, "ours", "nothing came") == came_to(both, "stock", "nothing came") == ["an error"]
+    assert tree_of(both.places["ours"] / "nothing came") == {}
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_bytes_in_the_cache_are_read_only_for_everybody(both: Both, links: bool) -> None:
+    case = "snapshot of mixed" if links else "no links: snapshot"
+    umask = os.umask(0)
+    os.umask(umask)
+    files = [path for path in (both.places["ours"] / case / "cache/models--org--mixed/snapshots").rglob("*") if path.is_file()]
+    assert len(files) == len(KINDS["mixed"])
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444 & ~umask}

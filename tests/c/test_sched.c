@@ -1,0 +1,178 @@
+/* tests/c/test_sched.c - how many connections: a simulated network, to the millisecond and without a clock.
+ *
+ * The network: each connection is capped, all together are capped, a new one is silent for `silent_ms` (TCP, TLS, question) and
+ * then doubles its window each round trip (slow start). The engine turns every 10 ms, opens what is wanted, and closes surplus ones
+ * when their range (1.5 s) ends, as it does for real. */
+#include <stdio.h>
+
+#include "engine/sched.h"
+#include "harness.h"
+
+#define KB 1000u
+#define MB 1000000u
+#define CONNECTIONS_MOST 256
+
+struct net {
+  double each, total;          /* bytes per second */
+  unsigned rtt_ms, silent_ms;
+  unsigned n;
+  uint64_t born[CONNECTIONS_MOST];
+  double bytes;
+};
+
+static double rate_of(const struct net *w, uint64_t born, uint64_t now)
+{
+  double window = 15000, rate = 0;
+  if (now < born + w->silent_ms)
+    return 0;
+  for (uint64_t t = born + w->silent_ms; t <= now && rate < w->each; t += w->rtt_ms) {
+    rate = window * 1000 / w->rtt_ms;
+    window *= 2;
+  }
+  return rate < w->each ? rate : w->each;
+}
+
+struct seen { unsigned level; unsigned most; uint64_t filled_ms; uint64_t above_ms; };
+
+/* Runs for until_ms. filled_ms: when 95 % of the total cap was first reached; above_ms: how long the level was above `watch`. */
+static struct seen simulate(struct net *w, struct hj_sched *s, uint64_t from_ms, uint64_t until_ms, unsigned watch)
+{
+  struct seen seen = { 0, 0, 0, 0 };
+  for (uint64_t now = from_ms; now < until_ms; now += 10) {
+    double sum = 0;
+    unsigned keep = 0;
+    seen.level = hj_sched_turn(s, now, (uint64_t)w->bytes, w->n, true);
+    for (unsigned i = 0; i < w->n; i++) { /* a range lasts 1.5 s; then the connection goes on only if the level has room for it */
+      bool ends = (now - w->born[i]) / 1500 != (now + 10 - w->born[i]) / 1500;
+      if (!ends || w->n <= seen.level || keep < seen.level)
+        w->born[keep++] = w->born[i];
+    }
+    w->n = keep;
+    while (w->n < seen.level && w->n < CONNECTIONS_MOST)
+      w->born[w->n++] = now;
+    for (unsigned i = 0; i < w->n; i++)
+      sum += rate_of(w, w->born[i], now);
+    sum = sum < w->total ? sum : w->total;
+    if (!seen.filled_ms && sum >= w->total * 0.95)
+      seen.filled_ms = now - from_ms;
+    w->bytes += sum / 100;
+    seen.most = seen.level > seen.most ? seen.level : seen.most;
+    seen.above_ms += seen.level > watch ? 10 : 0;
+  }
+  return seen;
+}
+
+static struct net net_of(double each, double total, unsigned rtt_ms)
+{
+  return (struct net){ .each = each, .total = total, .rtt_ms = rtt_ms, .silent_ms = 3 * rtt_ms };
+}
+
+TEST(the_cap_of_a_fast_line_is_found_within_a_second_and_a_half)
+{
+  struct net w = net_of(8 * MB, 200 * MB, 20);
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 1000);
+  struct seen seen = simulate(&w, &s, 1000, 6000, 32);
+  printf("200 MB/s of 8 MB/s connections: filled after %llu ms, level %u\n", (unsigned long long)seen.filled_ms, seen.level);
+  CHECK_GT(seen.filled_ms, 0);
+  CHECK_LT(seen.filled_ms, 1500);
+  CHECK_GE(seen.level, 25);
+}
+
+TEST(the_cap_of_a_fast_line_is_found_although_it_is_far_away)
+{
+  static const unsigned rtts[] = { 50, 100, 150, 200 };
+  for (size_t i = 0; i < sizeof rtts / sizeof rtts[0]; i++) {
+    struct net w = net_of(8 * MB, 200 * MB, rtts[i]);
+    struct hj_sched s;
+    context("rtt %u ms", rtts[i]);
+    hj_sched_init(&s, 4, 32, 1000);
+    struct seen seen = simulate(&w, &s, 1000, 21000, 32);
+    printf("rtt %u ms: filled after %llu ms, level %u\n", rtts[i], (unsigned long long)seen.filled_ms, seen.level);
+    CHECK_GT(seen.filled_ms, 0);
+    CHECK_LT(seen.filled_ms, 10000);
+  }
+}
+
+TEST(a_home_line_stays_at_few_connections)
+{
+  static const double totals[] = { 12.5 * MB, 6 * MB, 2 * MB };
+  for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
+    struct net w = net_of(8 * MB, totals[i], 20);
+    struct hj_sched s;
+    context("%.1f MB/s", totals[i] / MB);
+    hj_sched_init(&s, 4, 32, 1000);
+    struct seen start = simulate(&w, &s, 1000, 11000, 4);
+    struct seen later = simulate(&w, &s, 11000, 31000, 4);
+    printf("%.1f MB/s: at 10 s %u, most %u, later most %u, %llu of 20000 ms above 4\n", totals[i] / MB, start.level, start.most, later.most,
+           (unsigned long long)later.above_ms);
+    CHECK_LE(start.most, 8);
+    CHECK_LE(start.level, s.probing ? 6 : 4);
+    CHECK_LE(later.most, 6);            /* probes go up by half and come back */
+    CHECK_LE(later.above_ms, 6000);
+  }
+}
+
+TEST(a_line_that_grows_is_noticed)
+{
+  struct net w = net_of(8 * MB, 12.5 * MB, 20);
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 1000);
+  (void)simulate(&w, &s, 1000, 11000, 4);
+  w.total = 100 * MB;                   /* the neighbour's film is over */
+  struct seen seen = simulate(&w, &s, 11000, 51000, 4);
+  CHECK_GE(seen.level, 10);
+}
+
+TEST(a_429_halves_and_is_not_outgrown_at_once)
+{
+  struct net w = net_of(8 * MB, 200 * MB, 20);
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 1000);
+  (void)simulate(&w, &s, 1000, 5000, 32);
+  unsigned before = s.want;
+  for (int i = 0; i < 20; i++)          /* every connection is told at once: one event */
+    hj_sched_back_off(&s, 5000 + (uint64_t)i);
+  CHECK_LE(s.want, before / 2 + 1);
+  CHECK_GE(s.want, before / 2 - before / 4);
+  unsigned half = s.want;
+  struct seen seen = simulate(&w, &s, 5020, 7000, half);
+  CHECK_EQ(seen.above_ms, 0);
+  hj_sched_back_off(&s, 8000);
+  CHECK_LE(s.want, half / 2 + 1);
+  for (uint64_t t = 9000; t < 90000; t += 1000)
+    hj_sched_back_off(&s, t);
+  CHECK_EQ(s.want, 1);
+}
+
+TEST(a_level_is_not_judged_while_it_is_not_used)
+{
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 0);
+  for (uint64_t now = 0; now < 5000; now += 10) {
+    CHECK_EQ(hj_sched_turn(&s, now, now * 1000, 3, true), 4);   /* not there yet */
+  }
+  for (uint64_t now = 5000; now < 9000; now += 10)
+    CHECK_EQ(hj_sched_turn(&s, now, now * 1000, 4, false), 4);  /* no work for a further one */
+  for (uint64_t now = 9000; now < 12000; now += 10)
+    CHECK_EQ(hj_sched_turn(&s, now, 9000000, 4, true), 4);      /* nothing came at all */
+}
+
+TEST(the_level_stays_between_one_and_its_maximum)
+{
+  static const unsigned tops[] = { 1, 2, 3, 5, 32, 256 };
+  for (size_t i = 0; i < sizeof tops / sizeof tops[0]; i++) {
+    struct net w = net_of(1 * MB, 1000 * MB, 10);
+    struct hj_sched s;
+    context("at most %u", tops[i]);
+    hj_sched_init(&s, tops[i] < 4 ? tops[i] : 4, tops[i], 0);
+    for (uint64_t now = 0; now < 60000; now += 3000) {
+      struct seen seen = simulate(&w, &s, now, now + 3000, 0);
+      CHECK_LE(seen.most, tops[i]);
+      CHECK_GE(seen.level, 1);
+      if (now % 9000 == 0)
+        hj_sched_back_off(&s, now + 3000);
+      CHECK_GE(s.want, 1);
+    }
+  }
+}

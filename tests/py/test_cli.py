@@ -1,0 +1,165 @@
+"""The command line: data on stdout, talk on stderr, exit codes that scripts may rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hubjet
+import pytest
+from hubjet import _cli
+
+pytestmark = pytest.mark.usefixtures("hub_env")
+
+BIG = b"1" * 300_000
+
+
+class Run:
+    """One run of the command, as a process of its own."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        package = str(Path(hubjet.__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "hubjet", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": package, **environment},
+        )
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def repo(world: Any) -> Any:
+    one = world.repo("org/model")
+    one.commit({"config.json": b"{}", "model.safetensors": BIG, "[odd].txt": b"odd", "sub/a.txt": b"a"})
+    return one
+
+
+def test_downloading_a_file_prints_its_path_and_nothing_else(repo: Any) -> None:
+    run = Run("download", "org/model", "config.json")
+    assert (run.code, run.err) == (0, "")
+    assert Path(run.out.strip()).read_bytes() == b"{}"
+
+
+def test_downloading_all_prints_the_folder(repo: Any) -> None:
+    folder = Path(Run("download", "org/model").out.strip())
+    assert (folder / "model.safetensors").read_bytes() == BIG
+
+
+def test_several_names_are_names_and_not_patterns(repo: Any) -> None:
+    folder = Path(json.loads(Run("download", "org/model", "[odd].txt", "sub/a.txt", "--json").out)["path"])
+    assert sorted(p.name for p in folder.rglob("*.*")) == ["[odd].txt", "a.txt"]
+    run = Run("download", "org/model", "config.json", "nope.json")
+    assert run.code == 3 and "nope.json" in run.err
+
+
+def test_patterns_choose_files(repo: Any) -> None:
+    folder = Path(Run("download", "org/model", "--include", "*.txt", "--exclude", "sub/*").out.strip())
+    assert [p.name for p in folder.iterdir()] == ["[odd].txt"]
+
+
+def test_a_local_dir_gets_plain_files(repo: Any, tmp_path: Path) -> None:
+    Run("download", "org/model", "config.json", "--local-dir", str(tmp_path / "here"))
+    assert (tmp_path / "here" / "config.json").is_file()
+    assert not (tmp_path / "here" / "config.json").is_symlink()
+
+
+def test_a_dry_run_tells_and_fetches_nothing(repo: Any, world: Any) -> None:
+    run = Run("download", "org/model", "--dry-run")
+    assert run.code == 0 and "fetch\t300000\tmodel.safetensors" in run.out and "4 of 4" in run.err
+    assert world.bodies() == []
+    infos = json.loads(Run("download", "org/model", "--dry-run", "--json").out)
+    assert {info["filename"]: info["will_download"] for info in infos}["config.json"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["download", "org/model", "nope.json"], 3),
+        (["download", "org/nope"], 3),
+        (["download", "org/model", "--revision", "nope"], 3),
+        (["download", "org/model", "--offline"], 3),
+        (["download", "org/gated"], 4),
+        (["download", "org/model", "--endpoint", "http://127.0.0.1:9"], 5),
+        (["download", "not//a/name"], 2),
+        (["download", "org/model", "a", "--include", "b"], 2),
+        (["get", "ftp://host/file"], 2),
+        (["download"], 2),
+        (["fly"], 2),
+    ],
+)
+def test_each_sort_of_failure_has_its_exit_code(repo: Any, world: Any, arguments: list[str], code: int) -> None:
+    world.repo("org/gated", gated="auto").commit({"a.json": b"{}"})
+    run = Run(*arguments)
+    assert (run.code, run.out) == (code, "")
+    assert run.err and "Traceback" not in run.err
+
+
+def test_damaged_content_has_its_exit_code(world: Any, tmp_path: Path) -> None:
+    url = world.file("m.bin", BIG)
+    run = Run("get", url, "-o", str(tmp_path), "--sha256", "0" * 64)
+    assert run.code == 6 and not (tmp_path / "m.bin").exists()
+
+
+def test_get_fetches_any_url(world: Any, tmp_path: Path) -> None:
+    run = Run("get", world.file("m.bin", BIG), "-o", str(tmp_path))
+    assert run.code == 0 and Path(run.out.strip()).read_bytes() == BIG
+
+
+def test_where_says_why(repo: Any, cache: Path) -> None:
+    run = Run("where")
+    assert f"{cache}  (environment HF_HUB_CACHE)" in run.out
+    Run("download", "org/model", "config.json")
+    places = json.loads(Run("where", "org/model", "--json").out)
+    assert places["commit"] == {"value": repo.head, "origin": "refs/main"}
+    assert Path(places["snapshot"]["value"]).is_dir()
+
+
+def test_ls_lists_what_is_here(repo: Any) -> None:
+    assert Run("ls").out == ""
+    Run("download", "org/model")
+    (one,) = json.loads(Run("ls", "--json").out)
+    assert (one["repo_id"], one["files"], one["revisions"]) == ("org/model", 4, {"main": repo.head})
+    assert one["size"] == len(BIG) + 2 + 3 + 1
+    assert Run("ls").out.startswith("model\torg/model\t300.0 kB\t4 files\t")
+
+
+def test_config_shows_every_setting_with_its_origin() -> None:
+    shown = json.loads(Run("config", "--json", HUBJET_CONNECTIONS="7").out)
+    assert set(shown) == set(hubjet.config())
+    assert shown["connections"] == {"value": 7, "origin": "environment HUBJET_CONNECTIONS"}
+
+
+def test_a_mistake_in_a_setting_is_wrong_usage() -> None:
+    run = Run("config", HUBJET_CONNECTIONS="lots")
+    assert run.code == 2 and "HUBJET_CONNECTIONS" in run.err
+
+
+def test_a_reader_who_has_enough_is_no_error(world: Any) -> None:
+    package = str(Path(hubjet.__file__).parents[1])
+    done = subprocess.run(
+        f"'{sys.executable}' -m hubjet config | true; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": package, "PYTHONUNBUFFERED": "1"},
+        timeout=60,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+def test_the_help_tells_the_exit_codes() -> None:
+    run = Run("--help")
+    assert run.code == 0 and "130 interrupted" in run.out
+    assert Run("--version").out.strip() == f"hubjet {hubjet.__version__}"
+
+
+def test_the_codes_promised_are_the_codes_used() -> None:
+    promised = {int(part.split()[0]) for part in _cli.EXIT_TEXT.partition(":")[2].replace("\n", " ").split(",")}
+    assert promised == {0, 1, *(code for _, code in _cli.EXIT_CODES)}

@@ -1,0 +1,41 @@
+"""What is written is true: names, files and commands that the documents speak of exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import hubjet
+from tests.py.child import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+ERRORS = (ROOT / "docs" / "errors.md").read_text("utf-8")
+
+
+def test_every_public_error_is_in_the_list_of_errors_and_no_other() -> None:
+    listed = set(re.findall(r"^\| `(\w+)` \|", ERRORS, re.M))
+    public = {n for n in hubjet.__all__ if isinstance(getattr(hubjet, n), type) and issubclass(getattr(hubjet, n), BaseException)}
+    assert listed == public - {"HubjetError"}
+
+
+def test_an_error_is_what_the_list_says_it_also_is() -> None:
+    import builtins
+
+    for name, bases in re.findall(r"^\| `(\w+)` \| ([\w, ]*) ?\|", ERRORS, re.M):
+        for base in filter(None, (b.strip() for b in bases.split(","))):
+            assert issubclass(getattr(hubjet, name), getattr(hubjet, base, None) or getattr(builtins, base)), (name, base)
+
+
+def test_the_readme_names_calls_and_files_that_exist() -> None:
+    for name in set(re.findall(r"hubjet\.(\w+)\(", README)):
+        assert name in hubjet.__all__, name
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_the_commands_of_the_readme_are_known_to_the_program() -> None:
+    shown = subprocess.run([sys.executable, "-m", "hubjet", "--help"], capture_output=True, text=True, check=True,
+                           env={"PYTHONPATH": str(ROOT / "python"), "PATH": "/usr/bin:/bin"}).stdout
+    for verb in set(re.findall(r"^hubjet (\w+)", README, re.M)) | set(re.findall(r"      hubjet (\w+)", README)):
+        assert re.search(rf"\b{verb}\b", shown), verb
