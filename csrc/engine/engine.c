@@ -34,6 +34,14 @@ static bool fork_noticed;
 static _Atomic unsigned generation;
 static char user_agent[48] = "hubjet";
 
+#ifdef HJ_FAULTS
+static _Atomic uint32_t idle_for_test_ms;
+void hj_engine_idle(uint32_t ms) { atomic_store(&idle_for_test_ms, ms); }
+static uint32_t idle_ms(void) { return atomic_load(&idle_for_test_ms) ? atomic_load(&idle_for_test_ms) : HJ_ENGINE_IDLE_MS; }
+#else
+static uint32_t idle_ms(void) { return HJ_ENGINE_IDLE_MS; }
+#endif
+
 void hj_engine_user_agent(const char *text) { (void)hj_text_copy(user_agent, sizeof user_agent, text, strlen(text)); }
 
 const char *hj_engine_versions(void) { return hj_curl_versions(); }
@@ -126,7 +134,7 @@ static bool may_end(struct engine *en)
   }
   hj_mutex_lock(&lock);
   hj_mutex_lock(&en->lock);
-  end = !en->arrivals && (en->stop || now_ms - en->idle_since_ms >= HJ_ENGINE_IDLE_MS);
+  end = !en->arrivals && (en->stop || now_ms - en->idle_since_ms >= idle_ms());
   if (end && engine == en) {
     engine = NULL;
     retired = en;
@@ -157,7 +165,7 @@ static void run(void *arg)
     turn_jobs(en);
     if (may_end(en))
       break;
-    if (hj_loop_turn(en->loop, en->jobs ? TURN_MS : 1000, &e))
+    if (hj_loop_turn(en->loop, en->jobs ? TURN_MS : idle_ms() < 1000 ? idle_ms() : 1000, &e))
       fail_all(en, &e);
   }
   HJ_TRACE(HJ_T_NET, 0, "the network thread ends");

@@ -17,4 +17,8 @@ void hj_engine_stop(uint32_t patience_ms);
 void hj_engine_user_agent(const char *text);
 const char *hj_engine_versions(void);      /* of libcurl and what it was built with */
 
+#ifdef HJ_FAULTS
+void hj_engine_idle(uint32_t ms);          /* tests: another HJ_ENGINE_IDLE_MS; 0 = the usual one */
+#endif
+
 #endif

@@ -129,6 +129,8 @@ int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_
 
 bool hj_meta_is_held(const struct hj_fetch *f)
 {
+  if (f->want->held_commit && !f->want->force && !strcmp(f->want->held_commit, f->commit))
+    return true;
   for (size_t i = 0; f->etag[0] && !f->want->force && i < f->want->held_n; i++)
     if (!strcmp(f->want->held[i], f->etag))
       return true;

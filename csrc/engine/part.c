@@ -437,7 +437,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     return;
   }
   verdict = hj_retry(&facts);
-  if (!verdict.again) {
+  if (!verdict.again || (e->code == HJ_E_HTTP_LIMITED && f->want->limited_fails)) {
     hj_fetch_fail(f, e, true);
     return;
   }

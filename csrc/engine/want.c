@@ -46,6 +46,7 @@ void hj_want_release(struct hj_want *w)
   hj_mem_free(w->key);
   hj_mem_free(w->lock);
   free_texts(w->held, w->held_n);
+  hj_mem_free(w->held_commit);
   hj_want_init(w);
 }
 

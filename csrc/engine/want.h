@@ -32,9 +32,10 @@ struct hj_want {
   char *repo_dir, *link_path, *commit;
   bool links;
   char *path, *side_dir, *key, *lock;
-  char **held;                     /* etags that end the fetch at the head */
+  char **held, *held_commit;       /* etags, and a commit, that end the fetch at the head */
   size_t held_n;
   bool meta_only, force, no_ranges, resume;
+  bool limited_fails;              /* a 429 is an answer, not something to wait out: the caller has a token to try */
   unsigned mode;                   /* before umask */
 };
 

@@ -146,18 +146,12 @@ def _info_of(call: Call, found: Found) -> DryRunFileInfo:
 
 
 def _from_network(call: Call, meter: Meter) -> str:
-    if call.found is not None and call.found.etag is None and not call.force:
-        # A plain file says nothing about its etag, so ask whether the name still means its commit before fetching it
-        # again.
-        head = head_of(call.hub, call.revision, call.filename, call.place, quick=True)
-        if head["error"] is not None:
-            return _cached_instead(call, head).path
-        if head["commit"] == call.found.commit:
-            return call.found.path
     for _ in range(2):
         result = _chain(call, meter)
         if result["error"] is not None:
             return _cached_instead(call, result).path
+        if call.found is not None and call.found.etag is None and result["commit"] == call.found.commit:
+            return call.found.path  # a plain file, and the name still means its commit
         path = _published(call, result)
         if path is not None:
             return path
@@ -181,6 +175,8 @@ def _chain(call: Call, meter: Meter) -> Result:
         require_space(store.folder, known.size - partial(store, known))
     if found is not None and found.etag is not None and not call.force:
         want["held"] = [found.etag]
+    elif found is not None and not call.force:
+        want["held_commit"] = found.commit
     return hub.fetch(
         [Ask(want, call.filename, call.revision)],
         _transport.limits(hub.config, quick=found is not None and not call.force),

@@ -88,23 +88,27 @@ class Hub:
         if not self._first_done:
             self._first_done = True
             self._token = self._credentials.first()
-        results = self._run(asks, limits, meter)
+        # Without a token a 429 is an answer too: known users have a quota of their own. With one it is waited out.
+        results = self._run(asks, limits, meter, limited_fails=not self.has_token)
         again = [i for i, result in enumerate(results) if self._asks_for_token(result)]
         if again:
-            token = self._credentials.asked()
-            if token is not None:
-                self._token = token
-                for i, result in zip(again, self._run([asks[i] for i in again], limits, meter), strict=True):
-                    results[i] = result
+            self._token = self._credentials.asked()
+            if self._token is None:
+                again = [i for i in again if isinstance(_transport.error_of(results[i]), errors.RateLimited)]
+            for i, result in zip(again, self._run([asks[i] for i in again], limits, meter), strict=True):
+                results[i] = result
         for ask, result in zip(asks, results, strict=True):
             error = _transport.error_of(result)
             if isinstance(error, HubjetError):
                 result["error"] = self._refined(error, ask)
         return results
 
-    def _run(self, asks: Sequence[Ask], limits: Limits, meter: Meter | None) -> list[Result]:
+    def _run(
+        self, asks: Sequence[Ask], limits: Limits, meter: Meter | None, *, limited_fails: bool = False
+    ) -> list[Result]:
         auth = self._own_auth or (self._token.header() if self._token is not None else None)
-        wants: list[Want] = [{**ask.want, "auth": auth, "auth_origin": self.endpoint} for ask in asks]
+        common: Want = {"auth": auth, "auth_origin": self.endpoint, "limited_fails": limited_fails}
+        wants: list[Want] = [{**ask.want, **common} for ask in asks]
         return _transport.run(wants, limits, self.config, meter)
 
     def _asks_for_token(self, result: Result) -> bool:

@@ -34,6 +34,8 @@ class Want(TypedDict, total=False):
     key: str | None  # name of the partial (default: digest, else a hash of the url)
     lock: str | None  # a lock file shared with huggingface_hub (flock), taken while the file is fetched
     # --- behaviour ---
+    held_commit: str | None  # the same for a commit: X-Repo-Commit names it
+    limited_fails: bool  # a 429 fails at once instead of being waited out (the caller has a token to try)
     held: Sequence[str]  # bare hex etags: if the server names one of these, stop before the body, status "held"
     meta_only: bool  # stop as soon as etag, size (and commit) are known: status "meta"
     force: bool  # fetch even if the blob is there, replace it

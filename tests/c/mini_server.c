@@ -50,7 +50,7 @@ struct connection {
   bool waits;                        /* it has come to its stop */
 };
 
-struct state { char path[200]; unsigned seen; };   /* of a misbehaving path */
+struct state { char path[400]; unsigned seen; };   /* of a misbehaving path */
 
 struct mini {
   pthread_t thread;
@@ -78,6 +78,8 @@ struct spec {
   long long drop, stall, gate, status, retry, shift, shorter, longer, flip, from;
   char etag[100], commit[44];
 };
+
+static const struct spec no_fault = { .drop = -1, .stall = -1, .gate = -1, .shift = -1, .shorter = -1, .longer = -1, .flip = -1, .retry = -1, .from = -1 };
 
 struct question {
   char path[400], query[200], range[64];
@@ -134,7 +136,8 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
 {
   char copy[200];
   long long times = -1, after = 0;
-  struct spec s = { .on = true, .drop = -1, .stall = -1, .gate = -1, .shift = -1, .shorter = -1, .longer = -1, .flip = -1, .retry = -1, .from = -1 };
+  struct spec s = no_fault;
+  s.on = true;
   (void)snprintf(copy, sizeof copy, "%.*s", (int)n, text);
   for (char *item = copy, *next; item && *item; item = next) {
     next = strchr(item, ',');
@@ -174,7 +177,7 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
   }
   unsigned seen = seen_before(m, q->path);
   if (seen < after || (times >= 0 && seen >= after + times) || (s.from >= 0 && (!q->has_range || q->first < (uint64_t)s.from)))
-    memset(&s, 0, sizeof s);
+    s = no_fault;
   q->s = s;
 }
 
@@ -399,7 +402,7 @@ static int answer(struct mini *m, struct connection *c, struct question *q)
 
 static void take_question(struct mini *m, struct connection *c)
 {
-  struct question q = { .first = 0 };
+  struct question q = { .s = no_fault };
   struct mini_visit v = { .port = c->port, .connection = c->number };
   char text[120];
   char *target = strchr(c->head, ' '), *end = target ? strchr(target + 1, ' ') : NULL, *query;
@@ -435,7 +438,7 @@ static void take_question(struct mini *m, struct connection *c)
   v.last = q.last;
   v.has_auth = header_of(c->head, "Authorization", text, sizeof text) != NULL;
   v.has_if_range = header_of(c->head, "If-Range", v.if_range, sizeof v.if_range) != NULL;
-  (void)snprintf(v.path, sizeof v.path, "%s", q.path);
+  (void)snprintf(v.path, sizeof v.path, "%.199s", q.path);
   if (m->visits_n < VISITS_MOST)
     m->visits[m->visits_n++] = v;
   for (int i = 0; i < CONNECTIONS_MOST; i++)
