@@ -107,6 +107,7 @@ static void fill_want(const struct hj_fetch *f, const struct places *at, struct 
   w->mode = f->want->mode & ~hj_proc_umask();
   w->replace = f->want->force || f->want->dest == HJ_DEST_PATH || f->damaged_there;
   w->sync = f->job->limits.sync;
+  w->stop = &f->stop;
   w->resume = f->want->resume && !f->want->force;
 }
 

@@ -49,7 +49,7 @@
   X(FORKED,       "RuntimeError",   false, "belongs to the parent process")             \
   X(NONE,         "",               false, "nothing there")                             \
   X(STALE,        "",               false, "out of date")                               \
-  X(EXISTS,       "",               false, "already there")                             \
+  X(EXISTS,       "StorageError",   false, "another file has that name")                             \
   X(BUG,          "InternalError",  false, "a broken promise inside hubjet")
 
 enum hj_code {
