@@ -1,10 +1,12 @@
 /* digest/algo.c - see algo.h: the table, the text form of a digest, and the way from a name to a running state. */
 #include "digest/algo.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "digest/algo_int.h"
+#include "digest/sha256_lanes.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -82,6 +84,8 @@ int hj_digest_open(struct hj_digest **out, enum hj_algo a, uint64_t size, struct
   *out = NULL;
   if (!row)
     return hj_fail(e, HJ_E_BADARG, "no such digest: %d", (int)a);
+  if (row == &hj_row_sha256 && hj_sha256_kernel())
+    row = &hj_row_sha256_lanes;
   struct hj_digest *d = hj_mem_new(sizeof *d, e);
   if (!d)
     return (int)e->code;
@@ -97,6 +101,25 @@ int hj_digest_open(struct hj_digest **out, enum hj_algo a, uint64_t size, struct
 int hj_digest_feed(struct hj_digest *d, const void *p, size_t n, struct hj_err *e)
 {
   return n ? d->row->feed(d->state, p, n, e) : HJ_E_OK;
+}
+
+void hj_digest_feed_lanes(struct hj_digest *const d[], const void *const p[], const size_t n[], struct hj_err *const e[], unsigned lanes)
+{
+  struct hj_sha256 *s[HJ_DIGEST_LANES];
+  const void *from[HJ_DIGEST_LANES];
+  size_t len[HJ_DIGEST_LANES];
+  unsigned together = 0;
+  assert(lanes <= HJ_DIGEST_LANES);
+  for (unsigned i = 0; i < lanes; i++) {
+    if (d[i]->row != &hj_row_sha256_lanes) {
+      (void)hj_digest_feed(d[i], p[i], n[i], e[i]);
+      continue;
+    }
+    s[together] = d[i]->state;
+    from[together] = p[i];
+    len[together++] = n[i];
+  }
+  hj_sha256_update_lanes(s, from, len, together);
 }
 
 int hj_digest_seal(struct hj_digest *d, uint8_t out[HJ_DIGEST_MAX], struct hj_err *e)
@@ -128,6 +151,7 @@ int hj_digest_bytes(enum hj_algo a, const void *p, size_t n, uint8_t out[HJ_DIGE
 const char *hj_digest_versions(void)
 {
   static _Thread_local char text[128];
-  (void)snprintf(text, sizeof text, "%s, %s", hj_evp_version(), hj_xxh_version());
+  const char *kernel = hj_sha256_kernel();
+  (void)snprintf(text, sizeof text, "%s, %s, sha256 by %s", hj_evp_version(), hj_xxh_version(), kernel ? kernel : "OpenSSL");
   return text;
 }

@@ -4,8 +4,9 @@
  *          hj_digest_close(d);
  * Threads  a state belongs to one thread at a time.
  * Errors   HJ_E_NOMEM, HJ_E_BUG with the library's own text. After an error only close is allowed.
- * Promise  SHA-256 and SHA-1 by OpenSSL EVP, XXH3 by xxHash. HJ_GIT_SHA1 is git's object id of a file ("blob <size>\0" + bytes),
- *          which small files of the hub use as their etag; its size must be known at open and is checked at seal (HJ_E_SIZE).
+ * Promise  SHA-256 by the processor's own instructions where it has them, else by OpenSSL EVP; SHA-1 by EVP, XXH3 by xxHash.
+ *          HJ_GIT_SHA1 is git's object id of a file ("blob <size>\0" + bytes), which small files of the hub use as their etag;
+ *          its size must be known at open and is checked at seal (HJ_E_SIZE).
  */
 #ifndef HJ_ALGO_H
 #define HJ_ALGO_H
@@ -31,12 +32,16 @@ bool hj_promise_same(const struct hj_promise *a, const struct hj_promise *b);
 struct hj_digest;
 int hj_digest_open(struct hj_digest **out, enum hj_algo a, uint64_t size, struct hj_err *e);
 int hj_digest_feed(struct hj_digest *d, const void *p, size_t n, struct hj_err *e);
+/* The same for several states at once, each with its own bytes (n[i] may be 0) and error. SHA-256s of about equal lengths cost up
+ * to 45 % less than one after another; others just work. lanes <= HJ_DIGEST_LANES, all d different. */
+#define HJ_DIGEST_LANES 4u
+void hj_digest_feed_lanes(struct hj_digest *const d[], const void *const p[], const size_t n[], struct hj_err *const e[], unsigned lanes);
 int hj_digest_seal(struct hj_digest *d, uint8_t out[HJ_DIGEST_MAX], struct hj_err *e);
 void hj_digest_close(struct hj_digest *d);           /* takes NULL */
 
 int hj_digest_bytes(enum hj_algo a, const void *p, size_t n, uint8_t out[HJ_DIGEST_MAX], struct hj_err *e);
 uint64_t hj_xxh3(const void *p, size_t n);           /* detects accidents, promises nothing against malice */
 
-const char *hj_digest_versions(void);                /* "OpenSSL 3.0.19 …, xxHash 0.8.1" */
+const char *hj_digest_versions(void);                /* "OpenSSL 3.0.19 …, xxHash 0.8.1, sha256 by x86 SHA"; or "… by OpenSSL" */
 
 #endif

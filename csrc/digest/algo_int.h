@@ -17,6 +17,7 @@ struct hj_algo_row {
 };
 
 extern const struct hj_algo_row hj_row_sha256, hj_row_sha1;   /* evp.c */
+extern const struct hj_algo_row hj_row_sha256_lanes;          /* sha256_lanes.c; where hj_sha256_kernel() has a name. State: struct hj_sha256 */
 extern const struct hj_algo_row hj_row_git_sha1;              /* gitblob.c */
 extern const struct hj_algo_row hj_row_xxh3;                  /* xxh.c */
 

@@ -1,4 +1,5 @@
-/* digest/evp.c - SHA-256 and SHA-1 by OpenSSL. Nothing of OpenSSL is seen outside this file. */
+/* digest/evp.c - SHA-256 (where the processor has no instructions for it) and SHA-1 by OpenSSL. Nothing of OpenSSL is seen outside
+ * this file. */
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>

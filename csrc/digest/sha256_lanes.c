@@ -13,6 +13,8 @@
 
 #define BLOCK 64u
 
+_Static_assert(HJ_SHA256_LANES == HJ_DIGEST_LANES, "one number, two names");
+
 _Alignas(64) const uint32_t hj_sha256_k[64] = {
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
   0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -150,19 +152,11 @@ static int open_lanes(void **state, uint64_t size, struct hj_err *e)
   return HJ_E_OK;
 }
 
-static int feed_lanes_one(void *state, const void *p, size_t n, struct hj_err *e)
+static int feed_lanes(void *state, const void *p, size_t n, struct hj_err *e)
 {
   (void)e;
   hj_sha256_update(state, p, n);
   return HJ_E_OK;
-}
-
-static void feed_lanes_many(void *const state[], const void *const p[], const size_t n[], unsigned lanes)
-{
-  struct hj_sha256 *s[HJ_SHA256_LANES];
-  for (unsigned i = 0; i < lanes; i++)
-    s[i] = state[i];
-  hj_sha256_update_lanes(s, p, n, lanes);
 }
 
 static int seal_lanes(void *state, uint8_t *out, struct hj_err *e)
@@ -177,4 +171,4 @@ static void close_lanes(void *state)
   hj_mem_free(state);
 }
 
-const struct hj_algo_row hj_row_sha256_lanes = { "sha256", 32, open_lanes, feed_lanes_one, seal_lanes, close_lanes, feed_lanes_many };
+const struct hj_algo_row hj_row_sha256_lanes = { "sha256", 32, open_lanes, feed_lanes, seal_lanes, close_lanes };

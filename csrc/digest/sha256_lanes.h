@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HJ_SHA256_LANES 4u
+#define HJ_SHA256_LANES 4u          /* that is HJ_DIGEST_LANES */
 
 struct hj_sha256 {
   uint32_t h[8];

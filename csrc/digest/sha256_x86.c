@@ -7,12 +7,15 @@
  */
 #include "digest/sha256_int.h"
 
-#include "util/banned.h"
-
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-
+#define HERE 1
 #include <cpuid.h>
 #include <immintrin.h>
+#endif
+
+#include "util/banned.h"
+
+#ifdef HERE
 
 /* Only these functions are built for more than the baseline. always_inline makes `lanes` and `i` constants, so that arrays become
  * registers; for the same reason EACH and the sixteen calls are written out (clang left loops over lanes as loops: half the rate). */

@@ -238,7 +238,6 @@ int hj_engine_take(struct hj_job *j, struct hj_err *e)
     engine = new_engine(e);
   if (!engine)
     goto out;
-  j->generation = hj_engine_generation();
   hj_mutex_lock(&engine->lock);
   j->next = engine->arrivals;
   engine->arrivals = j;

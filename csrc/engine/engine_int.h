@@ -172,6 +172,7 @@ struct hj_fetch {
 int hj_fetch_init(struct hj_fetch *f, struct hj_job *j, size_t index, struct hj_err *e);
 void hj_fetch_release(struct hj_fetch *f);
 bool hj_fetch_is_large(const struct hj_fetch *f);                         /* known to go over a blob */
+bool hj_fetch_has_blob(const struct hj_fetch *f);                         /* one that the network thread may look at and put into */
 void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms);
 bool hj_fetch_wants_part(const struct hj_fetch *f);
 void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms);

@@ -121,11 +121,13 @@ static void free_parts(struct hj_fetch *f)
     hj_part_free(f->parts);
 }
 
-/* put and prove may run side by side; open, commit and drop own the blob alone. */
-static bool may_put(const struct hj_fetch *f)
+/* put and prove may run side by side; open, commit and drop own the blob alone, and even its pointer. */
+bool hj_fetch_has_blob(const struct hj_fetch *f)
 {
-  return f->blob && !f->in_memory && (!f->busy || f->work.chore == HJ_CHORE_PROVE);
+  return (!f->busy || f->work.chore == HJ_CHORE_PROVE) && f->blob;
 }
+
+static bool may_put(const struct hj_fetch *f) { return !f->in_memory && hj_fetch_has_blob(f); }
 
 static void flush_parts(struct hj_fetch *f)
 {
@@ -163,7 +165,8 @@ void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
     return;
   }
   if (f->state == HJ_FETCH_CLOSING) {
-    f->work.keep = keep;
+    if (f->work.chore != HJ_CHORE_DROP) /* else the worker is reading it */
+      f->work.keep = keep;
     return;
   }
   close_up(f, keep);
@@ -173,7 +176,7 @@ void hj_fetch_end(struct hj_fetch *f, enum hj_end end)
 {
   f->end = end;
   free_parts(f);
-  if (f->blob || f->lock.file.fd >= 0)
+  if (f->busy || f->blob || f->lock.file.fd >= 0)
     close_up(f, true);
   else
     over(f);
@@ -209,8 +212,13 @@ static void begin_anew(struct hj_fetch *f)
   hj_ranges_release(&f->taken);
   hj_ranges_init(&f->taken);
   hj_buf_clear(&f->body);
-  f->in_memory = false;
-  f->etag[0] = f->validator[0] = f->validator_origin[0] = 0;
+  f->in_memory = f->no_if_range = false;
+  /* Also the commit: the new content belongs to a new one, and must not be linked under the old. */
+  f->etag[0] = f->commit[0] = f->validator[0] = f->validator_origin[0] = 0;
+  for (int k = 0; k < HJ_KEPT_COUNT; k++) {
+    hj_mem_free(f->kept[k]);
+    f->kept[k] = NULL;
+  }
   f->promise = f->want->promise;
   if (f->size != f->want->size) {
     atomic_fetch_sub(&f->job->size, f->size);
@@ -279,7 +287,7 @@ void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
     hj_part_stumble(p, &e, now_ms);
     return;
   }
-  if (p->lead && !f->blob && f->want->dest != HJ_DEST_MEMORY) {
+  if (p->lead && !hj_fetch_has_blob(f) && f->want->dest != HJ_DEST_MEMORY) {
     if (hj_meta_is_held(f)) {
       hj_fetch_end(f, HJ_END_HELD);
       return;
@@ -336,7 +344,11 @@ void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
     small_is_here(f, p, now_ms);
     return;
   }
-  if (!f->blob) { /* an empty body, paused by nobody */
+  if (!hj_fetch_has_blob(f) && f->busy && f->size == HJ_SIZE_UNKNOWN) { /* a file of no bytes; fit_lead goes on when its blob is open */
+    p->state = HJ_PART_OVER;
+    return;
+  }
+  if (!hj_fetch_has_blob(f)) { /* an empty body, paused by nobody */
     hj_fail(&e, HJ_E_SIZE, "the body is empty, %llu bytes were expected", (unsigned long long)f->size);
     hj_part_stumble(p, &e, now_ms);
     return;
@@ -346,7 +358,7 @@ void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
     return;
   }
   if (p->end == HJ_UNKNOWN) { /* a stream without a length: it ended well, so this is its size */
-    if (hj_blob_settle(f->blob, p->pos, &e)) {
+    if (hj_blob_settle(f->blob, p->pos, &e) || hj_ranges_add(&f->taken, 0, p->pos, &e)) {
       hj_fetch_fail(f, &e, false);
       return;
     }
@@ -415,8 +427,12 @@ static int hold(struct hj_fetch *f, struct hj_err *e)
 static int fit_lead(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms, struct hj_err *e)
 {
   struct hj_span gap;
-  if (p->state == HJ_PART_FLOWING) {
-    uint64_t end = p->end == HJ_UNKNOWN ? f->size : p->end;
+  if (p->state == HJ_PART_OVER) {
+    hj_fetch_body_ends(f, p, now_ms);
+    return HJ_E_OK;
+  }
+  if (hj_part_is_active(p)) { /* what was asked is on its way: it stays as it is, and what is held already is dropped on arrival */
+    uint64_t end = p->end > f->size ? f->size : p->end;
     if (!p->whole && hj_ranges_has(&f->taken, p->at, end)) {
       hj_part_free(p);
       return HJ_E_OK;
@@ -489,16 +505,18 @@ static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now
     hj_fetch_end(f, HJ_END_DONE);
     return;
   }
-  if (err->code == HJ_E_DIGEST && f->work.lost && !f->rechecked && !f->single) {
+  if (err->code == HJ_E_DIGEST && f->work.lost && !f->rechecked) {
     HJ_TRACE(HJ_T_DIGEST, f->index, "the disk lost %llu bytes: they are fetched again", (unsigned long long)f->work.lost);
     f->rechecked = true;
     hj_ranges_release(&f->taken);
     hj_ranges_init(&f->taken);
     f->job->moved_ms = now_ms;
+    atomic_fetch_sub(&f->job->proven, f->size); /* it is proven once more, from the first byte */
+    enter(f, HJ_FETCH_FLOWING);
     if (hold(f, &e))
       hj_fetch_fail(f, &e, true);
-    else
-      enter(f, HJ_FETCH_FLOWING);
+    else if (f->single || f->want->no_ranges)
+      add_stream(f, now_ms);
     return;
   }
   hj_fetch_fail(f, err, err->code != HJ_E_DIGEST && err->code != HJ_E_SIZE);
@@ -515,8 +533,10 @@ void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
   if (err.code != HJ_E_OK && !err.url[0])
     hj_text_show(f->shown, strlen(f->shown), err.url, sizeof err.url);
   if (f->state == HJ_FETCH_CLOSING) {
-    if (chore == HJ_CHORE_COMMIT && err.code == HJ_E_OK) /* it was published before the cancel reached the worker */
+    if ((chore == HJ_CHORE_COMMIT || chore == HJ_CHORE_SMALL) && err.code == HJ_E_OK) { /* published before the cancel reached the worker */
       f->end = HJ_END_DONE;
+      f->err = (struct hj_err)HJ_ERR_INIT;
+    }
     if (f->blob || f->lock.file.fd >= 0)
       hj_fetch_send(f, HJ_CHORE_DROP);
     else if (f->again)
@@ -555,17 +575,20 @@ static bool has_parts(const struct hj_fetch *f)
   return f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_OPENING || f->state == HJ_FETCH_FLOWING;
 }
 
+/* Those that rested meanwhile gave their connection away: they may not all come back at once. */
+static bool has_slot(const struct hj_job *j) { return j->active < j->limits.connections; }
+
 static void watch_parts(struct hj_fetch *f, uint64_t now_ms)
 {
-  struct hj_err e = HJ_ERR_INIT;
   struct hj_part *next;
   for (struct hj_part *p = f->parts; p; p = next) {
+    struct hj_err e = HJ_ERR_INIT;
     next = p->next;
     if (p->piece_n && now_ms - p->flushed_ms >= FLUSH_AFTER_MS && may_put(f) && hj_part_flush(p, &e)) {
       hj_fetch_fail(f, &e, true);
       return;
     }
-    if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms) {
+    if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms && has_slot(f->job)) {
       hj_part_ask(p, now_ms);
       if (!has_parts(f))
         return;
@@ -583,7 +606,7 @@ static void watch_parts(struct hj_fetch *f, uint64_t now_ms)
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
 {
   uint64_t ready;
-  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms) /* it begins anew */
+  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && has_slot(f->job)) /* it begins anew */
     hj_fetch_begin(f, now_ms);
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
     f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */
@@ -593,6 +616,7 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
   if (f->state != HJ_FETCH_FLOWING || f->busy)
     return;
   if (hj_blob_is_whole(f->blob)) {
+    free_parts(f); /* what they may still bring is here twice, or is a last chunk of no bytes; the blob is now the worker's */
     hj_fetch_send(f, HJ_CHORE_COMMIT);
     return;
   }

@@ -71,6 +71,8 @@ out:
 int hj_job_start(struct hj_job *j, struct hj_err *e)
 {
   int fresh = 0;
+  if (atomic_load(&j->state) == 0) /* before others can see it running: they compare it */
+    j->generation = hj_engine_generation();
   if (!atomic_compare_exchange_strong(&j->state, &fresh, 1))
     return hj_fail(e, HJ_E_BADARG, "this job was started before");
   atomic_fetch_add(&j->owners, 1);
@@ -172,8 +174,8 @@ void hj_job_free(struct hj_job *j, uint32_t patience_ms)
     return; /* a child's copy: its locks may be held by threads that do not exist here */
   if (atomic_load(&j->state) == 1) {
     hj_job_cancel(j);
-    while (atomic_load(&j->state) == 1 && hj_clock_ms() < until)
-      (void)hj_job_poll(j, (uint32_t)(until - hj_clock_ms()));
+    for (uint64_t now; atomic_load(&j->state) == 1 && (now = hj_clock_ms()) < until;)
+      (void)hj_job_poll(j, (uint32_t)(until - now));
   }
   hj_job_let_go(j);
 }

@@ -76,7 +76,7 @@ void hj_part_free(struct hj_part *p)
 int hj_part_flush(struct hj_part *p, struct hj_err *e)
 {
   size_t n = p->piece_n;
-  if (!n || !p->fetch->blob)
+  if (!n || !hj_fetch_has_blob(p->fetch))
     return HJ_E_OK;
   p->flushed_ms = p->last_byte_ms;
   p->piece_n = 0;
@@ -113,12 +113,22 @@ static int take_bytes(struct hj_part *p, const uint8_t *bytes, size_t n, struct 
 
 /* ---- the head ----------------------------------------------------------------------------------------------------- */
 
+/* Without a promise only the validator says that these bytes and those before belong together. Servers that ignore If-Range
+ * exist, and whoever begins again from byte 0 sends none: so it is compared here, too. */
+static int check_same(struct hj_part *p, const struct hj_reply *r, struct hj_err *e)
+{
+  const struct hj_fetch *f = p->fetch;
+  const char *etag = r->kept[HJ_KEPT_ETAG];
+  bool same = etag && !strcmp(etag, f->validator), refused = p->sent_if_range && r->status == 200;
+  if (f->promise.algo != HJ_ALGO_NONE || !f->validator[0] || strcmp(f->validator_origin, p->url.origin) != 0 || same)
+    return HJ_E_OK;
+  return refused || hj_etag_is_strong(etag) ? hj_fail(e, HJ_E_CHANGED, "the file changed on the server while it was fetched") : HJ_E_OK;
+}
+
 static int check_whole(struct hj_part *p, struct hj_err *e)
 {
   struct hj_fetch *f = p->fetch;
-  if (p->sent_if_range && f->want->promise.algo == HJ_ALGO_NONE && !f->etag[0])
-    return hj_fail(e, HJ_E_CHANGED, "the file changed on the server while it was fetched");
-  if (p->sent_if_range)
+  if (p->sent_if_range && f->promise.algo != HJ_ALGO_NONE)
     f->no_if_range = true; /* another edge, another ETag: the digest decides in the end */
   if (p->pos != 0 || f->parts_n > 1)
     return hj_fail(e, HJ_E_RANGE, "asked for bytes from %llu, got the whole file (status 200)", (unsigned long long)p->pos);
@@ -162,16 +172,22 @@ static int judge_answer(struct hj_part *p, const struct hj_reply *r, struct hj_e
              ? hj_fail(e, HJ_E_TOOBIG, "the answer has %llu bytes, at most %zu are read", (unsigned long long)r->length, f->want->memory)
              : HJ_E_OK;
   }
-  if (r->status == 206 ? check_range(p, r, e) : check_whole(p, e))
+  if (check_same(p, r, e) || (r->status == 206 ? check_range(p, r, e) : check_whole(p, e)))
     return (int)e->code;
   if (r->status == 206 && !p->ranged)
     return hj_fail(e, HJ_E_PROTOCOL, "status 206 although no range was asked");
   hj_source_answered(&f->source, p->first_way, p->hops > 0, false);
-  if (f->blob || f->in_memory) {
-    if (f->in_memory)
-      hj_buf_clear(&f->body);
+  if (f->in_memory) {
+    hj_buf_clear(&f->body);
     return HJ_E_OK;
   }
+  if (hj_fetch_has_blob(f)) { /* the answer may bring more than was asked, and a size that was not known when the blob was opened */
+    if (f->size != HJ_SIZE_UNKNOWN && (hj_ranges_add(&f->taken, p->pos, p->end, e) || hj_blob_settle(f->blob, f->size, e)))
+      return (int)e->code;
+    return HJ_E_OK;
+  }
+  if (f->busy)
+    return HJ_E_OK;
   if (f->size <= HJ_SMALL_MAX) { /* HJ_SIZE_UNKNOWN is not */
     f->in_memory = true;
     hj_buf_clear(&f->body);
@@ -189,9 +205,8 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
     return HJ_GO_STOP;
   if (r->status < 200 || r->status >= 300)
     return HJ_GO; /* redirects and refusals: on_done decides */
-  if (p->lead && !f->blob && f->want->dest != HJ_DEST_MEMORY &&
-      (hj_meta_is_held(f) || (f->want->meta_only && f->size != HJ_SIZE_UNKNOWN)))
-    return HJ_GO_STOP;
+  if (p->lead && !hj_fetch_has_blob(f) && f->want->dest != HJ_DEST_MEMORY && (hj_meta_is_held(f) || f->want->meta_only))
+    return HJ_GO_STOP; /* meta_only: whatever this answer does not say, nobody will */
   if (r->status != 200 && r->status != 206 && f->want->dest != HJ_DEST_MEMORY) {
     hj_fail(&p->err, HJ_E_PROTOCOL, "status %d is no answer to a download", r->status);
     return HJ_GO_STOP;
@@ -199,7 +214,7 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
   if (judge_answer(p, r, &p->err))
     return HJ_GO_STOP;
   enter(p, HJ_PART_FLOWING);
-  if (!f->blob && !f->in_memory && f->state == HJ_FETCH_ASKING)
+  if (f->state == HJ_FETCH_ASKING && !f->in_memory)
     hj_fetch_send(f, HJ_CHORE_OPEN); /* the body waits (paused) until the blob is open */
   return HJ_GO;
 }
@@ -223,7 +238,7 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
   p->last_byte_ms = hj_clock_ms();
   if (p->state != HJ_PART_FLOWING)
     return error_body(p, bytes, n, request);
-  if (!f->in_memory && !f->blob) {
+  if (!f->in_memory && !hj_fetch_has_blob(f)) {
     p->paused = true;
     return HJ_GO_PAUSE;
   }
@@ -256,7 +271,7 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
   }
   p->excerpt[p->excerpt_n] = 0;
   hj_text_show(p->excerpt, p->excerpt_n, f->excerpt, sizeof f->excerpt);
-  hj_fail(&e, hj_code_of_status(r->status), "%s answered with status %d", p->url.origin, r->status);
+  hj_fail(&e, r->status >= 400 ? hj_code_of_status(r->status) : HJ_E_PROTOCOL, "%s answered with status %d", p->url.origin, r->status);
   e.http = r->status;
   e.retry_ms = hj_reply_retry_ms(r, hj_clock_wall_ns() / 1000000000);
   hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
@@ -307,6 +322,8 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
     hj_part_stumble(p, &own, now_ms);
   } else if (r->status >= 300 && r->status < 400 && r->status != 304) {
     redirected(p, r, now_ms);
+  } else if (says_empty(p, r) && f->want->meta_only) {
+    hj_fetch_end(f, HJ_END_META);
   } else if (says_empty(p, r)) {
     f->in_memory = true;
     hj_buf_clear(&f->body);
@@ -352,8 +369,9 @@ static void start(struct hj_part *p, uint64_t now_ms)
       ask.if_range = f->validator;
   }
   p->sent_if_range = ask.if_range != NULL;
-  ask.multiplex = f->want->dest == HJ_DEST_MEMORY || f->in_memory || (p->lead && !f->blob && on_first);
+  ask.multiplex = f->want->dest == HJ_DEST_MEMORY || f->in_memory || (p->lead && !hj_fetch_has_blob(f) && on_first);
   p->excerpt_n = 0;
+  p->err = (struct hj_err)HJ_ERR_INIT;
   p->whole = false;
   p->last_byte_ms = p->began_ms = now_ms;
   p->began_pos = p->pos;
@@ -411,12 +429,13 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   struct hj_job *j = f->job;
   struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
   struct hj_verdict verdict;
+  bool mixed;
   HJ_TRACE(HJ_T_PART, p->id, "stumbled: %s, %s", hj_code_name(e->code), e->msg);
   hj_part_cut(p);
   if (p->is_probe)
     hj_source_probe_lost(&f->source);
   p->is_probe = false;
-  if (!f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && f->blob) {
+  if (!f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
     hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
     return;
   }
@@ -427,6 +446,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   facts.barren = p->barren;
   facts.idle_ms = now_ms - j->moved_ms;
   facts.dice = hj_job_roll(j);
+  mixed = (p->whole || f->single) && !f->in_memory && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
   if (f->in_memory || p->whole || f->single) { /* no half of it can be kept: from the first byte */
     p->pos = p->piece_at = p->at;
     p->piece_n = 0;
@@ -443,6 +463,10 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   }
   if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
     hj_sched_back_off(&j->sched, now_ms);
+  if (mixed) { /* neither a promise nor a validator: what landed may be of another version than what comes next */
+    hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
+    return;
+  }
   /* An address that keeps failing is asked for anew: another edge may answer. */
   if (p->barren >= 2 && !p->first_way && f->source.state == HJ_SOURCE_REUSABLE)
     f->source.state = HJ_SOURCE_UNKNOWN;

@@ -292,3 +292,32 @@ PyObject *ext_args_path(PyObject *value)
   PyObject *bytes = NULL;
   return PyUnicode_FSConverter(value, &bytes) ? bytes : NULL; /* refuses NUL by itself */
 }
+
+int ext_args_paths(struct ext_state *s, PyObject *list, char ***out, size_t *n)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  PyObject *tuple = PySequence_Tuple(list);
+  Py_ssize_t count = tuple ? PyTuple_Size(tuple) : 0;
+  *n = 0;
+  if (!tuple)
+    return -1;
+  *out = hj_mem_zero((size_t)count, sizeof **out, &e);
+  if (!*out)
+    ext_raise(s, &e);
+  for (; *out && (Py_ssize_t)*n < count; (*n)++) {
+    PyObject *bytes = ext_args_path(PyTuple_GetItem(tuple, (Py_ssize_t)*n));
+    int failed = !bytes || copy(s, PyBytes_AsString(bytes), PyBytes_Size(bytes), &(*out)[*n]);
+    Py_XDECREF(bytes);
+    if (failed)
+      break;
+  }
+  Py_DECREF(tuple);
+  return PyErr_Occurred() ? -1 : 0;
+}
+
+void ext_args_paths_free(char **paths, size_t n)
+{
+  for (size_t i = 0; paths && i < n; i++)
+    hj_mem_free(paths[i]);
+  hj_mem_free(paths);
+}

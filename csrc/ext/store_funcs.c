@@ -7,6 +7,7 @@
 #include "ext/wait.h"
 #include "store/claim.h"
 #include "store/link.h"
+#include "store/manifest.h"
 #include "store/record.h"
 #include "store/small.h"
 #include "util/mem.h"
@@ -140,6 +141,40 @@ static PyObject *store_blob_prove(PyObject *self, PyObject *args)
   return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyBool_FromLong(c.good);
 }
 
+static PyObject *store_snapshot_is_whole(PyObject *self, PyObject *args)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  PyObject *repo = NULL;
+  const char *commit;
+  size_t files = 0;
+  bool whole = false;
+  if (!PyArg_ParseTuple(args, "O&s:snapshot_is_whole", PyUnicode_FSConverter, &repo, &commit))
+    return NULL;
+  hj_manifest_check(PyBytes_AsString(repo), commit, &whole, &files, &e);
+  Py_DECREF(repo);
+  return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyBool_FromLong(whole);
+}
+
+static PyObject *store_snapshot_note_whole(PyObject *self, PyObject *args)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  PyObject *repo = NULL, *list;
+  const char *commit;
+  char **paths = NULL;
+  size_t n = 0;
+  if (!PyArg_ParseTuple(args, "O&sO:snapshot_note_whole", PyUnicode_FSConverter, &repo, &commit, &list))
+    return NULL;
+  if (!ext_args_paths(ext_state_of(self), list, &paths, &n))
+    hj_manifest_write(PyBytes_AsString(repo), commit, paths, n, &e);
+  ext_args_paths_free(paths, n);
+  Py_DECREF(repo);
+  if (PyErr_Occurred())
+    return NULL;
+  if (e.code != HJ_E_OK && e.code != HJ_E_NONE)
+    return ext_raise(ext_state_of(self), &e);
+  return PyBool_FromLong(e.code == HJ_E_OK);
+}
+
 #define KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))
 
 PyMethodDef ext_store_methods[] = {
@@ -153,5 +188,9 @@ PyMethodDef ext_store_methods[] = {
   { "can_link", store_can_link, METH_VARARGS, "can_link(dir) -> bool: tries a symbolic link there." },
   { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed'." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },
+  { "snapshot_is_whole", store_snapshot_is_whole, METH_VARARGS,
+    "snapshot_is_whole(repo_dir, commit) -> bool: every file there and as it was when the snapshot was noted whole." },
+  { "snapshot_note_whole", store_snapshot_note_whole, METH_VARARGS,
+    "snapshot_note_whole(repo_dir, commit, paths) -> bool: notes the fingerprint of each; False: one is not there." },
   { NULL, NULL, 0, NULL },
 };

@@ -245,3 +245,35 @@ int hj_dir_remove_tree(const char *path, struct hj_err *e)
     sys = remove_inside(AT_FDCWD, path, 1);
   return sys ? hj_fail_path(e, sys, "could not remove all of", path) : HJ_E_OK;
 }
+
+int hj_dir_open(struct hj_dir *d, const char *path, struct hj_err *e)
+{
+  int sys = hj_fault(HJ_OP_OPEN);
+  if (!sys)
+    HJ_RETRY(sys, (d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  if (!sys)
+    return HJ_E_OK;
+  d->fd = -1;
+  return hj_fail_path(e, sys, "could not open the folder", path);
+}
+
+void hj_dir_close(struct hj_dir *d)
+{
+  if (d->fd >= 0)
+    (void)close(d->fd); /* benign: it was only read */
+  d->fd = -1;
+}
+
+int hj_dir_stat(struct hj_dir *d, const char *path, struct hj_stat *out, struct hj_err *e)
+{
+  struct stat st;
+  int sys = hj_fault(HJ_OP_STAT);
+  if (!sys)
+    HJ_RETRY(sys, fstatat(d->fd, path, &st, 0));
+  if (sys == ELOOP)
+    sys = ENOENT;
+  if (sys)
+    return hj_fail_path(e, sys, "could not look at", path);
+  hj_stat_fill(out, &st);
+  return HJ_E_OK;
+}

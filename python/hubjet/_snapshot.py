@@ -39,13 +39,20 @@ if TYPE_CHECKING:
 Choose = Callable[[Tree, Callable[[str], bytes]], Sequence[str]]
 
 
+def everything(tree: Tree, _read: Callable[[str], bytes]) -> Sequence[str]:
+    """All files there are. The one choice whose completeness is noted (see csrc/store/manifest.h)."""
+    return list(tree)
+
+
 def by_patterns(allow: Patterns, ignore: Patterns) -> Choose:
     """All files that the patterns want."""
+    if allow is None and ignore is None:
+        return everything
     keep = keeper(allow, ignore)
 
     def choose(tree: Tree, _read: Callable[[str], bytes]) -> Sequence[str]:
         chosen = [path for path in tree if keep(path)]
-        if tree and not chosen and (allow is not None or ignore is not None):
+        if tree and not chosen:
             _trace.warn(f"no file matches allow_patterns={pattern_list(allow)} ignore_patterns={pattern_list(ignore)}")
         return chosen
 
@@ -63,10 +70,19 @@ def snapshot(
     bar_class: Any = None,
 ) -> str:
     """The folder of the commit with every chosen file in it, fetched if need be."""
-    if check_force(force, local_only, hub.config):
+    shut = check_force(force, local_only, hub.config)
+    whole = choose is everything and not force
+    commit = store.read_ref(revision) if shut else revision if is_commit(revision) else None
+    if whole and commit is not None and _native.snapshot_is_whole(store.folder, commit):
+        return store.snapshot(commit)
+    if shut:
         return _from_cache(hub, store, revision, choose, local_only, None)
     try:
-        commit, tree = listing(hub, store.folder, revision, quick=_is_usable(store, revision) and not force)
+        if commit is None:
+            commit = hub.commit_of(revision, quick=_is_usable(store, revision) and not force)
+        if whole and commit == store.read_ref(revision) and _native.snapshot_is_whole(store.folder, commit):
+            return store.snapshot(commit)
+        tree = tree_of(hub, store.folder, commit)
     except HubjetError as error:
         if force or not may_fall_back(error):
             raise
@@ -85,6 +101,8 @@ def snapshot(
     if read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
     store.write_ref(revision, commit)
+    if whole:
+        _native.snapshot_note_whole(store.folder, commit, list(tree))
     return store.snapshot(commit)
 
 
@@ -113,8 +131,13 @@ def info_of(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
 def listing(hub: Hub, folder: str, revision: str, *, quick: bool = False) -> tuple[str, Tree]:
     """Commit and listing: asked for, unless they are known. `folder` is where listings are kept."""
     commit = revision if is_commit(revision) else hub.commit_of(revision, quick=quick)
+    return commit, tree_of(hub, folder, commit)
+
+
+def tree_of(hub: Hub, folder: str, commit: str) -> Tree:
+    """The listing of a commit: asked for, unless it is kept in `folder`."""
     tree = read_tree(folder, commit)
-    return commit, hub.tree(commit) if tree is None else tree
+    return hub.tree(commit) if tree is None else tree
 
 
 def _is_usable(store: RepoStore, revision: str) -> bool:

@@ -14,6 +14,7 @@
 #include "transfer/headers.h"
 #include "util/ledger.h"
 #include "util/mem.h"
+#include "util/trace.h"
 
 #define MIB ((size_t)1 << 20)
 #define NEVER_MS 600000u          /* nothing in these tests takes so long: a hang is ended by the runner's own limit */
@@ -183,6 +184,10 @@ static inline void open_world(struct world *w)
   struct hj_outcome o;
   memset(w, 0, sizeof *w);
   may_keep_memory("what libcurl and the ledger make once; close_world checks all else");
+  if (getenv("HJ_TRACE")) { /* HJ_TRACE=all runner NAME */
+    CHECK(hj_trace_set(getenv("HJ_TRACE")));
+    CHECK(hj_trace_file("/dev/stderr"));
+  }
   w->net = mini_start();
   (void)temp_dir();
   struct hj_job *j = run_one(want_memory(w, "/echo"), NULL, &o);

@@ -39,6 +39,11 @@ TEST(the_maximum_is_exact_and_refusal_changes_nothing)
   CHECK_OK(hj_buf_add(&b, "e", 1, &e), e);
   CHECK_STR(b.p, "abcde");
   CHECK_LE(b.cap, 6);
+  CHECK_OK(hj_buf_printf(&b, &e, "%s", ""), e);
+  hj_buf_clear(&b);
+  CHECK_OK(hj_buf_printf(&b, &e, "%d", 12345), e);
+  CHECK_STR(b.p, "12345");
+  CHECK_OK(hj_buf_reserve(&b, 5, &e), e);
   hj_buf_release(&b);
   hj_buf_init(&b, 0);
   CHECK_OK(hj_buf_text(&b, "", &e), e);

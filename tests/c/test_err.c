@@ -84,6 +84,8 @@ TEST(success_or_nonsense_as_a_failure_is_a_bug)
   CHECK_CODE(hj_fail(&e, (enum hj_code)9999, "from another world"), HJ_E_BUG, e);
   CHECK_STR(hj_code_name((enum hj_code)9999), "BUG");
   CHECK_STR(hj_code_class((enum hj_code)-1), "InternalError");
+  CHECK_STR(hj_code_text(HJ_E_COUNT), hj_code_text(HJ_E_BUG));
+  CHECK_CODE(hj_fail(&e, HJ_E_COUNT, "one past the end"), HJ_E_BUG, e);
 }
 
 TEST(the_table_is_complete)

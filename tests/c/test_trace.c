@@ -98,6 +98,47 @@ TEST(a_full_ring_keeps_the_newest_and_counts_the_rest)
   CHECK(hj_trace_set(""));
 }
 
+TEST(an_empty_ring_leaves_the_callers_room_alone)
+{
+  enum hj_trace_part part = HJ_T_SINK;
+  char line[8] = "kept";
+  CHECK(!hj_trace_next(&part, line, sizeof line));
+  CHECK_STR(line, "kept");
+  CHECK_EQ(part, HJ_T_SINK);
+  CHECK(hj_trace_set("net"));
+  HJ_TRACE(HJ_T_NET, 1, "x");
+  CHECK(hj_trace_next(&part, line, 0));   /* taken, though nobody has room for it */
+  CHECK_STR(line, "kept");
+  HJ_TRACE(HJ_T_NET, 1, "x");
+  CHECK(hj_trace_next(&part, line, 1));
+  CHECK_STR(line, "");
+  CHECK(hj_trace_set(""));
+}
+
+static void one_line(void *user)
+{
+  (void)user;
+  HJ_TRACE(HJ_T_NET, 1, "x");
+}
+
+TEST(a_long_thread_name_is_cut_not_lost)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  enum hj_trace_part part;
+  char line[256];
+  hj_thread t;
+  CHECK(hj_trace_set("net"));
+  CHECK_OK(hj_thread_start(&t, "sixteen-letters!", one_line, NULL, &e), e);
+  hj_thread_join(&t);
+  CHECK(hj_trace_next(&part, line, sizeof line));
+  CHECK_HAS(line, " sixteen-letters net 1 x");
+  hj_trace_thread("sixteen-letters!");
+  HJ_TRACE(HJ_T_NET, 1, "x");
+  CHECK(hj_trace_next(&part, line, sizeof line));
+  CHECK_HAS(line, " sixteen-letters net 1 x");
+  CHECK(hj_trace_set(""));
+}
+
 TEST(a_very_long_line_is_cut)
 {
   enum hj_trace_part part;

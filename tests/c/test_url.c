@@ -206,6 +206,8 @@ TEST(private_hosts_are_literals_and_localhost)
     { "192.168.1.1", true }, { "169.254.1.1", true }, { "localhost", true }, { "LOCALHOST", true }, { "a.localhost", true },
     { "[::1]", true }, { "[0:0:0:0:0:0:0:1]", true }, { "[fe80::1]", true }, { "[febf::1]", true }, { "[fc00::]", true },
     { "[fdff:1:2:3:4:5:6:7]", true }, { "[::ffff:127.0.0.1]", true }, { "[::ffff:a00:1]", true }, { "[fd00::1.2.3.4]", true },
+    { "[fd00:1:2:3:4:5:1.2.3.4]", true }, { "[fd00:1:2:3:4:5:6:1.2.3.4]", false }, { "[fd00:1:2:3:4::1.2.3.4]", true },
+    { "[fd00:1.2.3.4::]", false }, { "[fd00:1:2:3:4:1.2.3.4]", false }, { "[fd00:1:2:3:4:5:6::]", true },
     { "128.0.0.1", false }, { "172.15.0.1", false }, { "172.32.0.1", false }, { "192.169.0.1", false }, { "11.0.0.1", false },
     { "0.0.0.0", false }, { "127.1", false }, { "2130706433", false }, { "0x7f.0.0.1", false }, { "127.0.0.1.example.com", false },
     { "10.0.0.256", false }, { "10.0.0.1.", false }, { "10.0.0", false }, { "10.0.0.0.1", false }, { "10..0.1", false },

@@ -21,6 +21,7 @@ ALLOWED = {
 
 # Headers of others have one owner each. What is neither here nor C11 belongs to the operating system, so to plat.
 OWNER = {"Python.h": "ext", "structmember.h": "ext", "curl/": "transfer", "openssl/": "digest", "xxhash.h": "digest"}
+OWNER |= dict.fromkeys(("cpuid.h", "immintrin.h", "arm_neon.h"), "digest")  # of the compiler, for SHA-256 kernels
 C11 = set(
     "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
     "stdbool stddef stdint stdio stdlib stdnoreturn string tgmath time uchar wchar wctype".split()
