@@ -234,9 +234,11 @@ static void begin_anew(struct hj_fetch *f)
 
 /* ---- the beginning ------------------------------------------------------------------------------------------------ */
 
+/* One that needs a commit nobody has named must ask, even if its bytes turn out to be here. */
 bool hj_fetch_is_large(const struct hj_fetch *f)
 {
-  return f->want->dest != HJ_DEST_MEMORY && f->want->promise.algo != HJ_ALGO_NONE && f->want->size != HJ_SIZE_UNKNOWN &&
+  bool nameless = f->want->dest == HJ_DEST_STORE && f->want->link_path && !f->want->commit;
+  return !nameless && f->want->dest != HJ_DEST_MEMORY && f->want->promise.algo != HJ_ALGO_NONE && f->want->size != HJ_SIZE_UNKNOWN &&
          f->want->size > HJ_SMALL_MAX && !f->want->meta_only;
 }
 

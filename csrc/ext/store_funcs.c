@@ -165,7 +165,7 @@ static PyObject *store_snapshot_note_whole(PyObject *self, PyObject *args)
   if (!PyArg_ParseTuple(args, "O&sO:snapshot_note_whole", PyUnicode_FSConverter, &repo, &commit, &list))
     return NULL;
   if (!ext_args_paths(ext_state_of(self), list, &paths, &n))
-    hj_manifest_write(PyBytes_AsString(repo), commit, paths, n, &e);
+    hj_manifest_write(PyBytes_AsString(repo), commit, (const char *const *)paths, n, &e);
   ext_args_paths_free(paths, n);
   Py_DECREF(repo);
   if (PyErr_Occurred())

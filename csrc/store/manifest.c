@@ -37,7 +37,7 @@ static int find_places(const char *repo_dir, const char *commit, struct places *
   return (int)e->code;
 }
 
-int hj_manifest_write(const char *repo_dir, const char *commit, char *const *paths, size_t n, struct hj_err *e)
+int hj_manifest_write(const char *repo_dir, const char *commit, const char *const *paths, size_t n, struct hj_err *e)
 {
   struct places at;
   struct hj_dir dir = HJ_DIR_INIT;

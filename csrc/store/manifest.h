@@ -19,7 +19,7 @@
 #define HJ_MANIFEST_MAX (64u << 20) /* half a million files of 100 bytes a line; more is looked at the slow way */
 
 /* Stats each of n paths (relative to the snapshot) and writes the manifest. HJ_E_NONE: one is not there, nothing was written. */
-int hj_manifest_write(const char *repo_dir, const char *commit, char *const *paths, size_t n, struct hj_err *e);
+int hj_manifest_write(const char *repo_dir, const char *commit, const char *const *paths, size_t n, struct hj_err *e);
 /* *whole: there is a manifest and every file has its fingerprint. *files: how many it names. */
 int hj_manifest_check(const char *repo_dir, const char *commit, bool *whole, size_t *files, struct hj_err *e);
 

@@ -223,7 +223,7 @@ static int error_page(struct connection *c, int status, const struct spec *s)
   say(c, "HTTP/1.1 %d Sorry\r\nContent-Type: text/html\r\nX-Error-Message: no\r\n", status);
   if (s && s->retry >= 0)
     say(c, "Retry-After: %lld\r\n", s->retry);
-  say(c, "Content-Length: 18\r\n\r\n<h1>Sorry\x01</h1>\r\n");
+  say(c, "Content-Length: 17\r\n\r\n<h1>Sorry\x01</h1>\r\n");
   return status;
 }
 

@@ -233,8 +233,10 @@ def test_the_systems_certificates_come_before_certifis(monkeypatch: pytest.Monke
     bundle = tmp_path / "bundle.crt"
     bundle.touch()
     monkeypatch.setattr(_config, "CA_FILES", ("/nowhere.crt", str(bundle)))
+    monkeypatch.setattr(_config, "_last", None)
     assert value("ca_file") == str(bundle)
     monkeypatch.setattr(_config, "CA_FILES", ())
+    monkeypatch.setattr(_config, "_last", None)  # neither the environment nor the file changed: only this test's constant
     certifi = pytest.importorskip("certifi")
     assert hubjet.config()["ca_file"] == (certifi.where(), "certifi")
 
@@ -291,3 +293,21 @@ def test_a_mistake_in_the_config_file_names_the_file(
 
 def test_every_option_is_documented() -> None:
     assert [name for name, option in _config.OPTIONS.items() if not option.doc.endswith(".")] == []
+
+
+def test_what_changes_between_two_calls_is_seen_by_the_second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Answers are kept only as long as environment, file, block and arguments are the same."""
+    monkeypatch.setenv("HUBJET_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("HF_HUB_CACHE", "/one")
+    assert value("cache_dir") == "/one"
+    monkeypatch.setenv("HF_HUB_CACHE", "/two")
+    assert value("cache_dir") == "/two"
+    monkeypatch.delenv("HF_HUB_CACHE")
+    (tmp_path / "config.toml").write_text('cache_dir = "/three"\n')
+    assert value("cache_dir") == "/three"
+    (tmp_path / "config.toml").write_text('cache_dir = "/four4"\n')
+    assert value("cache_dir") == "/four4"
+    with hubjet.settings(cache_dir="/five"):
+        assert value("cache_dir") == "/five"
+    assert value("cache_dir") == "/four4"
+    assert hubjet.config(cache_dir="/six")["cache_dir"].value == "/six"
