@@ -197,13 +197,19 @@ out:
   return (int)e->code;
 }
 
-static int prove_blob(struct hj_work *w, struct hj_err *e)
+/* Each its own errand, error and stop; together they take as long as one alone may. */
+static void prove_blobs(struct hj_work *const w[], unsigned n)
 {
-  struct hj_fetch *f = w->fetch;
-  uint64_t before = hj_blob_proven(f->blob);
-  hj_blob_prove(f->blob, PROVE_STEP, &f->stop, e);
-  w->proven = hj_blob_proven(f->blob) - before;
-  return (int)e->code;
+  struct hj_proof proofs[HJ_PROOFS_MAX] = { { 0 } };
+  uint64_t before[HJ_PROOFS_MAX];
+  for (unsigned i = 0; i < n; i++) {
+    struct hj_fetch *f = w[i]->fetch;
+    before[i] = hj_blob_proven(f->blob);
+    proofs[i] = (struct hj_proof){ f->blob, &f->stop, &w[i]->err };
+  }
+  hj_blobs_prove(proofs, n, PROVE_STEP / n);
+  for (unsigned i = 0; i < n; i++)
+    w[i]->proven = hj_blob_proven(w[i]->fetch->blob) - before[i];
 }
 
 static int commit_blob(struct hj_work *w, struct hj_err *e)
@@ -241,17 +247,15 @@ static int store_small(struct hj_work *w, struct hj_err *e)
   return (int)e->code;
 }
 
-void hj_chore_run(struct hj_work *w)
+static void run_one(struct hj_work *w)
 {
   struct hj_fetch *f = w->fetch;
-  w->err = (struct hj_err)HJ_ERR_INIT;
-  w->proven = w->lost = 0;
   switch (w->chore) {
   case HJ_CHORE_OPEN:
     open_blob(w, &w->err);
     break;
   case HJ_CHORE_PROVE:
-    prove_blob(w, &w->err);
+    prove_blobs(&w, 1);
     break;
   case HJ_CHORE_COMMIT:
     commit_blob(w, &w->err);
@@ -267,5 +271,18 @@ void hj_chore_run(struct hj_work *w)
   case HJ_CHORE_NONE:
     break;
   }
-  HJ_TRACE(HJ_T_STORE, f->index, "%s: %s", hj_chore_name(w->chore), hj_code_name(w->err.code));
+}
+
+void hj_chores_run(struct hj_work *const w[], unsigned n)
+{
+  for (unsigned i = 0; i < n; i++) {
+    w[i]->err = (struct hj_err)HJ_ERR_INIT;
+    w[i]->proven = w[i]->lost = 0;
+  }
+  if (n > 1)
+    prove_blobs(w, n);
+  else
+    run_one(w[0]);
+  for (unsigned i = 0; i < n; i++)
+    HJ_TRACE(HJ_T_STORE, w[i]->fetch->index, "%s: %s, %u at once", hj_chore_name(w[i]->chore), hj_code_name(w[i]->err.code), n);
 }

@@ -58,7 +58,7 @@ struct hj_work {
   uint64_t lost;             /* COMMIT with HJ_E_DIGEST: bytes the disk lost; 0 = the server sent wrong ones */
 };
 
-void hj_chore_run(struct hj_work *w);                 /* on a worker thread */
+void hj_chores_run(struct hj_work *const w[], unsigned n);   /* on a worker thread; more than one: all PROVE, at most HJ_PROOFS_MAX */
 const char *hj_chore_name(enum hj_chore c);
 
 /* ---- a part ------------------------------------------------------------------------------------------------------- */
@@ -177,6 +177,7 @@ void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms);
 bool hj_fetch_wants_part(const struct hj_fetch *f);
 void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms);
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms);                  /* timers, stalls, errands */
+void hj_fetch_send_proofs(struct hj_fetch *first);                        /* of those under way, to the workers, together if possible */
 void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms);                /* its errand is back */
 void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep);
 void hj_fetch_end(struct hj_fetch *f, enum hj_end end);
@@ -216,6 +217,8 @@ struct hj_job {
   size_t next_small, next_large;       /* the first not begun of each sort, in the order of the wants */
   uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
   unsigned active;                     /* requests out */
+  uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
+  unsigned proven_connections;         /* of those for ranges: how many have brought a byte over a connection of their own */
   size_t over;
   uint64_t part_ids;
   uint32_t dice;

@@ -8,6 +8,7 @@
 #include "util/banned.h"
 
 #define PROVE_FROM ((uint64_t)4 << 20)  /* bytes worth a walk to the worker; fewer at the end */
+#define PROVE_LATEST ((uint64_t)32 << 20) /* bytes with which a file waits for no other: 15 ms of a core, and still in the page cache */
 #define LOCK_AGAIN_MS 100u              /* how often a file in another process's hands is looked after */
 #define RESTARTS_MAX 2u
 #define FLUSH_AFTER_MS 500u             /* a slow connection's piece goes to the disk after this long, full or not: kill -9 keeps it */
@@ -383,7 +384,7 @@ static struct hj_plan plan_of(const struct hj_fetch *f)
 {
   const struct hj_job *j = f->job;
   return (struct hj_plan){ .size = f->size, .range_min = j->limits.range_min, .range_max = j->limits.range_max,
-                           .workers = j->sched.want };
+                           .workers = j->sched.want, .rate = j->connection_rate };
 }
 
 bool hj_fetch_wants_part(const struct hj_fetch *f)
@@ -607,7 +608,6 @@ static void watch_parts(struct hj_fetch *f, uint64_t now_ms)
 
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
 {
-  uint64_t ready;
   if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && has_slot(f->job)) /* it begins anew */
     hj_fetch_begin(f, now_ms);
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
@@ -620,9 +620,35 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
   if (hj_blob_is_whole(f->blob)) {
     free_parts(f); /* what they may still bring is here twice, or is a last chunk of no bytes; the blob is now the worker's */
     hj_fetch_send(f, HJ_CHORE_COMMIT);
-    return;
   }
-  ready = hj_blob_provable(f->blob);
-  if (ready >= PROVE_FROM || (ready && hj_blob_landed(f->blob) == f->size))
-    hj_fetch_send(f, HJ_CHORE_PROVE);
+}
+
+/* ---- proofs ------------------------------------------------------------------------------------------------------- */
+
+enum due { NOT_DUE, READY, DUE };
+
+static enum due proof_due(const struct hj_fetch *f)
+{
+  uint64_t n = f->state == HJ_FETCH_FLOWING && !f->busy ? hj_blob_provable(f->blob) : 0;
+  if (n >= PROVE_LATEST || (n > 0 && hj_blob_landed(f->blob) == f->size))
+    return DUE;
+  return n >= PROVE_FROM ? READY : NOT_DUE;
+}
+
+/* A proof of four files side by side costs half of four proofs (store/blob.h). So a file that is ready waits for the others, until
+ * all of them, or as many as go together, are ready too, or one is due: at its end, or too far behind. */
+void hj_fetch_send_proofs(struct hj_fetch *first)
+{
+  unsigned flowing = 0, ready = 0;
+  bool due = false;
+  for (struct hj_fetch *f = first; f; f = f->next) {
+    enum due d = proof_due(f);
+    flowing += f->state == HJ_FETCH_FLOWING;
+    ready += d != NOT_DUE;
+    due = due || d == DUE;
+  }
+  if (due || (ready > 0 && ready >= (flowing < HJ_PROOFS_MAX ? flowing : HJ_PROOFS_MAX)))
+    for (struct hj_fetch *f = first; f; f = f->next)
+      if (proof_due(f) != NOT_DUE)
+        hj_fetch_send(f, HJ_CHORE_PROVE);
 }

@@ -44,7 +44,8 @@ int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_l
   j->wants = hj_mem_zero(n, sizeof *wants, e);
   if (!j->wants)
     goto out;
-  memcpy(j->wants, wants, n * sizeof *wants);
+  if (n) /* of nothing, wants may be NULL */
+    memcpy(j->wants, wants, n * sizeof *wants);
   for (size_t i = 0; i < n; i++)
     hj_want_init(&wants[i]); /* ours now */
   j->limits = *limits;
@@ -316,10 +317,16 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
     next = f->next;
     hj_fetch_turn(f, now_ms);
   }
+  hj_fetch_send_proofs(j->under_way);
   give_up(j, now_ms);
   unlist_ended(j);
   c = count(j);
-  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, c.neediest || next_of(j, &j->next_large, true));
+  if (j->proven_connections > c.large_parts)
+    j->proven_connections = c.large_parts;
+  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, j->proven_connections,
+                        c.neediest || next_of(j, &j->next_large, true));
+  if (j->sched.last_rate && j->proven_connections)
+    j->connection_rate = j->sched.last_rate / j->proven_connections;
   if (!atomic_load(&j->cancelled))
     while (fill_one(j, level, now_ms))
       ;

@@ -199,7 +199,6 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
 {
   struct hj_part *p = user;
   struct hj_fetch *f = p->fetch;
-  (void)request;
   p->last_byte_ms = hj_clock_ms();
   if (hj_meta_absorb(f, p, r, &p->err))
     return HJ_GO_STOP;
@@ -214,6 +213,8 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
   if (judge_answer(p, r, &p->err))
     return HJ_GO_STOP;
   enter(p, HJ_PART_FLOWING);
+  if (!f->in_memory && hj_request_made_connection(request))
+    f->job->proven_connections++;
   if (f->state == HJ_FETCH_ASKING && !f->in_memory)
     hj_fetch_send(f, HJ_CHORE_OPEN); /* the body waits (paused) until the blob is open */
   return HJ_GO;
@@ -242,13 +243,13 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
     p->paused = true;
     return HJ_GO_PAUSE;
   }
+  f->from_net += n;
+  f->job->moved_ms = p->last_byte_ms;
+  atomic_fetch_add(&f->job->from_net, n); /* before they are on disk: who looks meanwhile must not see more there than came */
   if (f->in_memory ? hj_buf_add(&f->body, bytes, n, &p->err) : take_bytes(p, bytes, n, &p->err))
     return HJ_GO_STOP;
   if (f->in_memory)
     p->pos += n;
-  f->from_net += n;
-  f->job->moved_ms = p->last_byte_ms;
-  atomic_fetch_add(&f->job->from_net, n);
   return HJ_GO;
 }
 
@@ -435,7 +436,8 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   if (p->is_probe)
     hj_source_probe_lost(&f->source);
   p->is_probe = false;
-  if (!f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
+  /* Not if the disk refused that very byte: then pos is ahead of what was written. */
+  if (hj_code_again(e->code) && !f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
     hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
     return;
   }

@@ -1,7 +1,7 @@
 /* engine/plan.h - which range next. Pure.
  *
  * Facts    a fixed size loses at the tail; eager stealing was measured to cost 20-40 %. So sizes are guided: a share of what is left
- *          (remaining / 2n), bounded by what one connection brings in about 1.5 s, in whole MiB. Small at the end: all close together.
+ *          (remaining / 2n), at most what one connection brings in 1.5 s, at least what it brings in 30 ms, in whole MiB. Small at the end: all close together.
  */
 #ifndef HJ_PLAN_H
 #define HJ_PLAN_H

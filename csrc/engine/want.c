@@ -71,9 +71,9 @@ int hj_want_check(const struct hj_want *w, struct hj_err *e)
   for (size_t i = 0; i < w->headers_n; i++)
     if (!one_line(w->headers[i]))
       return hj_fail(e, HJ_E_BADARG, "headers[%zu] has a line break or control character in it", i);
-  if (w->dest == HJ_DEST_STORE && w->repo_dir[0] != '/')
+  if (w->dest == HJ_DEST_STORE && (!w->repo_dir || w->repo_dir[0] != '/'))
     return hj_fail(e, HJ_E_BADARG, "repo_dir is not absolute");
-  if (w->dest == HJ_DEST_PATH && (w->path[0] != '/' || !w->side_dir || w->side_dir[0] != '/'))
+  if (w->dest == HJ_DEST_PATH && (!w->path || w->path[0] != '/' || !w->side_dir || w->side_dir[0] != '/'))
     return hj_fail(e, HJ_E_BADARG, "path and side_dir must be absolute");
   if (w->link_path && hj_layout_check_path(w->link_path, e))
     return (int)e->code;

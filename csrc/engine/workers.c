@@ -10,7 +10,7 @@
 struct hj_workers {
   hj_mutex lock;
   hj_cond filled, gone;
-  struct hj_work *first, *last;
+  struct hj_work *first, **end; /* end: where the next one is hung */
   bool stop;
   unsigned n, alive;
   hj_thread threads[WORKERS_MAX];
@@ -18,29 +18,38 @@ struct hj_workers {
   void *user;
 };
 
-static struct hj_work *take(struct hj_workers *ws)
+/* The first errand; a proof takes other proofs along that wait, since several together cost little more (store/blob.h). 0: the end. */
+static unsigned take(struct hj_workers *ws, struct hj_work *taken[HJ_PROOFS_MAX])
 {
-  struct hj_work *w;
+  unsigned n = 0;
   hj_mutex_lock(&ws->lock);
   while (!ws->first && !ws->stop)
     hj_cond_wait(&ws->filled, &ws->lock);
-  w = ws->first;
-  if (w) {
-    ws->first = w->next;
-    if (!ws->first)
-      ws->last = NULL;
+  for (struct hj_work **at = &ws->first, *w; (w = *at) && n < HJ_PROOFS_MAX;) {
+    if (n > 0 && taken[0]->chore != HJ_CHORE_PROVE)
+      break;
+    if (n > 0 && w->chore != HJ_CHORE_PROVE) {
+      at = &w->next;
+      continue;
+    }
+    *at = w->next;
+    if (!w->next)
+      ws->end = at;
+    taken[n++] = w;
   }
   hj_mutex_unlock(&ws->lock);
-  return w;
+  return n;
 }
 
 static void run(void *arg)
 {
   struct hj_workers *ws = arg;
-  struct hj_work *w;
-  while ((w = take(ws)) != NULL) {
-    hj_chore_run(w);
-    ws->back(ws->user, w);
+  struct hj_work *w[HJ_PROOFS_MAX];
+  unsigned n;
+  while ((n = take(ws, w)) > 0) {
+    hj_chores_run(w, n);
+    for (unsigned i = 0; i < n; i++)
+      ws->back(ws->user, w[i]);
   }
   hj_mutex_lock(&ws->lock);
   ws->alive--;
@@ -56,6 +65,7 @@ int hj_workers_new(struct hj_workers **out, unsigned n, void (*back)(void *user,
   hj_mutex_init(&ws->lock);
   hj_cond_init(&ws->filled);
   hj_cond_init(&ws->gone);
+  ws->end = &ws->first;
   ws->back = back;
   ws->user = user;
   for (; ws->n < n && ws->n < WORKERS_MAX; ws->n++) {
@@ -82,11 +92,8 @@ void hj_workers_put(struct hj_workers *ws, struct hj_work *w)
 {
   w->next = NULL;
   hj_mutex_lock(&ws->lock);
-  if (ws->last)
-    ws->last->next = w;
-  else
-    ws->first = w;
-  ws->last = w;
+  *ws->end = w;
+  ws->end = &w->next;
   hj_cond_signal(&ws->filled);
   hj_mutex_unlock(&ws->lock);
 }

@@ -1,4 +1,5 @@
-/* engine/workers.h - a few threads that run errands which may block (engine/chores.c). First in, first out.
+/* engine/workers.h - a few threads that run errands which may block (engine/chores.c). First in, first out, save that
+ * waiting proofs go together (up to HJ_PROOFS_MAX).
  *
  * Threads  put: any. back() is called on the worker, without any lock, once per errand.
  */

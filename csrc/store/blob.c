@@ -1,6 +1,7 @@
 /* store/blob.c - a blob at work: pieces in, proof behind, name last. How it begins: blob_open.c. */
 #include "store/blob.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "plat/fault.h"
@@ -110,7 +111,7 @@ int hj_blob_put(struct hj_blob *b, uint64_t at, const void *p, size_t n, struct 
   return HJ_E_OK;
 }
 
-/* ---- prove: fill a piece, feed it, advance. Three steps, so that several blobs can fill first and be fed side by side. ---- */
+/* ---- prove: each blob fills a piece, all pieces are fed side by side, each advances ---- */
 
 static int ready_digest(struct hj_blob *b, struct hj_err *e)
 {
@@ -151,25 +152,57 @@ static void advance(struct hj_blob *b, size_t n)
   }
 }
 
+/* A piece of this proof is in its blob's buffer: how many bytes. 0: there are no more, or its error says why. */
+static size_t next_piece(const struct hj_proof *p, uint64_t until)
+{
+  uint64_t left = until - hj_blob_proven(p->blob);
+  size_t n = 0;
+  if (p->e->code != HJ_E_OK || left == 0 || hj_blob_provable(p->blob) == 0)
+    return 0;
+  if (p->stop && atomic_load_explicit(p->stop, memory_order_relaxed))
+    (void)hj_fail(p->e, HJ_E_CANCELLED, "stopped while the digest was computed");
+  else if (ready_digest(p->blob, p->e) || fill_piece(p->blob, left, &n, p->e))
+    n = 0;
+  return n;
+}
+
+void hj_blobs_prove(const struct hj_proof proofs[], unsigned n, uint64_t budget)
+{
+  struct hj_blob *blob[HJ_PROOFS_MAX];
+  struct hj_digest *digest[HJ_PROOFS_MAX];
+  const void *piece[HJ_PROOFS_MAX];
+  struct hj_err *e[HJ_PROOFS_MAX];
+  size_t len[HJ_PROOFS_MAX];
+  uint64_t until[HJ_PROOFS_MAX];
+  unsigned lanes;
+  assert(n <= HJ_PROOFS_MAX);
+  for (unsigned i = 0; i < n; i++) {
+    uint64_t proven = hj_blob_proven(proofs[i].blob);
+    until[i] = budget < UINT64_MAX - proven ? proven + budget : UINT64_MAX;
+  }
+  do {
+    lanes = 0;
+    for (unsigned i = 0; i < n; i++) {
+      len[lanes] = next_piece(&proofs[i], until[i]);
+      if (len[lanes] == 0)
+        continue;
+      blob[lanes] = proofs[i].blob;
+      digest[lanes] = proofs[i].blob->digest;
+      piece[lanes] = proofs[i].blob->piece;
+      e[lanes++] = proofs[i].e;
+    }
+    hj_digest_feed_lanes(digest, piece, len, e, lanes);
+    for (unsigned i = 0; i < lanes; i++)
+      if (e[i]->code == HJ_E_OK)
+        advance(blob[i], len[i]);
+  } while (lanes > 0);
+}
+
 int hj_blob_prove(struct hj_blob *b, uint64_t budget, const atomic_int *stop, struct hj_err *e)
 {
-  size_t n = 0;
-  if (budget == 0 || hj_blob_provable(b) == 0)
-    return HJ_E_OK;
-  if (ready_digest(b, e))
-    return (int)e->code;
-  for (; budget > 0; budget -= n) {
-    if (stop && atomic_load_explicit(stop, memory_order_relaxed))
-      return hj_fail(e, HJ_E_CANCELLED, "stopped while the digest was computed");
-    if (fill_piece(b, budget, &n, e))
-      return (int)e->code;
-    if (n == 0)
-      break;
-    if (hj_digest_feed(b->digest, b->piece, n, e))
-      return (int)e->code;
-    advance(b, n);
-  }
-  return HJ_E_OK;
+  struct hj_proof alone = { b, stop, e };
+  hj_blobs_prove(&alone, 1, budget);
+  return (int)e->code;
 }
 
 /* ---- commit ---- */

@@ -3,7 +3,7 @@
  *   open -> put ... (one thread)                      commit : the verified file is under its name
  *        -> prove ... (another thread, meanwhile) ->  drop   : kept for resume, or gone
  *
- * Use      hj_blob_open, then as many hj_blob_put as the network brings, hj_blob_prove whenever hj_blob_provable(b) says so,
+ * Use      hj_blob_open, then as many hj_blob_put as the network brings, hj_blob(s)_prove whenever hj_blob_provable(b) says so,
  *          hj_blob_commit when hj_blob_is_whole(b). Small files: hj_blob_store_small, one call.
  * Owns     the claim of the partial, its files, the running digest. Copies what it is given.
  * Threads  put: one thread at a time. prove and commit: one thread at a time, may differ from put's and run beside it.
@@ -53,6 +53,11 @@ bool hj_blob_is_whole(const struct hj_blob *b);       /* every byte landed and p
 
 /* Feeds at most `budget` bytes of the contiguous prefix to the digest, read back from the page cache. *stop: see hashfile.h */
 int hj_blob_prove(struct hj_blob *b, uint64_t budget, const atomic_int *stop, struct hj_err *e);
+/* The same for up to HJ_PROOFS_MAX different blobs side by side, `budget` for each: a byte of SHA-256 then costs about half
+ * (digest/sha256_lanes.h). One that fails, is stopped or has no more leaves the others alone. */
+#define HJ_PROOFS_MAX 4u
+struct hj_proof { struct hj_blob *blob; const atomic_int *stop; struct hj_err *e; };   /* stop may be NULL, e is clear */
+void hj_blobs_prove(const struct hj_proof proofs[], unsigned n, uint64_t budget);
 /* Compares, syncs, sets the mode, renames, syncs the folder. On success the partial is gone and *out has what was proven
  * (sha256 if none was promised). On failure the blob is still there: recheck or drop; after HJ_E_DIGEST *out has what came
  * instead. HJ_E_EXISTS (not `replace`): another file, of another size, has the name; it was left alone. */

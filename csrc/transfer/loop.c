@@ -38,11 +38,24 @@ out:
   return (int)e->code;
 }
 
+static void end_broken(struct hj_loop *l)
+{
+  while (l->broken) {
+    struct hj_request *r = l->first;
+    while (r && r->broken == CURLE_OK)
+      r = r->next;
+    if (!r)
+      return;
+    hj_request_finish(r, r->broken);
+  }
+}
+
 int hj_loop_turn(struct hj_loop *l, uint32_t wait_ms, struct hj_err *e)
 {
   CURLMsg *msg;
   CURLMcode rc;
   int running, queued;
+  end_broken(l);
   rc = curl_multi_poll(l->multi, NULL, 0, (int)wait_ms, NULL);
   if (rc == CURLM_OK)
     rc = curl_multi_perform(l->multi, &running);

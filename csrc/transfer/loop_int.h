@@ -11,7 +11,7 @@
 struct hj_loop {
   CURLM *multi;
   CURL *spare[HJ_SPARE_MAX];
-  unsigned spares, busy;
+  unsigned spares, busy, broken;
   struct hj_request *first;       /* all under way, doubly linked */
   char user_agent[48];
 };
@@ -29,6 +29,7 @@ struct hj_request {
   char detail[CURL_ERROR_SIZE];   /* libcurl's own words for its last error */
   uint64_t visit, bytes;
   bool stopped, told;             /* told: head() was called */
+  CURLcode broken;                /* a resume went wrong: the next turn ends it */
 };
 
 /* Ends an exchange that libcurl reports as finished: tells the visitor, frees. */

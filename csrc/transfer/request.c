@@ -218,6 +218,7 @@ static void unlist(struct hj_request *r)
 {
   struct hj_loop *l = r->loop;
   (void)curl_multi_remove_handle(l->multi, r->easy);
+  l->broken -= r->broken != CURLE_OK;
   if (r->before)
     r->before->next = r->next;
   else
@@ -320,6 +321,21 @@ void hj_request_stop(struct hj_request *r)
   free_request(r);
 }
 
-void hj_request_resume(struct hj_request *r) { (void)curl_easy_pause(r->easy, CURLPAUSE_CONT); }
+/* libcurl hands over what it kept from in here. If the visitor does not want it, libcurl says so to us only, and would notice
+ * itself with the next byte, which may never come: so the loop ends the exchange. */
+void hj_request_resume(struct hj_request *r)
+{
+  CURLcode rc = curl_easy_pause(r->easy, CURLPAUSE_CONT);
+  if (rc == CURLE_OK && !r->stopped)
+    return;
+  r->broken = rc != CURLE_OK ? rc : CURLE_WRITE_ERROR;
+  r->loop->broken++;
+}
 
 uint64_t hj_request_bytes(const struct hj_request *r) { return r->bytes; }
+
+bool hj_request_made_connection(const struct hj_request *r)
+{
+  long made = 0;
+  return curl_easy_getinfo(r->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made > 0;
+}

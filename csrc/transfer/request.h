@@ -59,5 +59,7 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
 void hj_request_stop(struct hj_request *r);      /* takes NULL; not from inside a callback */
 void hj_request_resume(struct hj_request *r);    /* not from inside a callback */
 uint64_t hj_request_bytes(const struct hj_request *r);
+/* From head on: was a connection made for this request (rather than an idle one used again)? */
+bool hj_request_made_connection(const struct hj_request *r);
 
 #endif

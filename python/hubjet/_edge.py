@@ -34,6 +34,7 @@ _TWINS: tuple[tuple[type[ours.HubjetError], str | None, tuple[str, ...]], ...] =
     (ours.RepoDisabled, None, ("DisabledRepoError",)),
     (ours.AccessDenied, "GatedRepo", ("GatedRepoError",)),
     (ours.AccessDenied, "RepoNotFound", ("RepositoryNotFoundError",)),
+    (ours.TokenNeeded, None, ("RepositoryNotFoundError",)),  # theirs takes a bare 401 for it
     (ours.AccessDenied, None, ("HfHubHTTPError",)),
     # Theirs says "check your connection" here and so callers catch it for all of these.
     (ours.NotFound, None, ("LocalEntryNotFoundError",)),

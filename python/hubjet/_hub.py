@@ -267,7 +267,7 @@ class Hub:
             if sent:
                 advice = f"{spelling}; can the token's account open {page}?"
             else:
-                advice = f"{spelling}; a private one needs a token: {tokens}"
+                advice = f"{spelling}: can you open {page}? A private one needs a token: {tokens}"
             return errors.RepoNotFound, f"{name} does not exist, or is private", page, advice
         if status == 401 and (said == _SAYS_BAD_TOKEN or sent):
             return (

@@ -8,6 +8,7 @@ trees/<commit>.json, the ref last, so that an old version stays loadable until t
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -170,8 +171,9 @@ class _Work(NamedTuple):
         here = len(steps) - len(missing)
         desc = f"Fetching {len(steps)} files"
         with Meter(self.hub.config, desc, bar_class=bar_class, files=len(steps), here=here, shown=shown) as meter:
-            asks = [self._ask(step, linked) for step in missing]
-            fetch_asks(self.hub, asks, meter, lambda ask, result: self._finish(ask, result, linked))
+            for some in [missing] if linked else rounds(missing):
+                asks = [self._ask(step, linked) for step in some]
+                fetch_asks(self.hub, asks, meter, lambda ask, result: self._finish(ask, result, linked))
         if missing:
             self.store.tag()
 
@@ -196,6 +198,22 @@ class _Work(NamedTuple):
         if result["status"] == "held" and not may_serve(self.store, etag, result["size"], ask.filename):
             raise errors.IntegrityError(f"{ask.filename}: another process left a damaged copy in {folder}; try again")
         _native.link_snapshot(folder, self.commit, ask.filename, etag, linked)
+
+
+def rounds(steps: Sequence[Step]) -> list[list[Step]]:
+    """Without two files of one content in a round: where no links can be, a blob is moved to its name, and a twin that is
+    on its way at the same time would find it gone."""
+    found: list[list[Step]] = [[]]
+    seen: Counter[str] = Counter()
+    for step in steps:
+        etag = step.facts.etag
+        nth = seen[etag] if etag is not None else 0
+        if etag is not None:
+            seen[etag] += 1
+        if nth == len(found):
+            found.append([])
+        found[nth].append(step)
+    return found
 
 
 def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> bool:

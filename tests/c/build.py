@@ -28,6 +28,7 @@ from tests.lint.layers import ALLOWED  # noqa: E402  (the one table of who may i
 SOURCES = ROOT / "csrc"
 TESTS = ROOT / "tests" / "c"
 LIBRARIES = ("libcurl", "openssl", "libxxhash")
+LINES_SHOWN = 80  # of a compiler's complaint; a linker that misses one file says hundreds
 OTHER_SYSTEMS = ("plat_macos", "plat_windows")
 
 COMMON = (
@@ -54,16 +55,32 @@ def below(layer: str) -> set[str]:
     return {layer, *ALLOWED[layer].split(), "util", "plat"}
 
 
-def includes(path: Path) -> set[str]:
-    return set(re.findall(r'^#include "([^"]+)"', path.read_text(), re.M))
+def layers_of(path: Path) -> set[str]:
+    """The layers that a file of tests/c includes, also by way of its neighbours' headers (store_kit.h and the like)."""
+    found: set[str] = set()
+    seen: set[Path] = set()
+    todo = [path]
+    while todo:
+        now = todo.pop()
+        if now in seen:
+            continue
+        seen.add(now)
+        for name in re.findall(r'^#include "([^"]+)"', now.read_text(), re.M):
+            if "/" in name:
+                found.add(name.split("/")[0])
+            elif (TESTS / name).exists():
+                todo.append(TESTS / name)
+    return found
+
+
+def sources_of_tests(pattern: str, upto: str | None) -> list[Path]:
+    """Those whose includes are all there."""
+    others = set(ALLOWED) - below(upto) if upto else set()
+    return [f for f in sorted(TESTS.glob(pattern)) if not layers_of(f) & others]
 
 
 def test_files(upto: str | None = None) -> list[Path]:
-    files = sorted(TESTS.glob("test_*.c"))
-    if upto is None:
-        return files
-    others = set(ALLOWED) - below(upto)
-    return [f for f in files if not {i.split("/")[0] for i in includes(f)} & others]
+    return sources_of_tests("test_*.c", upto)
 
 
 def tests(upto: str | None = None) -> list[tuple[str, str]]:
@@ -92,7 +109,9 @@ def pkg_config(what: str) -> list[str]:
 def run(command: list[str]) -> None:
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if made.returncode:
-        raise BuildError(f"{shlex.join(command)}\n{made.stdout}{made.stderr}")
+        said = (made.stdout + made.stderr).splitlines()
+        rest = [f"… and {len(said) - LINES_SHOWN} lines more"] if len(said) > LINES_SHOWN else []
+        raise BuildError("\n".join([shlex.join(command)[:300], *said[:LINES_SHOWN], *rest]))
 
 
 def is_old(made: Path) -> bool:
@@ -153,7 +172,7 @@ def build(flavour: str = "plain", upto: str | None = None) -> Path:
 
         wanted = [(f, folder / "obj" / f.relative_to(ROOT).with_suffix(".o"), flags)
                   for f in product_files(upto) + test_files(upto)]
-        for f in sorted(TESTS.glob("*.c")):
+        for f in sources_of_tests("*.c", upto):
             if f.name == "runner.c":
                 wanted.append((f, folder / "obj" / f"runner{which}.o", [*flags, "-I", str(folder / f"list{which}")]))
             elif not f.name.startswith("test_"):

@@ -74,12 +74,12 @@ struct mini {
 /* ---- what a request says ------------------------------------------------------------------------------------------ */
 
 struct spec {
-  bool on, cut, hang, whole, gzip, heads, empty, nolen, chunked, open, trailer, noetag, other, nocommit, nosize;
-  long long drop, stall, gate, status, retry, shift, shorter, longer, flip, from;
+  bool on, cut, hang, noif, whole, gzip, heads, empty, nolen, chunked, open, trailer, noetag, other, nocommit, nosize;
+  long long drop, stall, gate, status, retry, shift, shorter, longer, flip;
   char etag[100], commit[44];
 };
 
-static const struct spec no_fault = { .drop = -1, .stall = -1, .gate = -1, .shift = -1, .shorter = -1, .longer = -1, .flip = -1, .retry = -1, .from = -1 };
+static const struct spec no_fault = { .drop = -1, .stall = -1, .gate = -1, .shift = -1, .shorter = -1, .longer = -1, .flip = -1, .retry = -1 };
 
 struct question {
   char path[400], query[200], range[64];
@@ -134,9 +134,9 @@ static unsigned seen_before(struct mini *m, const char *path)
 
 static void read_spec(struct mini *m, struct question *q, const char *text, size_t n)
 {
-  char copy[200];
-  long long times = -1, after = 0;
-  struct spec s = no_fault;
+  char copy[200], key[400];
+  long long times = -1, after = 0, from = -1;
+  struct spec s = q->s, before = q->s;
   s.on = true;
   (void)snprintf(copy, sizeof copy, "%.*s", (int)n, text);
   for (char *item = copy, *next; item && *item; item = next) {
@@ -146,7 +146,7 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
     if (is(item, "once")) times = 1;
     else if (is(item, "times")) times = number_of(item);
     else if (is(item, "after")) after = number_of(item);
-    else if (is(item, "from")) s.from = number_of(item);
+    else if (is(item, "from")) from = number_of(item);
     else if (is(item, "cut")) s.cut = true;
     else if (is(item, "hang")) s.hang = true;
     else if (is(item, "drop")) s.drop = number_of(item);
@@ -155,6 +155,7 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
     else if (is(item, "status")) s.status = number_of(item);
     else if (is(item, "retry")) s.retry = number_of(item);
     else if (is(item, "whole")) s.whole = true;
+    else if (is(item, "noif")) s.noif = true;
     else if (is(item, "shift")) s.shift = number_of(item);
     else if (is(item, "short")) s.shorter = number_of(item);
     else if (is(item, "gzip")) s.gzip = true;
@@ -175,10 +176,10 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
     else
       check_failed(__FILE__, __LINE__, "mini server: no such fault: %s", item);
   }
-  unsigned seen = seen_before(m, q->path);
-  if (seen < after || (times >= 0 && seen >= after + times) || (s.from >= 0 && (!q->has_range || q->first < (uint64_t)s.from)))
-    s = no_fault;
-  q->s = s;
+  (void)snprintf(key, sizeof key, "%td %.380s", text - q->path, q->path);
+  unsigned seen = seen_before(m, key);
+  bool now = seen >= after && (times < 0 || seen < after + times) && (from < 0 || (q->has_range && q->first >= (uint64_t)from));
+  q->s = now ? s : before;
 }
 
 static struct file *find_file(struct mini *m, const char *name, bool other)
@@ -245,7 +246,7 @@ static void chunk_up(struct connection *c, const struct spec *s)
     c->then = STAY;
   }
   n += (size_t)snprintf((char *)made + n, cap - n, "0\r\n%s\r\n",
-                        s->trailer ? "HTTP/1.1 500 Lie\r\nContent-Range: bytes 1-2/3\r\nLocation: http://127.0.0.1:1/\r\n" : "");
+                        s->trailer ? "HTTP/1.1: 500 Lie\r\nContent-Range: bytes 1-2/3\r\nLocation: http://127.0.0.1:1/\r\n" : "");
   free(c->made);
   c->made = made;
   c->body = made;
@@ -262,7 +263,7 @@ static int serve_bytes(struct connection *c, struct question *q, const char *hea
   (void)snprintf(etag, sizeof etag, "\"%s%.70s\"", is_cdn ? "cdn-" : "", f->etag);
   if (s->etag[0])
     (void)snprintf(etag, sizeof etag, "\"%s\"", s->etag);
-  if (partial && header_of(head, "If-Range", if_range, sizeof if_range) && strcmp(if_range, etag) != 0)
+  if (partial && !s->noif && header_of(head, "If-Range", if_range, sizeof if_range) && strcmp(if_range, etag) != 0)
     partial = false;
   if (partial && q->first >= f->n) {
     say(c, "HTTP/1.1 416 No\r\nContent-Range: bytes */%zu\r\nContent-Length: 0\r\n%s%s%s\r\n", f->n, f->etag[0] ? "ETag: " : "", f->etag[0] ? etag : "",
@@ -328,8 +329,7 @@ static int serve_resolve(struct mini *m, struct connection *c, struct question *
   char before[220] = "", bound[80] = "";
   if (f->kind == MINI_PLAIN)
     return serve_bytes(c, q, head, false);
-  if (q->for_cdn[0])
-    (void)snprintf(before, sizeof before, "/f/%s", q->for_cdn);
+  (void)snprintf(before, sizeof before, "%s", q->for_cdn);
   say(c, "HTTP/1.1 %s\r\n", f->kind == MINI_SMALL ? "307 Temporary Redirect" : "302 Found");
   if (!q->s.nocommit)
     say(c, "X-Repo-Commit: %s\r\n", commit);
@@ -417,14 +417,18 @@ static void take_question(struct mini *m, struct connection *c)
   }
   read_range(&q, c->head);
   q.plain = q.path;
-  if (strncmp(q.path, "/f/", 3) == 0 || strncmp(q.path, "/c/", 3) == 0) {
-    q.plain = strchr(q.path + 3, '/');
+  while (strncmp(q.plain, "/f/", 3) == 0 || strncmp(q.plain, "/c/", 3) == 0) {
+    const char *spec = q.plain + 3;
+    char more[200];
+    q.plain = strchr(spec, '/');
     if (!q.plain)
       check_failed(__FILE__, __LINE__, "mini server: no path behind %s", q.path);
-    if (q.path[1] == 'f')
-      read_spec(m, &q, q.path + 3, (size_t)(q.plain - q.path - 3));
-    else
-      (void)snprintf(q.for_cdn, sizeof q.for_cdn, "%.*s", (int)(q.plain - q.path - 3), q.path + 3);
+    if (spec[-2] == 'f') {
+      read_spec(m, &q, spec, (size_t)(q.plain - spec));
+      continue;
+    }
+    (void)snprintf(more, sizeof more, "%.80s/f/%.*s", q.for_cdn, (int)(q.plain - spec), spec);
+    memcpy(q.for_cdn, more, sizeof more);
   }
   c->answering = true;
   c->waits = false;

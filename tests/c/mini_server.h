@@ -10,11 +10,13 @@
  *          /cdn/NAME        (the other port) the bytes under another ETag. BOUND: 403 unless Range is the one that minted the URL
  *          /hops/N/NAME     N redirects, then /raw/NAME
  *          /echo            the request, as text
- * Faults   /f/SPEC/PATH misbehaves while it serves PATH; /c/SPEC/resolve/NAME has the CDN misbehave instead. SPEC is a comma list:
+ * Faults   /f/SPEC/PATH misbehaves while it serves PATH; /c/SPEC/resolve/NAME has the CDN misbehave instead. Several in a row add up
+ *          (/f/drop=9,once/f/other,after=1/...). SPEC is a comma list:
  *   when     once  times=N (only the first N of this very path)  after=N (not the first N)  from=N (only ranges that begin at N or later)
  *   cut      no answer: the connection is closed        hang   no answer, and it stays open
  *   drop=N   closed after N bytes of the body           stall=N  silent after N bytes of it
  *   gate=N   waits after N bytes until mini_open_gate   status=N  an error page    retry=N  with Retry-After
+ *   noif     If-Range is ignored
  *   whole    200 to a Range                             shift=N  another range, N bytes further      short=N  at most N bytes of the range
  *   gzip     Content-Encoding: gzip                     long=N   Content-Length N too large, then closed
  *   heads    a head without end                         empty    no body           nolen  no Content-Length, closed at the end

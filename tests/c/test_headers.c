@@ -83,7 +83,7 @@ TEST(a_content_range_that_is_accepted_can_be_said_again)
 {
   static const char seed[] = "bytes 5-9/100", alphabet[] = "bytes 0123456789-/*+ \t\r";
   uint32_t dice = 1;
-  for (int round = 0; round < 60000; round++) { /* every mutation of one to three bytes that dice think of */
+  for (int round = 0; round < 15000; round++) { /* every mutation of one to three bytes that dice think of */
     char text[32];
     size_t n = sizeof seed - 1;
     memcpy(text, seed, n);

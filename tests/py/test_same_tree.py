@@ -1,13 +1,14 @@
-"""The tree hubjet leaves is the tree huggingface_hub 2.4 leaves: names, kinds, link targets, bytes, refs, return values.
+"""The tree hubjet leaves is the one huggingface_hub 2.4 leaves: names, kinds, link targets, bytes, refs, return values.
 
-Each side makes the same calls in processes that differ only in the module they import, into a cache of its own; one process does many
-cases. The tests then compare case by case. What may differ is left out by name, with the reason beside it:
+Each side makes the same calls in processes that differ only in the module they import, into a cache of its own; one
+process does many cases. The tests then compare case by case. What may differ is left out by name, with the reason:
 
     .hubjet/         ours alone: records and partials
-    lock files       "Locks save work": a file of up to 1 MiB is fetched again sooner than a lock is made, so hubjet makes none for it
+    lock files       their names are compared; what is in them is not: hubjet writes who holds it
     dry runs         the stock client moves the ref in a dry run of a snapshot; hubjet writes nothing
-    nothing chosen   the stock client then leaves a ref without a snapshot, which its scanner reports; hubjet makes the empty folder
-    local_dir        the stock client leaves such a ref in the main cache too, and its folder of notes although no file came
+    nothing chosen   the stock client then leaves a ref without a snapshot, which its scanner reports; hubjet makes the
+                     empty folder
+    local_dir        the stock client leaves such a ref in the main cache too, and notes although no file came
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ from tests.server import Sparse, World
 from tests.server.content import Source
 
 SIDES = {"stock": "huggingface_hub", "ours": "hubjet"}
-LOCKED_ABOVE = 1 << 20  # HJ_SMALL_MAX in csrc/engine/plan.h
 VERSIONS = ["2.4", "1.33"]
 
 LARGE = Sparse(3 << 20, seed=1)
 KINDS: dict[str, dict[str, Source]] = {
     "small": {"config.json": b"{}", "README.md": b"# small\n", "vocab.txt": b"one\ntwo\n"},
     "large": {"model.safetensors": LARGE, "extra.bin": b"\1" * 70_000, "one-byte.bin": b"\2"},
-    "mixed": {"config.json": b'{"mixed": 1}', "model.safetensors": LARGE, "tokenizer.model": b"\3" * 999, ".gitattributes": b"*.bin\n"},
+    "mixed": {
+        "config.json": b'{"mixed": 1}',
+        "model.safetensors": LARGE,
+        "tokenizer.model": b"\3" * 999,
+        ".gitattributes": b"*.bin\n",
+    },
     "sharded": {
         "config.json": b"{}",
         "model.safetensors.index.json": json.dumps(
@@ -64,6 +69,9 @@ KINDS: dict[str, dict[str, Source]] = {
         "dots...txt": b"...",
         "nfd-e\u0301.txt": b"decomposed",
         "nfc-\u00e9.txt": b"composed",
+    },
+    "twins": {
+        f"{folder}/same.{ending}": b"same" * many for folder in "abcdef" for ending, many in (("txt", 1), ("bin", 999))
     },
     "empty": {"empty.txt": b"", "empty.bin": b"", "dir/__init__.py": b"", "config.json": b"{}"},
     "xet": {"config.json": b"{}", "model.safetensors": b"\6" * 80_000, "plain.bin": b"\7" * 900},
@@ -127,32 +135,50 @@ def all_cases(commits: dict[str, str]) -> dict[str, Case]:
         "allow a folder": Case([snapshot("org/nested", allow_patterns=["a/"])]),
         "allow a name without star": Case([snapshot("org/nested", allow_patterns=["top.txt", "a"])]),
         "ignore": Case([snapshot("org/nested", ignore_patterns=["*.bin", "refs/*"])]),
-        "allow and ignore": Case([snapshot("org/nested", allow_patterns=["a/*", "x/*"], ignore_patterns="*/weights.*")]),
+        "allow and ignore": Case(
+            [snapshot("org/nested", allow_patterns=["a/*", "x/*"], ignore_patterns="*/weights.*")]
+        ),
         "allow brackets": Case([snapshot("org/odd-names", allow_patterns=["[[]brackets]*", "*%2F*", "🤗*", "*é*"])]),
         "the rest after a part": Case([snapshot("org/mixed", allow_patterns="*.json"), snapshot("org/mixed")]),
         # orders
         "a file, then all": Case([one("org/mixed", "tokenizer.model"), snapshot("org/mixed")]),
         "all, then a file": Case([snapshot("org/mixed"), one("org/mixed", "tokenizer.model")]),
         "twice": Case([snapshot("org/mixed"), snapshot("org/mixed"), one("org/mixed", "config.json")]),
-        "two names of one commit": Case([snapshot("org/named"), snapshot("org/named", revision="v2.0"), snapshot("org/named", **pinned)]),
+        "two names of one commit": Case(
+            [snapshot("org/named"), snapshot("org/named", revision="v2.0"), snapshot("org/named", **pinned)]
+        ),
         "two revisions that share a file": Case([snapshot("org/named", **older), snapshot("org/named")]),
         "pinned, then by name": Case([snapshot("org/named", **pinned), one("org/named", "config.json")]),
-        "a subfolder": Case([one("org/nested", "deep.json", subfolder="a/b/c/d"), one("org/nested", "b/weights.bin", subfolder="a")]),
-        "two repos in one cache": Case([snapshot("org/small"), snapshot("org/data", repo_type="dataset"), one("solo", "config.json")]),
+        "a subfolder": Case(
+            [one("org/nested", "deep.json", subfolder="a/b/c/d"), one("org/nested", "b/weights.bin", subfolder="a")]
+        ),
+        "two repos in one cache": Case(
+            [snapshot("org/small"), snapshot("org/data", repo_type="dataset"), one("solo", "config.json")]
+        ),
         "offline after online": Case([snapshot("org/mixed"), snapshot("org/mixed", local_files_only=True)]),
         # force
         "force all": Case([snapshot("org/mixed"), snapshot("org/mixed", force_download=True)]),
-        "force one": Case(each("org/mixed", KINDS["mixed"]) + [one("org/mixed", "model.safetensors", force_download=True)]),
-        "force what is not here": Case([one("org/mixed", "config.json", force_download=True), snapshot("org/small", force_download=True)]),
+        "force one": Case(
+            each("org/mixed", KINDS["mixed"]) + [one("org/mixed", "model.safetensors", force_download=True)]
+        ),
+        "force what is not here": Case(
+            [one("org/mixed", "config.json", force_download=True), snapshot("org/small", force_download=True)]
+        ),
         # what is not there
         "a missing file": Case([one("org/small", "nope.json")]),
         "a missing file in folders": Case([one("org/small", "no/pe ü#.json", revision=commits["small"])]),
         "a missing file, dry": Case([one("org/small", "nope.json", dry_run=True)]),
-        "a missing file after a good one": Case([one("org/small", "config.json"), one("org/small", "nope.json"), one("org/small", "nope.json")]),
-        "a missing revision": Case([one("org/small", "config.json", revision="nope"), snapshot("org/small", revision="nope")]),
+        "a missing file after a good one": Case(
+            [one("org/small", "config.json"), one("org/small", "nope.json"), one("org/small", "nope.json")]
+        ),
+        "a missing revision": Case(
+            [one("org/small", "config.json", revision="nope"), snapshot("org/small", revision="nope")]
+        ),
         "a missing repo": Case([one("org/nope", "config.json"), snapshot("org/nope")]),
         "a gate that is shut": Case([one("org/gated", "config.json")]),
-        "nothing here and nobody asked": Case([one("org/small", "config.json", local_files_only=True), snapshot("org/small", local_files_only=True)]),
+        "nothing here and nobody asked": Case(
+            [one("org/small", "config.json", local_files_only=True), snapshot("org/small", local_files_only=True)]
+        ),
         # a branch that moves between the calls
         "the branch moved, snapshots": Case([snapshot("org/moving")], [snapshot("org/moving")]),
         "the branch moved, files": Case(each("org/moving", MOVING), each("org/moving", MOVING)),
@@ -162,13 +188,19 @@ def all_cases(commits: dict[str, str]) -> dict[str, Case]:
         "the file came with the move": Case([one("org/moving", "late.json")], [one("org/moving", "late.json")]),
     }
     cases |= {f"folder: snapshot of {kind}": Case([snapshot(f"org/{kind}")], local=True) for kind in KINDS}
-    cases |= {f"folder: each file of {kind}": Case(each(f"org/{kind}", files), local=True) for kind, files in KINDS.items()}
     cases |= {
-        "folder: pinned": Case([snapshot("org/named", **pinned), one("org/named", "config.json", **pinned)], local=True),
+        f"folder: each file of {kind}": Case(each(f"org/{kind}", files), local=True) for kind, files in KINDS.items()
+    }
+    cases |= {
+        "folder: pinned": Case(
+            [snapshot("org/named", **pinned), one("org/named", "config.json", **pinned)], local=True
+        ),
         "folder: pull request": Case([snapshot("org/named", revision="refs/pr/1")], local=True),
         "folder: dataset": Case([snapshot("org/data", repo_type="dataset")], local=True),
         "folder: gated": Case([snapshot("org/gated", **member)], local=True),
-        "folder: patterns": Case([snapshot("org/nested", allow_patterns=["a/*"], ignore_patterns=["*.json"])], local=True),
+        "folder: patterns": Case(
+            [snapshot("org/nested", allow_patterns=["a/*"], ignore_patterns=["*.json"])], local=True
+        ),
         "folder: the branch moved": Case([snapshot("org/moving")], [snapshot("org/moving")], local=True),
         "folder: the branch moved, files": Case(each("org/moving", MOVING), each("org/moving", MOVING), local=True),
         "folder: forced": Case([snapshot("org/mixed"), snapshot("org/mixed", force_download=True)], local=True),
@@ -176,24 +208,46 @@ def all_cases(commits: dict[str, str]) -> dict[str, Case]:
         # without links
         "no links: snapshot": Case([snapshot("org/mixed")], links=False),
         "no links: each file": Case(each("org/mixed", KINDS["mixed"]), links=False),
-        "no links: twice": Case([snapshot("org/nested"), snapshot("org/nested"), one("org/nested", "top.txt")], links=False),
+        "no links: twice": Case(
+            [snapshot("org/nested", max_workers=1), snapshot("org/nested"), one("org/nested", "top.txt")], links=False
+        ),
+        # One worker: with more the stock client moves a blob away under the twin that is on its way (seen with 2.4.0).
+        "no links: twins": Case([snapshot("org/twins", max_workers=1)], links=False),
         "no links: two revisions": Case([snapshot("org/named", **older), snapshot("org/named")], links=False),
         "no links: the branch moved": Case([snapshot("org/moving")], [snapshot("org/moving")], links=False),
         # what differs on purpose: looked at one by one below
-        "dry: a file": Case([one("org/mixed", "config.json", dry_run=True), one("org/mixed", "model.safetensors", dry_run=True)]),
+        "dry: a file": Case(
+            [one("org/mixed", "config.json", dry_run=True), one("org/mixed", "model.safetensors", dry_run=True)]
+        ),
         "dry: a snapshot": Case([snapshot("org/mixed", dry_run=True)]),
         "dry: with patterns": Case([snapshot("org/nested", dry_run=True, allow_patterns="a/*")]),
-        "dry: half here": Case([one("org/mixed", "config.json"), snapshot("org/mixed", dry_run=True), one("org/mixed", "config.json", dry_run=True)]),
+        "dry: half here": Case(
+            [
+                one("org/mixed", "config.json"),
+                snapshot("org/mixed", dry_run=True),
+                one("org/mixed", "config.json", dry_run=True),
+            ]
+        ),
         "dry: forced": Case([snapshot("org/small"), snapshot("org/small", dry_run=True, force_download=True)]),
-        "dry: nothing there": Case([one("org/nope", "config.json", dry_run=True), snapshot("org/mixed", revision="nope", dry_run=True)]),
+        "dry: nothing there": Case(
+            [one("org/nope", "config.json", dry_run=True), snapshot("org/mixed", revision="nope", dry_run=True)]
+        ),
         "nothing chosen": Case([snapshot("org/small", allow_patterns="*.nope")]),
         "nothing came": Case([one("org/small", "nope.json")], local=True),
     }
     return cases
 
 
-MOVING: dict[str, Source] = {"config.json": b'{"version": 1}', "model.safetensors": b"\1" * 5000, "same.bin": b"\2" * 400}
-MOVED: dict[str, Source | None] = {"config.json": b'{"version": 2}', "model.safetensors": b"\3" * 5001, "late.json": b"{}"}
+MOVING: dict[str, Source] = {
+    "config.json": b'{"version": 1}',
+    "model.safetensors": b"\1" * 5000,
+    "same.bin": b"\2" * 400,
+}
+MOVED: dict[str, Source | None] = {
+    "config.json": b'{"version": 2}',
+    "model.safetensors": b"\3" * 5001,
+    "late.json": b"{}",
+}
 
 
 def do_calls(module: str, work: dict[str, list[Any]]) -> Any:
@@ -206,7 +260,8 @@ def do_calls(module: str, work: dict[str, list[Any]]) -> Any:
     def plain(value: Any) -> Any:
         if isinstance(value, list):
             return sorted((plain(item) for item in value), key=lambda item: str(item["filename"]))
-        return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else str(value)
+        is_info = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        return dataclasses.asdict(value) if is_info else str(value)
 
     def do(call: dict[str, Any]) -> Any:
         function = getattr(library, call.pop("function"))
@@ -222,7 +277,6 @@ class Both:
     places: dict[str, Path]
     results: dict[str, dict[str, list[Any]]]
     cases: dict[str, Case]
-    sizes: dict[str, int]  # of every blob, by etag
 
 
 def side_env(world: World, home: Path, **more: str) -> dict[str, str]:
@@ -238,7 +292,10 @@ def world() -> Iterator[World]:
 @pytest.fixture(scope="module")
 def commits(world: World) -> dict[str, str]:
     """Fills the hub; the commits by name."""
-    made = {kind: world.repo(f"org/{kind}").commit(files, xet=["model.safetensors"] if kind == "xet" else False) for kind, files in KINDS.items()}
+    made = {
+        kind: world.repo(f"org/{kind}").commit(files, xet=["model.safetensors"] if kind == "xet" else False)
+        for kind, files in KINDS.items()
+    }
     pair: dict[str, Source] = {"config.json": b'{"pair": 1}', "model.safetensors": b"\11" * 3000}
     world.repo("org/gated", gated="manual").commit(pair)
     world.repo("org/private", private=True, tokens=["insider"]).commit(pair)
@@ -265,7 +322,8 @@ def both(world: World, commits: dict[str, str], tmp_path_factory: pytest.TempPat
     base = tmp_path_factory.mktemp("same-tree")
     cases = all_cases(commits)
     moving = world.hub.repos["models", "org/moving"]
-    places, results = {}, {}
+    places: dict[str, Path] = {}
+    results: dict[str, dict[str, list[Any]]] = {}
     for side in SIDES:
         places[side] = base / side
         results[side] = {name: [] for name in cases}
@@ -280,8 +338,7 @@ def both(world: World, commits: dict[str, str], tmp_path_factory: pytest.TempPat
                 env = side_env(world, base / f"{side}-home", **({} if links else {"HF_HUB_DISABLE_SYMLINKS": "1"}))
                 for name, came in run_peer("2.4", do_calls, env, {"module": SIDES[side], "work": work}).items():
                     results[side][name] += came
-    files = [file for repo in world.hub.repos.values() for commit in repo.commits.values() for file in commit.files.values()]
-    return Both(places, results, cases, {file.etag: file.size for file in files})
+    return Both(places, results, cases)
 
 
 def located(call: dict[str, Any], place: Path, local: bool) -> dict[str, Any]:
@@ -292,7 +349,12 @@ def located(call: dict[str, Any], place: Path, local: bool) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def scanned(world: World, both: Both, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the scanner of each version says of each cache there is: scanned[version][side, case as one text]."""
-    caches = [str(place / case / "cache") for place in both.places.values() for case in both.cases if (place / case / "cache").exists()]
+    caches = [
+        str(place / case / "cache")
+        for place in both.places.values()
+        for case in both.cases
+        if (place / case / "cache").exists()
+    ]
     env = peer_env(world, tmp_path_factory.mktemp("scan-home"))
     return {version: run_peer(version, scan, env, {"caches": caches}) for version in VERSIONS}
 
@@ -306,7 +368,10 @@ def scan(caches: list[str]) -> Any:
             revision.commit_hash: {
                 "refs": sorted(revision.refs),
                 "size": revision.size_on_disk,
-                "files": sorted([str(file.file_path.relative_to(revision.snapshot_path)), file.size_on_disk] for file in revision.files),
+                "files": sorted(
+                    [str(file.file_path.relative_to(revision.snapshot_path)), file.size_on_disk]
+                    for file in revision.files
+                ),
             }
             for revision in repo.revisions
         }
@@ -327,15 +392,14 @@ def scan(caches: list[str]) -> Any:
 
 
 def tree_of(root: Path) -> dict[str, Any]:
-    """Everything below `root` by its path: a folder, a link and its target, or a file and what counts of its content. No locks."""
+    """Everything below `root` by its path: a folder, a link and its target, or a file and what counts of it."""
     found: dict[str, Any] = {}
     for at, folders, files in os.walk(root):
-        for ours in {".hubjet", ".locks"} & set(folders):
-            folders.remove(ours)
+        if ".hubjet" in folders:
+            folders.remove(".hubjet")
         for name in [*folders, *files]:
             path = Path(at, name)
-            if path.suffix != ".lock":
-                found[str(path.relative_to(root))] = kind_of(path)
+            found[str(path.relative_to(root))] = kind_of(path)
     return found
 
 
@@ -344,6 +408,8 @@ def kind_of(path: Path) -> Any:
         return "link to " + os.readlink(path)
     if path.is_dir():
         return "folder"
+    if path.suffix == ".lock":
+        return "lock"
     if path.parent.name == "trees":
         return json.loads(path.read_bytes())
     if path.suffix == ".metadata":
@@ -355,23 +421,17 @@ def kind_of(path: Path) -> Any:
     return path.read_bytes()
 
 
-def locks_of(root: Path, sizes: dict[str, int]) -> dict[str, int]:
-    """Each lock file below `root`, with the size of the file it is for."""
-    found = {}
-    for path in root.rglob("*.lock"):
-        parts = path.relative_to(root).parts
-        place = root.joinpath(*parts[3:]).with_suffix("")  # of a local_dir's: .cache/huggingface/download/<path>.lock
-        found["/".join(parts)] = sizes[path.stem] if parts[0] == ".locks" else place.stat().st_size
-    return found
-
-
 def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     """Path -> (ours, theirs), where they differ: short enough to be read when a test fails."""
-    return {path: (ours.get(path), theirs.get(path)) for path in sorted({*ours, *theirs}) if ours.get(path) != theirs.get(path)}
+    return {
+        path: (ours.get(path), theirs.get(path))
+        for path in sorted({*ours, *theirs})
+        if ours.get(path) != theirs.get(path)
+    }
 
 
 def came_to(both: Both, side: str, case: str) -> list[Any]:
-    """What each call came to, relative to the side's place. The libraries' errors have other names: only that it was one is kept."""
+    """What each call came to, relative to the side's place. Of errors, whose names differ, only that it was one."""
     base = str(both.places[side])
 
     def relative(value: Any) -> Any:
@@ -384,10 +444,9 @@ def came_to(both: Both, side: str, case: str) -> list[Any]:
     return [relative(came["value"]) if "value" in came else "an error" for came in both.results[side][case]]
 
 
-SPECIAL = ("dry: ", "nothing chosen", "nothing came")
-NAMES = {
-    name: case for name, case in all_cases(dict.fromkeys(["small", "named", "named older"], "")).items() if not name.startswith(SPECIAL)
-}
+LISTED = all_cases(dict.fromkeys(["small", "named", "named older"], ""))  # names are all that counts at collection
+DRY = [name for name in LISTED if name.startswith("dry: ")]
+SAME = {name: case for name, case in LISTED.items() if name not in (*DRY, "nothing chosen", "nothing came")}
 
 
 def same(both: Both, case: str, place: str) -> None:
@@ -395,52 +454,60 @@ def same(both: Both, case: str, place: str) -> None:
     stock, ours = (both.places[side] / case / place for side in SIDES)
     assert came_to(both, "ours", case) == came_to(both, "stock", case), both.results["ours"][case]
     assert differences(tree_of(ours), tree_of(stock)) == {}
-    assert set(locks_of(ours, both.sizes)) == {lock for lock, size in locks_of(stock, both.sizes).items() if size > LOCKED_ABOVE}
 
 
-@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if not case.local and case.links])
+@pytest.mark.parametrize("case", [name for name, case in SAME.items() if not case.local and case.links])
 def test_the_cache_is_the_one_the_stock_client_leaves(both: Both, case: str) -> None:
     same(both, case, "cache")
 
 
-@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if not case.links])
+@pytest.mark.parametrize("case", [name for name, case in SAME.items() if not case.links])
 def test_a_cache_without_links_is_the_one_the_stock_client_leaves(both: Both, case: str) -> None:
     same(both, case, "cache")
 
 
-@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if case.local])
+@pytest.mark.parametrize("case", [name for name, case in SAME.items() if case.local])
 def test_a_local_folder_is_the_one_the_stock_client_leaves(both: Both, case: str) -> None:
     same(both, case, "folder")
     assert not (both.places["ours"] / case / "cache").exists()
 
 
-@pytest.mark.parametrize("case", [name for name, case in all_cases(dict.fromkeys(["small", "named", "named older"], "")).items() if name.startswith("dry: ")])
+@pytest.mark.parametrize("case", DRY)
 def test_a_dry_run_says_what_the_stock_client_says_and_writes_nothing(both: Both, case: str) -> None:
     assert came_to(both, "ours", case) == came_to(both, "stock", case), both.results["ours"][case]
     wet = [call for call in both.cases[case].calls if not call.get("dry_run")]
     assert (both.places["ours"] / case / "cache").exists() == bool(wet)
-    assert not list((both.places["ours"] / case).rglob("trees/*.json")) or any(call["function"] == "snapshot_download" for call in wet)
+    assert not list((both.places["ours"] / case).rglob("trees/*.json")) or any(
+        call["function"] == "snapshot_download" for call in wet
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("case", [name for name, case in NAMES.items() if not case.local])
-def test_the_stock_scanner_finds_the_same_and_warns_of_nothing(both: Both, scanned: dict[str, Any], case: str, version: str) -> None:
+@pytest.mark.parametrize("case", [name for name, case in SAME.items() if not case.local])
+def test_the_stock_scanner_finds_the_same_and_warns_of_nothing(
+    both: Both, scanned: dict[str, Any], case: str, version: str
+) -> None:
     nothing = {"warnings": [], "repos": {}, "size": 0}  # a cache that is empty, or was never made
     stock, ours = (scanned[version].get(str(both.places[side] / case / "cache"), nothing) for side in SIDES)
     assert {**ours, "warnings": None} == {**stock, "warnings": None}
-    # Of a repo whose only trace is that a file is not in it, there is a ref and no snapshot: the stock client's scanner warns of
-    # what the stock client left, and the tree is the same.
+    # Of a repo whose only trace is that a file is not in it, there is a ref and no snapshot: the stock client's scanner
+    # warns of what the stock client left, and the tree is the same.
     only_missing = case in ("a missing file", "a missing file, dry", "a missing file in folders")
     assert len(ours["warnings"]) == len(stock["warnings"]) == int(only_missing)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_snapshot_of_nothing_is_an_empty_folder_that_the_scanner_accepts(both: Both, scanned: dict[str, Any], version: str) -> None:
+def test_a_snapshot_of_nothing_is_an_empty_folder_that_the_scanner_accepts(
+    both: Both, scanned: dict[str, Any], version: str
+) -> None:
     case = "nothing chosen"
     stock, ours = (both.places[side] / case / "cache" for side in SIDES)
     assert came_to(both, "ours", case) == came_to(both, "stock", case)
     (folder,) = came_to(both, "ours", case)
-    assert set(differences(tree_of(ours), tree_of(stock))) == {"models--org--small/snapshots", folder.removeprefix(f"/{case}/cache/")}
+    assert set(differences(tree_of(ours), tree_of(stock))) == {
+        "models--org--small/snapshots",
+        folder.removeprefix(f"/{case}/cache/"),
+    }
     assert scanned[version][str(ours)]["warnings"] == [] != scanned[version][str(stock)]["warnings"]
 
 
@@ -454,6 +521,10 @@ def test_bytes_in_the_cache_are_read_only_for_everybody(both: Both, links: bool)
     case = "snapshot of mixed" if links else "no links: snapshot"
     umask = os.umask(0)
     os.umask(umask)
-    files = [path for path in (both.places["ours"] / case / "cache/models--org--mixed/snapshots").rglob("*") if path.is_file()]
+    files = [
+        path
+        for path in (both.places["ours"] / case / "cache/models--org--mixed/snapshots").rglob("*")
+        if path.is_file()
+    ]
     assert len(files) == len(KINDS["mixed"])
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444 & ~umask}

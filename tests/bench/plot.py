@@ -1,0 +1,74 @@
+"""Plot: goodput and connections of one run over time, as one small SVG without dependencies.
+
+Use:        `save(path, title, stats, cap=200e6)`; `stats` is what the relay or the line says: slot_ms and series [[bytes, open, active], …].
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+W, H, LEFT, RIGHT, TOP, BOTTOM = 760, 300, 62, 52, 34, 40
+INK, LINE, GOODPUT, CONNS, CAP = "#444", "#ddd", "#1667b7", "#c2571a", "#2a8a4a"
+
+
+def nice(most: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
+    power = 1.0
+    while power * 10 <= most:
+        power *= 10
+    while power > most and power > 1e-9:
+        power /= 10
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= most)
+
+
+def save(path: Path, title: str, stats: dict[str, Any], cap: float | None = None) -> Path:
+    step = stats["slot_ms"] / 1000
+    rates = [row[0] / step / 1e6 for row in stats["series"]]
+    conns = [row[1] for row in stats["series"]]
+    smooth = [sum(rates[max(0, i - 1) : i + 2]) / len(rates[max(0, i - 1) : i + 2]) for i in range(len(rates))]
+    seconds = max(step, len(rates) * step)
+    top_rate = nice(max([*smooth, (cap or 0) / 1e6, 1e-3]) * 1.02)
+    top_conns = nice(max([*conns, 1]))
+
+    def x(t: float) -> float:
+        return LEFT + (W - LEFT - RIGHT) * t / seconds
+
+    def y(share: float) -> float:
+        return H - BOTTOM - (H - TOP - BOTTOM) * share
+
+    def text(tx: float, ty: float, words: str, anchor: str = "middle", colour: str = INK, size: int = 12) -> str:
+        return f'<text x="{tx:.1f}" y="{ty:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{escape(words)}</text>'
+
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {H}" font-family="sans-serif"><rect width="{W}" height="{H}" fill="white"/>',
+           text(LEFT, 20, title, "start", size=14)]
+    for n in range(6):
+        share = n / 5
+        out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="{LINE}"/>')
+        out.append(text(LEFT - 6, y(share) + 4, f"{top_rate * share:g}", "end", GOODPUT))
+        out.append(text(W - RIGHT + 6, y(share) + 4, f"{top_conns * share:g}", "start", CONNS))
+    every = nice(seconds / 8)
+    for n in range(int(seconds / every) + 1):
+        out.append(text(x(n * every), H - BOTTOM + 16, f"{n * every:g}"))
+    out += [text((LEFT + W - RIGHT) / 2, H - 6, "seconds since the first connection"), text(LEFT - 6, TOP - 6, "MB/s", "end", GOODPUT),
+            text(W - RIGHT + 6, TOP - 6, "connections", "middle", CONNS)]
+    if cap:
+        out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(cap / 1e6 / top_rate):.1f}" y2="{y(cap / 1e6 / top_rate):.1f}" stroke="{CAP}" stroke-dasharray="5 4"/>')
+    steps = " ".join(f"{x(i * step):.1f},{y(n / top_conns):.1f} {x((i + 1) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(conns))
+    points = " ".join(f"{x((i + 0.5) * step):.1f},{y(rate / top_rate):.1f}" for i, rate in enumerate(smooth))
+    out.append(f'<polyline points="{steps}" fill="none" stroke="{CONNS}" stroke-width="1.2"/>')
+    out.append(f'<polyline points="{points}" fill="none" stroke="{GOODPUT}" stroke-width="2"/></svg>')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(out) + "\n", encoding="utf-8")
+    return path
+
+
+def reached_at(stats: dict[str, Any], rate: float, share: float = 0.95, over_ms: int = 100) -> float | None:
+    """Seconds from the first connection until the goodput over `over_ms` was first that share of `rate`; None: never."""
+    width = max(1, over_ms // stats["slot_ms"])
+    series = [row[0] for row in stats["series"]]
+    for end in range(width, len(series) + 1):
+        if sum(series[end - width : end]) / (width * stats["slot_ms"] / 1000) >= share * rate:
+            return end * stats["slot_ms"] / 1000
+    return None
