@@ -44,10 +44,17 @@ void hj_source_answered(struct hj_source *s, bool first_way, bool redirected, bo
       s->state = HJ_SOURCE_DIRECT;
     return;
   }
-  if (s->state == HJ_SOURCE_PROBING)
-    s->state = refused ? HJ_SOURCE_BOUND : HJ_SOURCE_REUSABLE;
-  else if (s->state == HJ_SOURCE_REUSABLE && refused)
+  if (!refused) {
+    s->was_reusable = true;
+    s->refusals = 0;
+    if (s->state == HJ_SOURCE_PROBING)
+      s->state = HJ_SOURCE_REUSABLE;
+  } else if (s->state == HJ_SOURCE_REUSABLE || (s->state == HJ_SOURCE_PROBING && s->was_reusable && s->refusals < HJ_SOURCE_REFUSALS_MAX)) {
+    s->refusals++;
     s->state = HJ_SOURCE_UNKNOWN; /* it worked before: its time is up */
+  } else if (s->state == HJ_SOURCE_PROBING) {
+    s->state = HJ_SOURCE_BOUND;
+  }
 }
 
 void hj_source_probe_lost(struct hj_source *s)

@@ -15,10 +15,14 @@
 enum hj_source_state { HJ_SOURCE_UNKNOWN, HJ_SOURCE_DIRECT, HJ_SOURCE_FRESH, HJ_SOURCE_PROBING, HJ_SOURCE_REUSABLE, HJ_SOURCE_BOUND };
 const char *hj_source_name(enum hj_source_state s);
 
+#define HJ_SOURCE_REFUSALS_MAX 4u
+
 struct hj_source {
   enum hj_source_state state;
   struct hj_url url;         /* the redirected one; meaningful in FRESH, PROBING, REUSABLE */
   unsigned minted;           /* how many redirects were taken from the first URL */
+  bool was_reusable;         /* a redirect of this file was used again with success: a refusal means "too late", not "never" */
+  unsigned refusals;         /* since then; HJ_SOURCE_REFUSALS_MAX in a row are believed */
 };
 
 enum hj_way { HJ_WAY_FIRST, HJ_WAY_DIRECT_URL, HJ_WAY_WAIT };
