@@ -174,7 +174,9 @@ void hj_fetch_release(struct hj_fetch *f);
 bool hj_fetch_is_large(const struct hj_fetch *f);                         /* known to go over a blob */
 bool hj_fetch_has_blob(const struct hj_fetch *f);                         /* one that the network thread may look at and put into */
 void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms);
+bool hj_fetch_has_gap(const struct hj_fetch *f);                          /* a range that nobody fetches */
 bool hj_fetch_wants_part(const struct hj_fetch *f);
+bool hj_fetch_may_put(const struct hj_fetch *f);                          /* the blob is not in a worker's hands alone */
 void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms);
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms);                  /* timers, stalls, errands */
 void hj_fetch_send_proofs(struct hj_fetch *first);                        /* of those under way, to the workers, together if possible */
@@ -186,6 +188,8 @@ void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore);              /* to 
 /* meta.c: what a head says of the file */
 int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_reply *r, struct hj_err *e);
 bool hj_meta_is_held(const struct hj_fetch *f);
+/* watch.c */
+void hj_fetch_watch(struct hj_fetch *f, uint64_t now_ms);
 /* part.c */
 struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struct hj_err *e);
 void hj_part_free(struct hj_part *p);                                     /* its request is stopped; nothing is flushed */

@@ -11,7 +11,6 @@
 #define PROVE_LATEST ((uint64_t)32 << 20) /* bytes with which a file waits for no other: 15 ms of a core, and still in the page cache */
 #define LOCK_AGAIN_MS 100u              /* how often a file in another process's hands is looked after */
 #define RESTARTS_MAX 2u
-#define FLUSH_AFTER_MS 500u             /* a slow connection's piece goes to the disk after this long, full or not: kill -9 keeps it */
 
 static const char *const state_names[] = {
 #define HJ_X(name, text) text,
@@ -128,12 +127,12 @@ bool hj_fetch_has_blob(const struct hj_fetch *f)
   return (!f->busy || f->work.chore == HJ_CHORE_PROVE) && f->blob;
 }
 
-static bool may_put(const struct hj_fetch *f) { return !f->in_memory && hj_fetch_has_blob(f); }
+bool hj_fetch_may_put(const struct hj_fetch *f) { return !f->in_memory && hj_fetch_has_blob(f); }
 
 static void flush_parts(struct hj_fetch *f)
 {
   struct hj_err scratch = HJ_ERR_INIT; /* benign: what is not flushed is fetched again */
-  if (may_put(f))
+  if (hj_fetch_may_put(f))
     for (struct hj_part *p = f->parts; p; p = p->next)
       (void)hj_part_flush(p, &scratch);
 }
@@ -387,16 +386,20 @@ static struct hj_plan plan_of(const struct hj_fetch *f)
                            .workers = j->sched.want, .rate = j->connection_rate };
 }
 
+bool hj_fetch_has_gap(const struct hj_fetch *f)
+{
+  struct hj_plan plan = plan_of(f);
+  struct hj_span span;
+  return hj_plan_next(&plan, &f->taken, &span);
+}
+
 bool hj_fetch_wants_part(const struct hj_fetch *f)
 {
-  struct hj_plan plan;
-  struct hj_span span;
   if (f->state != HJ_FETCH_FLOWING || f->single || f->want->no_ranges || f->size == HJ_SIZE_UNKNOWN)
     return false;
   if (f->source.state == HJ_SOURCE_PROBING || (f->source.state == HJ_SOURCE_UNKNOWN && f->parts_n))
     return false; /* how the next one goes is just being found out */
-  plan = plan_of(f);
-  return hj_plan_next(&plan, &f->taken, &span);
+  return hj_fetch_has_gap(f);
 }
 
 void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms)
@@ -572,54 +575,25 @@ void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
 
 /* ---- timers ------------------------------------------------------------------------------------------------------- */
 
-/* In the other states the parts are gone, and with them the list that is being walked. */
-static bool has_parts(const struct hj_fetch *f)
-{
-  return f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_OPENING || f->state == HJ_FETCH_FLOWING;
-}
-
-/* Those that rested meanwhile gave their connection away: they may not all come back at once. */
-static bool has_slot(const struct hj_job *j) { return j->active < j->limits.connections; }
-
-static void watch_parts(struct hj_fetch *f, uint64_t now_ms)
-{
-  struct hj_part *next;
-  for (struct hj_part *p = f->parts; p; p = next) {
-    struct hj_err e = HJ_ERR_INIT;
-    next = p->next;
-    if (p->piece_n && now_ms - p->flushed_ms >= FLUSH_AFTER_MS && may_put(f) && hj_part_flush(p, &e)) {
-      hj_fetch_fail(f, &e, true);
-      return;
-    }
-    if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms && has_slot(f->job)) {
-      hj_part_ask(p, now_ms);
-      if (!has_parts(f))
-        return;
-    } else if (hj_part_is_active(p) && !p->paused && now_ms - p->last_byte_ms >= f->job->limits.stall_ms) {
-      hj_fail(&e, HJ_E_STALLED, "no byte came for %u s (%llu of %llu bytes of this range were here)", f->job->limits.stall_ms / 1000,
-              (unsigned long long)(p->pos - p->at), (unsigned long long)(p->end == HJ_UNKNOWN ? 0 : p->end - p->at));
-      hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
-      hj_part_stumble(p, &e, now_ms);
-      if (!has_parts(f))
-        return;
-    }
-  }
-}
-
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
 {
-  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && has_slot(f->job)) /* it begins anew */
+  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && f->job->active < f->job->limits.connections) /* it begins anew */
     hj_fetch_begin(f, now_ms);
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
     f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */
     hj_fetch_send(f, HJ_CHORE_OPEN);
   }
-  watch_parts(f, now_ms);
+  hj_fetch_watch(f, now_ms);
   if (f->state != HJ_FETCH_FLOWING || f->busy)
     return;
   if (hj_blob_is_whole(f->blob)) {
     free_parts(f); /* what they may still bring is here twice, or is a last chunk of no bytes; the blob is now the worker's */
     hj_fetch_send(f, HJ_CHORE_COMMIT);
+  } else if (!f->parts && hj_blob_landed(f->blob) != f->size && !hj_fetch_wants_part(f)) {
+    struct hj_err e = HJ_ERR_INIT; /* better an error that can be reported than a job that never ends */
+    hj_fail(&e, HJ_E_BUG, "%llu of %llu bytes are here and nobody fetches the rest (source %s)",
+            (unsigned long long)hj_blob_landed(f->blob), (unsigned long long)f->size, hj_source_name(f->source.state));
+    hj_fetch_fail(f, &e, true);
   }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 from pathlib import Path
@@ -45,6 +46,7 @@ def main() -> int:
     if unknown:
         parser.error(f"{', '.join(unknown)}: there are {', '.join(QUESTIONS)}")
     network = house.enter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended in order
 
     bench = Bench(Options(arguments.rounds, arguments.quick, arguments.full, arguments.only, arguments.keep))
     command = 'make bench ARGS="' + " ".join(sys.argv[1:]) + '"' if sys.argv[1:] else "make bench"

@@ -79,6 +79,7 @@ def house(bench: Bench, queue_ms: int, congestion: str) -> Iterator[House]:
                 line = None
         if line is not None:
             site = stack.enter_context(bench.site(relay=False, address=SERVER))
+            site.helpers.append(line.process.pid)
             port = stack.enter_context(echo())
             yield House(site, ("udp", SERVER, port), line.netns, line, None)
         else:
@@ -92,6 +93,7 @@ def measured(bench: Bench, home: House, variant: Variant, size: int) -> Run:
         home.line.reset()
     elif home.network is not None:
         home.site.relay.set(**home.network)
+        home.site.mark()
     place = bench.fresh("ping")
     kind, host, port = home.ping
     words = [bench.python, bench.client, "ping", kind, host, str(port), str(place / "pings")]
@@ -139,6 +141,8 @@ def run(bench: Bench, out: Path) -> list[Table]:
     for judged, queue_ms, congestion in ((True, 50, "cubic"), (False, 50, "bbr"), (False, 250, "cubic")):
         with house(bench, queue_ms, congestion) as home:
             site = home.site
+            if home.line is None and not judged:
+                continue  # the simpler model has one kind of sender and no loss
             url, sha256 = site.file("m.bin", Sparse(size))
             site.up()
             how = f"line.c: real TCP, {congestion}" if home.line else "relay.c's line: windows of 512 KiB, no loss"

@@ -33,6 +33,7 @@ def run(bench: Bench, out: Path) -> list[Table]:
     count = 200 if bench.options.quick else 1000
     files = small_files(count)
     rounds = bench.options.count(5)
+    bench.settle()
     with bench.site() as site:
         site.repo("bench/many", files, lfs=())
         site.repo("bench/large", files, lfs=("*",))

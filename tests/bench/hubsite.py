@@ -164,6 +164,7 @@ class Site:
         self.hub_url = f"https://{address}:{ports['hub']}"
         self.host = "0.0.0.0" if own else "127.0.0.1"  # all addresses only inside a namespace of our own
         self.maps: dict[str, dict[str, str]] = {"small": {}, "large": {}, "size": {}, "commit": {}}
+        self.helpers: list[int] = []  # other processes of the network, whose CPU is not foreign
         self.offset = 0
         self.is_up = False
 
@@ -178,7 +179,7 @@ class Site:
 
     @property
     def pids(self) -> list[int]:
-        return [p.pid for p in (self.nginx.child, self.relay_or_none and self.relay_or_none.process) if p]
+        return [p.pid for p in (self.nginx.child, self.relay_or_none and self.relay_or_none.process) if p] + self.helpers
 
     def __enter__(self) -> "Site":
         self.world.start()
@@ -189,6 +190,7 @@ class Site:
             self.relay_or_none.close()
         self.nginx.stop(keep_port=False)
         self.hub_guard.close()
+        self.world.folder = self.folder / "kept"  # the World deletes its folder; a thousand deleted inodes would slow the next question
         self.world.close()
 
     # What it serves --------------------------------------------------------------------------------

@@ -66,12 +66,19 @@ static void make_partial(struct stage *s)
   s->journal = load(partial_path(s, "journal"), &s->journal_n);
 }
 
+static void clear(const char *path)
+{
+  if (is_there(path))
+    remove_all(path);
+}
+
 static void open_stage(struct stage *s, const struct scene *scene)
 {
   memset(s, 0, sizeof *s);
   s->scene = scene;
   open_world(&s->w);
   s->t = add_thing(&s->w, "x", scene->small ? 3000 : 2 * MIB + 300000, scene->small ? MINI_SMALL : scene->to_path ? MINI_PLAIN : MINI_LFS);
+  clear(temp_path("hub"));
   if (scene->resumes)
     make_partial(s);
 }
@@ -81,12 +88,6 @@ static void close_stage(struct stage *s)
   free(s->data);
   free(s->journal);
   close_world(&s->w);
-}
-
-static void clear(const char *path)
-{
-  if (is_there(path))
-    remove_all(path);
 }
 
 static void reset(struct stage *s)

@@ -342,6 +342,27 @@ def test_hf_cache_ls_verify_prune_and_rm_work_on_hubjets_cache(
     assert len(world.bodies()) >= 3
 
 
+def test_what_the_stock_tools_took_away_is_fetched_again_and_not_believed_to_be_here(
+    world: World, hf: Callable[..., str]
+) -> None:
+    folder = Path(hubjet.snapshot_download("org/mixed"))
+    assert hubjet.snapshot_download("org/mixed", local_files_only=True) == str(folder)
+    hf("cache", "rm", "hf://models/org/mixed/model.safetensors", "-y")
+    assert not (folder / "model.safetensors").exists()
+    with pytest.raises(hubjet.IncompleteSnapshot, match="model.safetensors"):
+        hubjet.snapshot_download("org/mixed", local_files_only=True)
+    assert hubjet.try_to_load_from_cache("org/mixed", "model.safetensors") is None
+    world.clear()
+    assert hubjet.snapshot_download("org/mixed") == str(folder)
+    etag = world.hub.repos["models", "org/mixed"].files()["model.safetensors"].etag
+    assert {r.name.rpartition("/")[2] for r in world.bodies()} == {etag}
+    hf("cache", "rm", folder.name, "-y")  # the revision
+    with pytest.raises(hubjet.LocalEntryNotFound):
+        hubjet.snapshot_download("org/mixed", revision=folder.name, local_files_only=True)
+    assert hubjet.snapshot_download("org/mixed") == str(folder)
+    assert {path.name for path in folder.iterdir()} == {name.partition("/")[0] for name in FILES}
+
+
 def leave_a_partial(world: World, repo: Repo, name: str, size: int = 8 * MIB) -> Callable[[], int]:
     """Commits a file, lets a hubjet get half of it and be killed. Returns what asks how much of it is kept."""
     repo.commit({name: Sparse(size, seed=size)})

@@ -1,0 +1,75 @@
+/* engine/watch.c - looks at the parts of a fetch now and then: who is silent, who is slow, whose pause is over. */
+#include <string.h>
+#include "engine/engine_int.h"
+#include "engine/outlier.h"
+#include "util/text.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define FLUSH_AFTER_MS 500u /* a slow connection's piece goes to the disk after this long, full or not: kill -9 keeps it */
+
+/* In the other states the parts are gone, and with them the list that is being walked. */
+static bool has_parts(const struct hj_fetch *f)
+{
+  return f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_OPENING || f->state == HJ_FETCH_FLOWING;
+}
+
+/* Those that rested meanwhile gave their connection away: they may not all come back at once. */
+static bool has_slot(const struct hj_job *j) { return j->active < j->limits.connections; }
+
+static int check_silence(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
+{
+  uint32_t stall_ms = p->fetch->job->limits.stall_ms;
+  if (!hj_part_is_active(p) || p->paused || now_ms - p->last_byte_ms < stall_ms)
+    return HJ_E_OK;
+  hj_fail(e, HJ_E_STALLED, "no byte came for %u s (%llu of %llu bytes of this range were here)", stall_ms / 1000,
+          (unsigned long long)(p->pos - p->at), (unsigned long long)(p->end == HJ_UNKNOWN ? 0 : p->end - p->at));
+  hj_text_show(p->url.shown, strlen(p->url.shown), e->url, sizeof e->url);
+  return (int)e->code;
+}
+
+static bool is_outlier(const struct hj_part *p, uint64_t now_ms)
+{
+  const struct hj_fetch *f = p->fetch;
+  struct hj_pace pace = { .age_ms = now_ms - p->began_ms, .bytes = p->pos - p->began_pos, .typical = f->job->connection_rate };
+  if (f->state != HJ_FETCH_FLOWING || f->in_memory || f->single || p->whole || p->paused || !p->ranged || p->end == HJ_UNKNOWN)
+    return false;
+  if (!hj_part_is_active(p) || f->job->proven_connections < 3) /* two are too few to say which of them is typical */
+    return false;
+  pace.left = p->end - p->pos;
+  pace.tail = !hj_fetch_has_gap(f);
+  return hj_outlier(&pace);
+}
+
+/* Its range goes back to the plan; the connection is closed with the body still on it, so a new one takes its place. */
+static int give_back(struct hj_part *p, struct hj_err *e)
+{
+  struct hj_fetch *f = p->fetch;
+  HJ_TRACE(HJ_T_PART, p->id, "slow: %llu bytes where others bring %llu a second; its range is given back",
+           (unsigned long long)(p->pos - p->began_pos), (unsigned long long)f->job->connection_rate);
+  if (hj_part_flush(p, e) || hj_ranges_cut(&f->taken, p->pos, p->end, e))
+    return (int)e->code;
+  if (f->job->proven_connections)
+    f->job->proven_connections--;
+  hj_part_free(p);
+  return HJ_E_OK;
+}
+
+void hj_fetch_watch(struct hj_fetch *f, uint64_t now_ms)
+{
+  struct hj_part *next;
+  for (struct hj_part *p = f->parts; p; p = next) {
+    struct hj_err e = HJ_ERR_INIT;
+    next = p->next;
+    if (p->piece_n && now_ms - p->flushed_ms >= FLUSH_AFTER_MS && hj_fetch_may_put(f) && hj_part_flush(p, &e))
+      hj_fetch_fail(f, &e, true);
+    else if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms && has_slot(f->job))
+      hj_part_ask(p, now_ms);
+    else if (check_silence(p, now_ms, &e))
+      hj_part_stumble(p, &e, now_ms);
+    else if (is_outlier(p, now_ms) && give_back(p, &e))
+      hj_fetch_fail(f, &e, true);
+    if (!has_parts(f))
+      return;
+  }
+}
