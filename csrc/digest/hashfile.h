@@ -1,8 +1,10 @@
-/* digest/hashfile.h - the digest of a file on disk.
+/* digest/hashfile.h - the digests of files on disk.
  *
- * Use      hj_hash_path(HJ_SHA256, path, &stop, out, e);
- * Threads  any; blocks on the disk only. *stop (may be NULL) is looked at every 256 KiB: HJ_E_CANCELLED.
+ * Use      hj_hash_path(HJ_SHA256, path, &stop, out, e); or an array of struct hj_hashing and hj_hash_paths.
+ * Threads  any; blocks on the disk only. A large file is read ahead by a helper thread while this one digests; where there is
+ *          none to be had, this one does both. *stop (may be NULL) is looked at every 256 KiB: HJ_E_CANCELLED.
  * Errors   HJ_E_NONE, HJ_E_IO …; HJ_E_CHANGED if the size changed while reading.
+ * Promise  memory: 512 KiB for each of at most HJ_DIGEST_LANES files read at once, whatever their number and size.
  */
 #ifndef HJ_HASHFILE_H
 #define HJ_HASHFILE_H
@@ -10,6 +12,16 @@
 #include <stdatomic.h>
 #include "digest/algo.h"
 
+struct hj_hashing {
+  const char *path;
+  enum hj_algo algo;
+  bool done;                        /* answer: out is the digest; else e says why not */
+  uint8_t out[HJ_DIGEST_MAX];
+  struct hj_err e;                  /* clear when it is given */
+};
+
 int hj_hash_path(enum hj_algo a, const char *path, const atomic_int *stop, uint8_t out[HJ_DIGEST_MAX], struct hj_err *e);
+/* All of them, each with its own outcome, up to HJ_DIGEST_LANES side by side: SHA-256 then costs about half (algo.h). */
+void hj_hash_paths(struct hj_hashing files[], size_t n, const atomic_int *stop);
 
 #endif

@@ -285,7 +285,7 @@ void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
 void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
-  if (p->hops == 1 && p->first_way && hj_source_redirected(&f->source, &p->url, &e)) {
+  if (p->hops == 1 && p->first_way && hj_source_redirected(&f->source, &p->url, hj_source_lifetime_s(&p->url, hj_clock_wall_ns() / 1000000000), now_ms, &e)) {
     hj_part_stumble(p, &e, now_ms);
     return;
   }

@@ -405,7 +405,7 @@ void hj_part_ask(struct hj_part *p, uint64_t now_ms)
     p->not_before_ms = now_ms;
     return;
   }
-  way = hj_source_way(&f->source);
+  way = hj_source_way(&f->source, now_ms);
   if (way == HJ_WAY_WAIT) {
     enter(p, HJ_PART_RESTING);
     p->not_before_ms = now_ms;
