@@ -7,10 +7,12 @@ demo:            ## a real model arrives from a hub on this machine: the story i
 	@$(PYTHON) tests/run.py demo
 test:            ## lint, C tests (plain and sanitized), Python tests with the real clients
 	@$(PYTHON) tests/run.py test $(ARGS)
+bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
+	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
 	@$(PYTHON) tests/run.py build
 lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test build lint clean
+.PHONY: help demo test bench build lint clean

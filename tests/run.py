@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|demo|build|lint|c|py|clean [pytest arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|demo|bench|build|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -34,6 +34,13 @@ SYSTEM = {
     "command nginx": "nginx-light",
     "command setpriv": "util-linux",
 }
+BENCH = {  # and for `make bench`
+    "command aria2c": "aria2",
+    "command curl": "curl",
+    "command openssl": "openssl",
+    "command unshare": "util-linux",
+    "command ip": "iproute2",
+}
 # The tests' witnesses. HUBJET_TORCH chooses another build of torch (say, a wheel file without CUDA).
 TORCH = os.environ.get("HUBJET_TORCH", "torch==2.13.0")
 
@@ -62,8 +69,9 @@ def is_there(need: str) -> bool:
     return tool is not None and subprocess.run([tool, "--exists", name]).returncode == 0
 
 
-def system_packages() -> None:
-    missing = [package for need, package in SYSTEM.items() if not is_there(need)]
+def system_packages(more: dict[str, str] | None = None) -> None:
+    needs = {**SYSTEM, **(more or {})}
+    missing = [package for need, package in needs.items() if not is_there(need)]
     if not missing:
         return
     line = ["apt-get", "install", "-y", *missing]
@@ -76,7 +84,7 @@ def system_packages() -> None:
     quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
     run(*before, "apt-get", "update", "-qq", **quiet)
     run(*before, *line, "-qq", **quiet)
-    still = [package for need, package in SYSTEM.items() if not is_there(need)]
+    still = [package for need, package in needs.items() if not is_there(need)]
     if still:
         sys.exit(f"installed, yet not found: {' '.join(still)}. If python3 is not the system's own, its headers and venv must be there too.")
 
@@ -146,6 +154,15 @@ def demo(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "tests.demo", *arguments], {**environment(), "PYTHONPATH": environment()["PYTHONPATH"]})
 
 
+def bench(arguments: list[str]) -> None:
+    system_packages(BENCH)
+    python = venv("venv-bench", [["setuptools>=77", *requirements("requirements-bench.txt")]])
+    if not list((ROOT / "dist").glob("hubjet-*.whl")) or os.environ.get("BENCH_INPLACE"):
+        build(python)
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "tests.bench", *arguments], environment())
+
+
 def pytest(arguments: list[str]) -> None:
     python = test_python()
     os.chdir(ROOT)
@@ -169,6 +186,8 @@ def main() -> None:
         test_python()
     elif what == "demo":
         demo(rest)
+    elif what == "bench":
+        bench(rest)
     elif what == "clean":
         shutil.rmtree(BUILD, ignore_errors=True)
         for made in (ROOT / "python" / "hubjet").glob("_native*.so"):

@@ -202,7 +202,7 @@ static bool digest_set(struct hashing *h)
     struct hj_err *own = &piece->of->e;
     any = true;
     if (own->code == HJ_E_OK && piece->e.code != HJ_E_OK)
-      hj_err_pass(own, &piece->e);
+      *own = piece->e;
     if (own->code != HJ_E_OK || (piece->first && hj_digest_open(&h->digests[i], piece->of->algo, piece->size, own)))
       continue;
     d[together] = h->digests[i];
@@ -234,11 +234,11 @@ void hj_hash_paths(struct hj_hashing files[], size_t n, const atomic_int *stop)
   h->files = files;
   h->files_n = n;
   h->lanes_n = n < LANES ? (unsigned)n : LANES;
-  for (unsigned i = 0; i < h->lanes_n; i++) {
+  for (unsigned i = 0; i < LANES; i++)
     h->lanes[i].file = (hj_file)HJ_FILE_INIT;
+  for (unsigned i = 0; i < h->lanes_n; i++)
     if (!(h->sets[0][i].p = hj_mem_new(PIECE, &e)))
       goto out;
-  }
   for (fill(h, 0);; end_next(h)) {
     if (stop && atomic_load_explicit(stop, memory_order_relaxed)) {
       (void)hj_fail(&e, HJ_E_CANCELLED, "stopped while files were read");
@@ -254,7 +254,7 @@ void hj_hash_paths(struct hj_hashing files[], size_t n, const atomic_int *stop)
 out:
   for (size_t i = 0; i < n; i++)   /* what ended all ends those that have no end of their own */
     if (!files[i].done && files[i].e.code == HJ_E_OK)
-      hj_err_pass(&files[i].e, &e);
+      files[i].e = e;
   for (unsigned i = 0; h && i < LANES; i++) {
     hj_file_close(&h->lanes[i].file);
     hj_digest_close(h->digests[i]);
@@ -270,7 +270,7 @@ int hj_hash_path(enum hj_algo a, const char *path, const atomic_int *stop, uint8
   hj_hash_paths(&one, 1, stop);
   if (one.e.code == HJ_E_OK)
     memcpy(out, one.out, sizeof one.out);
-  else
-    hj_err_pass(e, &one.e);
+  else if (e->code == HJ_E_OK)
+    *e = one.e;
   return (int)e->code;
 }

@@ -77,7 +77,10 @@ def choose_files(
 
 
 def components_of(index: bytes) -> list[str]:
-    """The parts named in model_index.json: `"unet": ["diffusers", "UNet2DConditionModel"]`; absent is [null, null]."""
+    """The parts named in model_index.json: `"unet": ["diffusers", "UNet2DConditionModel"]`; absent is [null, null].
+
+    A part that is absent and has a folder all the same is wanted: diffusers calls the snapshot incomplete without it.
+    """
     try:
         document = json.loads(index)
     except ValueError:
@@ -87,7 +90,7 @@ def components_of(index: bytes) -> list[str]:
     return [
         name
         for name, value in document.items()
-        if not name.startswith("_") and isinstance(value, list) and len(value) == 2 and value[0] is not None
+        if not name.startswith("_") and isinstance(value, list) and len(value) == 2
     ]
 
 

@@ -72,7 +72,7 @@ def snapshot(
 ) -> str:
     """The folder of the commit with every chosen file in it, fetched if need be."""
     shut = check_force(force, local_only, hub.config)
-    whole = choose is everything and not force
+    whole = choose is everything and not force and bar_class is None  # a caller's bar counts the files that are here
     commit = store.read_ref(revision) if shut else revision if is_commit(revision) else None
     if whole and commit is not None and _native.snapshot_is_whole(store.folder, commit):
         return store.snapshot(commit)

@@ -61,13 +61,13 @@ def main() -> int:
             began = time.monotonic()
             module = importlib.import_module(f"tests.bench.bench_{QUESTIONS[id]}")
             try:
-                found: list[Table] = module.run(bench, out / f"{name}-{id}")
+                found: list[Table] = module.run(bench, out / (name if name.endswith(f"-{id}") else f"{name}-{id}"))
             except Exception as error:  # one broken question must not cost the answers to the others
                 import traceback
 
                 traceback.print_exc()
                 broken.append(id)
-                found = [Table(id, module.__doc__.split("\n")[0], f"broke: {error!r}", rows=[], head=["nothing"])]
+                found = [Table(id, (module.__doc__ or id).split("\n")[0], f"broke: {error!r}", rows=[], head=["nothing"])]
             for table in found:
                 print(report.show(table), flush=True)
             tables += found

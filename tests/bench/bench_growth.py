@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.hubsite import zeros
 from tests.bench.peers import Peers
-from tests.bench.runner import GIB, MIB, Bench, Column, Table, ratio
+from tests.bench.runner import GIB, MIB, Bench, Column, Run, Table, ratio
 from tests.bench.tools import BUILD
 
 
@@ -34,17 +34,20 @@ def by_size(bench: Bench) -> Table:
                 done.append(bench.run(site, peers.hubjet(url, sha256, names[size], timeout=600), size=min(size, 4 * GIB)))
                 bench.say(f"P12 {number + 1} {names[size]}: {done[-1].failed or f'{done[-1].cost.wall:.2f} s'}")
     of = {name: size for size, name in names.items()}
+
+    def per_byte(run: Run) -> float:
+        return run.cost.cpu / of[run.variant]
+
     table.columns = [
         Column("wall s", lambda run: run.cost.wall, 2, spread=True),
-        Column("CPU s/GiB", lambda run: run.cost.cpu / of[run.variant] * GIB, 3, spread=True),
+        Column("CPU s/GiB", lambda run: per_byte(run) * GIB, 3, spread=True),
         Column("wall s/GiB", lambda run: run.cost.wall / of[run.variant] * GIB, 3),
         Column("RSS MiB", lambda run: run.cost.rss / MIB, 1, spread=True),
         Column("requests", lambda run: run.traffic.cdn, 0),
         Column("foreign CPU s", lambda run: run.foreign, 2),
     ]
     small, large = names[sizes[0]], names[sizes[-1]]
-    cpu = {name: table.of(name, lambda run, size=size: run.cost.cpu / size) for size, name in names.items()}
-    table.goal(f"CPU per byte, {large} / {small}", ratio(cpu[large], cpu[small]), 1.10)
+    table.goal(f"CPU per byte, {large} / {small}", ratio(table.of(large, per_byte), table.of(small, per_byte)), 1.10)
     table.goal(f"memory, {large} / {small}", ratio(table.of(large, lambda run: run.cost.rss), table.of(small, lambda run: run.cost.rss)), 1.10)
     if sizes[-1] < 100 * GIB:
         table.note(f"100 GiB only with --full and 130 GiB of free disk ({free / GIB:.0f} GiB here)")

@@ -69,7 +69,7 @@ def echo() -> Iterator[int]:
 @contextlib.contextmanager
 def house(bench: Bench, queue_ms: int, congestion: str) -> Iterator[House]:
     with contextlib.ExitStack() as stack:
-        if os.environ.get("HUBJET_BENCH_NO_TUN"):
+        if os.environ.get("BENCH_NO_TUN"):
             line = None
         else:
             try:

@@ -23,7 +23,11 @@ def run(bench: Bench, out: Path) -> list[Table]:
     with bench.site(relay=False) as site:
         site.up()
         peers = Peers(bench)
-        variants = [Variant(name, lambda g, what=what: peers.python("import_only", what), "") for name, what in WHAT.items()]
+
+        def variant(name: str, what: str) -> Variant:
+            return Variant(name, lambda g: peers.python("import_only", what), "")
+
+        variants = [variant(name, what) for name, what in WHAT.items()]
         bench.interleave(table, site, variants, bench.options.count(15, 3))
     table.columns = [
         Column("import ms", lambda run: 1e3 * run.note["import"], 2, spread=True),

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
+from tests.bench.hubsite import Site
 from tests.bench.measure import Around, Cost, start, warm
 from tests.bench.peers import Peers, aria2c
 from tests.bench.runner import GIB, MIB, Bench, Column, Ground, Run, Table, Variant, columns, ratio
@@ -17,7 +18,7 @@ from tests.server import Sparse
 NETWORK = {"delay_us": 5_000, "conn_rate": 50e6, "total_rate": 200e6}
 
 
-def together(bench: Bench, site, name: str, command: Callable[[Ground, int], list[str]], count: int, size: int, shared: bool) -> Run:  # type: ignore[no-untyped-def]
+def together(bench: Bench, site: Site, name: str, command: Callable[[Ground, int], list[str]], count: int, size: int, shared: bool) -> Run:
     """So many processes at once, in one home; wall is from the first start to the last end."""
     ground = bench.ground(site, name)
     site.relay.set(**NETWORK)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+from tests.bench.hubsite import Site
 from tests.bench.measure import Around, start, warm
 from tests.bench.peers import Peers, aria2c, curl
 from tests.bench.runner import GIB, MIB, Bench, Column, Ground, Run, Table, Variant, columns
@@ -96,7 +97,7 @@ def run(bench: Bench, out: Path) -> list[Table]:
     return tables
 
 
-def once(bench: Bench, site, tool: Tool, size: int, damaged: bool, sha256: str, source: Path) -> Run:  # type: ignore[no-untyped-def]
+def once(bench: Bench, site: Site, tool: Tool, size: int, damaged: bool, sha256: str, source: Path | None) -> Run:
     ground = bench.ground(site, tool.name, tool.env)
     site.relay.set(**NETWORK)
     site.mark()
@@ -114,7 +115,7 @@ def once(bench: Bench, site, tool: Tool, size: int, damaged: bool, sha256: str, 
     place_flipped: int | None = None
     if damaged:
         for path in partials(ground.place):
-            place_flipped = flip(path, source)
+            place_flipped = flip(path, Path(str(source)))
             if place_flipped is not None:
                 break
     site.relay.reset()

@@ -13,7 +13,7 @@ from tests.bench.peers import Peers
 from tests.bench.runner import Bench, Column, Ground, Table, Variant, columns, ratio
 from tests.server.content import git_blob_oid
 
-NETWORK = {"delay_us": 20_000}
+NETWORK = {"delay_us": 20_000.0}
 
 
 def small_files(count: int, seed: int = 1) -> dict[str, bytes]:

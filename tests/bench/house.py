@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 
-INSIDE = "HUBJET_BENCH_HOUSE"
+INSIDE = "BENCH_HOUSE"
 WAYS = [["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]]
 WAYS.append(["--map-root-user", *WAYS[0]])
 

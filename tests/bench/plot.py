@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 W, H, LEFT, RIGHT, TOP, BOTTOM = 760, 300, 62, 52, 34, 40
-INK, LINE, GOODPUT, CONNS, CAP = "#444", "#ddd", "#1667b7", "#c2571a", "#2a8a4a"
+INK, GRID, GOODPUT, CONNS, CAP = "#444", "#ddd", "#1667b7", "#c2571a", "#2a8a4a"
 
 
 def nice(most: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
+    """The next round number."""
     power = 1.0
     while power * 10 <= most:
         power *= 10
     while power > most and power > 1e-9:
         power /= 10
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= most)
+    return min(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if step * power >= most)
 
 
 def save(path: Path, title: str, stats: dict[str, Any], cap: float | None = None) -> Path:
-    step = stats["slot_ms"] / 1000
+    step: float = stats["slot_ms"] / 1000
     rates = [row[0] / step / 1e6 for row in stats["series"]]
     conns = [row[1] for row in stats["series"]]
     smooth = [sum(rates[max(0, i - 1) : i + 2]) / len(rates[max(0, i - 1) : i + 2]) for i in range(len(rates))]
@@ -45,19 +45,23 @@ def save(path: Path, title: str, stats: dict[str, Any], cap: float | None = None
            text(LEFT, 20, title, "start", size=14)]
     for n in range(6):
         share = n / 5
-        out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="{LINE}"/>')
+        out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="{GRID}"/>')
         out.append(text(LEFT - 6, y(share) + 4, f"{top_rate * share:g}", "end", GOODPUT))
         out.append(text(W - RIGHT + 6, y(share) + 4, f"{top_conns * share:g}", "start", CONNS))
     every = nice(seconds / 8)
     for n in range(int(seconds / every) + 1):
         out.append(text(x(n * every), H - BOTTOM + 16, f"{n * every:g}"))
     out += [text((LEFT + W - RIGHT) / 2, H - 6, "seconds since the first connection"), text(LEFT - 6, TOP - 6, "MB/s", "end", GOODPUT),
-            text(W - RIGHT + 6, TOP - 6, "connections", "middle", CONNS)]
+            text(W - 4, TOP - 6, "connections sending (dotted: open)", "end", CONNS)]
     if cap:
         out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(cap / 1e6 / top_rate):.1f}" y2="{y(cap / 1e6 / top_rate):.1f}" stroke="{CAP}" stroke-dasharray="5 4"/>')
-    steps = " ".join(f"{x(i * step):.1f},{y(n / top_conns):.1f} {x((i + 1) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(conns))
+    def steps(column: int) -> str:
+        counts = [row[column] for row in stats["series"]]
+        return " ".join(f"{x(i * step):.1f},{y(n / top_conns):.1f} {x((i + 1) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(counts))
+
     points = " ".join(f"{x((i + 0.5) * step):.1f},{y(rate / top_rate):.1f}" for i, rate in enumerate(smooth))
-    out.append(f'<polyline points="{steps}" fill="none" stroke="{CONNS}" stroke-width="1.2"/>')
+    out.append(f'<polyline points="{steps(1)}" fill="none" stroke="{CONNS}" stroke-width="1" stroke-dasharray="2 2"/>')
+    out.append(f'<polyline points="{steps(2)}" fill="none" stroke="{CONNS}" stroke-width="1.2"/>')
     out.append(f'<polyline points="{points}" fill="none" stroke="{GOODPUT}" stroke-width="2"/></svg>')
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(out) + "\n", encoding="utf-8")
@@ -70,5 +74,5 @@ def reached_at(stats: dict[str, Any], rate: float, share: float = 0.95, over_ms:
     series = [row[0] for row in stats["series"]]
     for end in range(width, len(series) + 1):
         if sum(series[end - width : end]) / (width * stats["slot_ms"] / 1000) >= share * rate:
-            return end * stats["slot_ms"] / 1000
+            return float(end * stats["slot_ms"] / 1000)
     return None

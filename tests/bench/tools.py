@@ -40,9 +40,9 @@ class Subject:
 
 @cache
 def hubjet() -> Subject:
-    """The newest wheel in dist/, unpacked; else the in-place build. HUBJET_BENCH_INPLACE=1: the in-place build in any case."""
+    """The newest wheel in dist/, unpacked; else the in-place build. BENCH_INPLACE=1: the in-place build in any case."""
     wheels = sorted((ROOT / "dist").glob("hubjet-*.whl"), key=lambda p: p.stat().st_mtime)
-    if wheels and not os.environ.get("HUBJET_BENCH_INPLACE"):
+    if wheels and not os.environ.get("BENCH_INPLACE"):
         wheel = wheels[-1]
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()[:12]
         place = BUILD / f"wheel-{digest}"
@@ -51,7 +51,9 @@ def hubjet() -> Subject:
             install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-index", "--target", str(private), str(wheel)]
             subprocess.run([sys.executable, *install], check=True)
             private.rename(place)
-        return Subject(place, f"wheel {wheel.name} ({digest})")
+        newest = max(path.stat().st_mtime for path in [*ROOT.glob("csrc/*/*.[ch]"), *ROOT.glob("python/hubjet/*.py")])
+        stale = ", OLDER than the sources" if newest > wheel.stat().st_mtime else ""
+        return Subject(place, f"wheel {wheel.name} ({digest}{stale})")
     place = BUILD / "inplace"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(ROOT / "python" / "hubjet", place / "hubjet", ignore=shutil.ignore_patterns("__pycache__"))

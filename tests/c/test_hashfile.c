@@ -120,3 +120,144 @@ TEST(hashing_a_file_reports_every_failure)
   CHECK_GE(sweep_memory("hashfile", hash_one, NULL), 3);
   CHECK_EQ(sweep_platform("hashfile", hash_one, NULL), 3);
 }
+
+/* ---- several, and large ones --------------------------------------------------------------------------------------- */
+
+#define SEVERAL 7
+
+static const char *several_path(unsigned i)
+{
+  char name[16];
+  (void)snprintf(name, sizeof name, "s%u", i);
+  return temp_path(name);
+}
+
+/* Files of these sizes, and what their digests must be. */
+static void make_several(const size_t sizes[SEVERAL], struct hj_hashing h[SEVERAL], uint8_t want[SEVERAL][HJ_DIGEST_MAX])
+{
+  static const enum hj_algo algos[SEVERAL] = { HJ_SHA256, HJ_SHA256, HJ_GIT_SHA1, HJ_SHA256, HJ_XXH3, HJ_SHA256, HJ_SHA256 };
+  struct hj_err e = HJ_ERR_INIT;
+  for (unsigned i = 0; i < SEVERAL; i++) {
+    char *bytes = hj_mem_new(sizes[i], &e);
+    CHECK(bytes);
+    for (size_t k = 0; k < sizes[i]; k++)
+      bytes[k] = (char)(k * 7 + (k >> 13) + i);
+    put_file(several_path(i), bytes, sizes[i]);
+    CHECK_OK(hj_digest_bytes(algos[i], bytes, sizes[i], want[i], &e), e);
+    hj_mem_free(bytes);
+    h[i] = (struct hj_hashing){ .path = several_path(i), .algo = algos[i], .e = HJ_ERR_INIT };
+  }
+}
+
+static void check_several(const struct hj_hashing h[SEVERAL], uint8_t want[SEVERAL][HJ_DIGEST_MAX], size_t n)
+{
+  for (unsigned i = 0; i < n; i++) {
+    context("file %u of %zu", i, n);
+    CHECK_EQ(h[i].e.code, HJ_E_OK);
+    CHECK(h[i].done);
+    CHECK_MEM(h[i].out, want[i], HJ_DIGEST_MAX);
+  }
+  context_end();
+}
+
+TEST(several_files_have_the_digests_they_have_alone)
+{
+  static const size_t sizes[SEVERAL] = { 1000000, 0, 300000, 256 << 10, 700001, 1, (512 << 10) + 64 };
+  struct hj_hashing h[SEVERAL];
+  uint8_t want[SEVERAL][HJ_DIGEST_MAX];
+  for (size_t n = 0; n <= SEVERAL; n++) {
+    make_several(sizes, h, want);
+    unsigned before = open_files();
+    hj_hash_paths(h, n, NULL);
+    CHECK_EQ(open_files(), before);
+    check_several(h, want, n);
+  }
+}
+
+TEST(large_files_are_read_ahead_and_have_the_same_digests)
+{
+  static const size_t sizes[SEVERAL] = { 20 << 20, 3, 18 << 20, 400000, 17 << 20, (21 << 20) + 5, 1 << 20 };
+  struct hj_hashing h[SEVERAL];
+  uint8_t want[SEVERAL][HJ_DIGEST_MAX], alone[HJ_DIGEST_MAX];
+  struct hj_err e = HJ_ERR_INIT;
+  make_several(sizes, h, want);
+  CHECK_OK(hj_hash_path(HJ_SHA256, several_path(0), NULL, alone, &e), e);
+  CHECK_MEM(alone, want[0], HJ_DIGEST_MAX);
+  hj_hash_paths(h, SEVERAL, NULL);
+  check_several(h, want, SEVERAL);
+}
+
+TEST(one_that_is_not_there_does_not_harm_the_others)
+{
+  static const size_t sizes[SEVERAL] = { 17 << 20, 9, 300000, 256 << 10, 700001, 1, 5 };
+  struct hj_hashing h[SEVERAL];
+  uint8_t want[SEVERAL][HJ_DIGEST_MAX];
+  make_several(sizes, h, want);
+  h[1].path = temp_path("none");
+  h[3].path = temp_dir();
+  h[5].algo = HJ_ALGO_NONE;
+  hj_hash_paths(h, SEVERAL, NULL);
+  CHECK_EQ(h[1].e.code, HJ_E_NONE);
+  CHECK_EQ(h[3].e.code, HJ_E_IO);
+  CHECK_EQ(h[5].e.code, HJ_E_BADARG);
+  for (unsigned i = 0; i < SEVERAL; i += 2)
+    CHECK(h[i].done && memcmp(h[i].out, want[i], HJ_DIGEST_MAX) == 0);
+  CHECK(!h[1].done && !h[3].done && !h[5].done);
+}
+
+TEST(a_stop_ends_all_files)
+{
+  static const size_t sizes[SEVERAL] = { 17 << 20, 18 << 20, 3, 20 << 20, 5, 19 << 20, 7 };
+  struct hj_hashing h[SEVERAL];
+  uint8_t want[SEVERAL][HJ_DIGEST_MAX];
+  atomic_int stop = 1;
+  make_several(sizes, h, want);
+  hj_hash_paths(h, SEVERAL, &stop);
+  for (unsigned i = 0; i < SEVERAL; i++)
+    CHECK_EQ(h[i].e.code, HJ_E_CANCELLED);
+}
+
+static void stop_soon(void *user)
+{
+  (void)usleep(3000);
+  atomic_store((atomic_int *)user, 1);
+}
+
+TEST(a_stop_in_the_middle_leaves_each_done_or_cancelled)
+{
+  static const size_t sizes[SEVERAL] = { 17 << 20, 300, 18 << 20, 20 << 20, 5, 19 << 20, 7 };
+  struct hj_hashing h[SEVERAL];
+  uint8_t want[SEVERAL][HJ_DIGEST_MAX];
+  struct hj_err e = HJ_ERR_INIT;
+  atomic_int stop = 0;
+  hj_thread t;
+  make_several(sizes, h, want);
+  CHECK_OK(hj_thread_start(&t, "stopper", stop_soon, &stop, &e), e);
+  hj_hash_paths(h, SEVERAL, &stop);
+  hj_thread_join(&t);
+  for (unsigned i = 0; i < SEVERAL; i++) {
+    CHECK_EQ(h[i].e.code, h[i].done ? HJ_E_OK : HJ_E_CANCELLED);
+    if (h[i].done)
+      CHECK_MEM(h[i].out, want[i], HJ_DIGEST_MAX);
+  }
+}
+
+/* The sites of a large file: its first read, the helper's memory and thread, and the reads on that thread. */
+static int hash_large(void *user, struct hj_err *e)
+{
+  uint8_t out[HJ_DIGEST_MAX];
+  if (hj_hash_path(HJ_SHA256, several_path(0), NULL, out, e))
+    return (int)e->code;
+  CHECK_MEM(out, user, 32);
+  return HJ_E_OK;
+}
+
+TEST(a_large_file_without_a_helper_is_digested_all_the_same)
+{
+  static const size_t sizes[SEVERAL] = { 17 << 20, 1, 1, 1, 1, 1, 1 };
+  struct hj_hashing h[SEVERAL];
+  uint8_t want[SEVERAL][HJ_DIGEST_MAX];
+  make_several(sizes, h, want);
+  CHECK_GE(sweep_memory("large hashfile", hash_large, want[0]), 4);
+  CHECK_GE(sweep_platform("large hashfile", hash_large, want[0]), 4);
+}

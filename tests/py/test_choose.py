@@ -153,11 +153,12 @@ def test_what_goes_with_the_weights_by_law_or_courtesy_is_kept(name: str) -> Non
     assert choose_files([name, "a.json"], allow="a.json") == sorted([name, "a.json"])
 
 
-def test_components_are_read_from_the_index_and_absent_ones_left_out() -> None:
+def test_components_are_read_from_the_index_absent_ones_too() -> None:
+    """diffusers expects the folder of every listed part that the repository has, [null, null] or not."""
     index = (
         b'{"_class_name": "P", "unet": ["diffusers", "U"], "checker": [null, null], "flag": true, "size": [1, 2, 3]}'
     )
-    assert components_of(index) == ["unet"]
+    assert components_of(index) == ["unet", "checker"]
 
 
 @pytest.mark.parametrize("index", [b"", b"[]", b"not json", b"{}"])
