@@ -76,7 +76,9 @@ def main() -> int:
             report.write_raw(tables, BUILD / "raw" / f"{name}.json")
     finally:
         bench.close()
-    print(f"\nwritten: {(out / f'{name}.md').relative_to(Path.cwd()) if (out / f'{name}.md').is_relative_to(Path.cwd()) else out / f'{name}.md'}")
+    print(
+        f"\nwritten: {(out / f'{name}.md').relative_to(Path.cwd()) if (out / f'{name}.md').is_relative_to(Path.cwd()) else out / f'{name}.md'}"
+    )
     return 1 if broken else 0
 
 

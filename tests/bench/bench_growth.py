@@ -48,7 +48,9 @@ def by_size(bench: Bench) -> Table:
     ]
     small, large = names[sizes[0]], names[sizes[-1]]
     table.goal(f"CPU per byte, {large} / {small}", ratio(table.of(large, per_byte), table.of(small, per_byte)), 1.10)
-    table.goal(f"memory, {large} / {small}", ratio(table.of(large, lambda run: run.cost.rss), table.of(small, lambda run: run.cost.rss)), 1.10)
+    table.goal(
+        f"memory, {large} / {small}", ratio(table.of(large, lambda run: run.cost.rss), table.of(small, lambda run: run.cost.rss)), 1.10
+    )
     if sizes[-1] < 100 * GIB:
         table.note(f"100 GiB only with --full and 130 GiB of free disk ({free / GIB:.0f} GiB here)")
     return table
@@ -56,7 +58,11 @@ def by_size(bench: Bench) -> Table:
 
 def by_count(bench: Bench) -> Table:
     counts = [10, 200, 1000] if bench.options.quick else [10, 1000, 50_000 if bench.options.full else 5000]
-    table = Table("P12", "a snapshot of more and more files of 4 KB", "HTTP/2 over TLS on loopback, no relay; per file: what the files beyond the next smaller count added")
+    table = Table(
+        "P12",
+        "a snapshot of more and more files of 4 KB",
+        "HTTP/2 over TLS on loopback, no relay; per file: what the files beyond the next smaller count added",
+    )
     peers = Peers(bench)
     dice = random.Random(12)
     bench.settle()
@@ -87,7 +93,9 @@ def by_count(bench: Bench) -> Table:
 
     cpu, rss = (added(few, some, "cpu"), added(some, many, "cpu")), (added(few, some, "rss"), added(some, many, "rss"))
     if cpu[0] and cpu[1] and rss[0] is not None and rss[1] is not None:
-        table.note(f"each file more, {few} to {some:,}: {1e6 * cpu[0]:.0f} µs CPU, {rss[0] / 1024:.1f} KiB; {some:,} to {many:,}: {1e6 * cpu[1]:.0f} µs, {rss[1] / 1024:.1f} KiB")
+        table.note(
+            f"each file more, {few} to {some:,}: {1e6 * cpu[0]:.0f} µs CPU, {rss[0] / 1024:.1f} KiB; {some:,} to {many:,}: {1e6 * cpu[1]:.0f} µs, {rss[1] / 1024:.1f} KiB"
+        )
     table.goal("CPU per file, the last step / the first", ratio(cpu[1], cpu[0]), 1.10)
     table.goal("memory per file, the last step / the first", ratio(rss[1], rss[0]) if rss[0] and rss[0] > 0 else None, 1.10)
     return table

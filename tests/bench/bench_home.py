@@ -84,7 +84,14 @@ def house(bench: Bench, queue_ms: int, congestion: str) -> Iterator[House]:
             yield House(site, ("udp", SERVER, port), line.netns, line, None)
         else:
             site = stack.enter_context(bench.site())
-            network = {"delay_us": DELAY_US, "line_rate": RATE, "line_queue": RATE * queue_ms / 1000, "window": 512 << 10, "slowstart": 1, "tick_us": 1000}
+            network = {
+                "delay_us": DELAY_US,
+                "line_rate": RATE,
+                "line_queue": RATE * queue_ms / 1000,
+                "window": 512 << 10,
+                "slowstart": 1,
+                "tick_us": 1000,
+            }
             yield House(site, ("tcp", "127.0.0.1", site.relay.ports["echo"]), None, None, network)
 
 
@@ -146,7 +153,12 @@ def run(bench: Bench, out: Path) -> list[Table]:
             url, sha256 = site.file("m.bin", Sparse(size))
             site.up()
             how = f"line.c: real TCP, {congestion}" if home.line else "relay.c's line: windows of 512 KiB, no loss"
-            table = Table("P11", f"home line: 12.5 MB/s, 30 ms, queue of {queue_ms} ms, {size // MIB} MiB", how + ("" if judged else "; for knowing only"), size)
+            table = Table(
+                "P11",
+                f"home line: 12.5 MB/s, 30 ms, queue of {queue_ms} ms, {size // MIB} MiB",
+                how + ("" if judged else "; for knowing only"),
+                size,
+            )
             variants = [peers.hubjet(url, sha256), unchecked(peers.curl(url, "-"), "curl, one stream")]
             if judged:
                 variants += [peers.aria2c(url, sha256), peers.hf_transfer(url, sha256, "hf_transfer (128)")]
@@ -174,12 +186,21 @@ def run(bench: Bench, out: Path) -> list[Table]:
             when = "10 s" if not bench.options.quick else "half the time"
             table.goal("speed / one stream of curl", ratio(table.wall("curl, one stream"), table.wall("hubjet")), 0.98, at_least=True)
             table.goal(f"connections that send after {when}", table.of("hubjet", lambda run: run.extra["late_active"]), 4, digits=0)
-            table.goal("ping p95 / idle", ratio(table.of("hubjet", lambda run: run.extra["p95"]), table.of("hubjet", lambda run: run.extra["idle"])), 3, digits=2)
+            table.goal(
+                "ping p95 / idle",
+                ratio(table.of("hubjet", lambda run: run.extra["p95"]), table.of("hubjet", lambda run: run.extra["idle"])),
+                3,
+                digits=2,
+            )
         for name in ("hubjet",):
             fine = [r for r in table.runs.get(name, []) if r.fine]
             if fine:
                 title = f"{name} on a home line of 12.5 MB/s, 30 ms, queue {queue_ms} ms, {congestion}"
                 table.plots.append(plot.save(out.with_name(f"{out.name}-{congestion}-{queue_ms}.svg"), title, fine[-1].traffic.relay, RATE))
-        table.note(f"goodput counts payload; 12.5 MB/s on the wire is {12.5 * 1448 / 1500:.2f} MB/s of it at most" if home.line else "one FIFO, nothing is dropped")
+        table.note(
+            f"goodput counts payload; 12.5 MB/s on the wire is {12.5 * 1448 / 1500:.2f} MB/s of it at most"
+            if home.line
+            else "one FIFO, nothing is dropped"
+        )
         tables.append(table)
     return tables

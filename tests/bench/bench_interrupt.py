@@ -111,7 +111,9 @@ def resume(bench: Bench, site: Site, case: Case, ground: Ground, run: Run, size:
     site.relay.reset()
     again = start(case.command(ground), env=ground.env, log=ground.place / "log", cwd=ground.place, timeout=LIMIT_S).wait()
     came = site.relay.brief()["bytes"]
-    run.extra.update(kept=kept, kept_share=kept / max(1, run.traffic.wire or 0), again=came / max(1, size - kept), resumed=again.status == 0)
+    run.extra.update(
+        kept=kept, kept_share=kept / max(1, run.traffic.wire or 0), again=came / max(1, size - kept), resumed=again.status == 0
+    )
 
 
 def run(bench: Bench, out: Path) -> list[Table]:
@@ -141,12 +143,20 @@ def run(bench: Bench, out: Path) -> list[Table]:
             (times, Case("hubjet, server never speaks", fetch, 1.0, dead, ours=True)),
         ]
         if mute is not None:
-            cases.append((times, Case("hubjet, DNS never answers", lambda g: mute(peers.python("hubjet_fetch", nowhere, g.out, sha256)), 1.0, ours=True)))
+            cases.append(
+                (
+                    times,
+                    Case("hubjet, DNS never answers", lambda g: mute(peers.python("hubjet_fetch", nowhere, g.out, sha256)), 1.0, ours=True),
+                )
+            )
         else:
             table.note("DNS that never answers: not measured (no port 53 or no mount namespace here)")
         cases += [
             (peer_times, Case("huggingface_hub snapshot, healthy", lambda g: peers.python("stock_snapshot", "bench/eight"), 2.0)),
-            (peer_times, Case("huggingface_hub snapshot, server goes silent", lambda g: peers.python("stock_snapshot", "bench/eight"), 2.0, stall)),
+            (
+                peer_times,
+                Case("huggingface_hub snapshot, server goes silent", lambda g: peers.python("stock_snapshot", "bench/eight"), 2.0, stall),
+            ),
             (peer_times, Case("hf_transfer, healthy", lambda g: peers.python("hf_transfer", url, g.out, "-"), seconds)),
             (peer_times, Case("hf_transfer, server goes silent", lambda g: peers.python("hf_transfer", url, g.out, "-"), 2.0, stall)),
         ]
@@ -164,7 +174,18 @@ def run(bench: Bench, out: Path) -> list[Table]:
                         break  # a minute each: once is enough
             worst = max((r.extra["to_exit_ms"] for r in done), default=0)
             bench.say(f"P13 {case.name}: {len(done)} times, at worst {worst:.1f} ms to the end")
-    head = ["variant", "times", "to KeyboardInterrupt ms: median", "p99", "to the end ms: median", "p99", "most", "MiB after Ctrl-C", "kept % of what came", "resumed × of the rest, most"]
+    head = [
+        "variant",
+        "times",
+        "to KeyboardInterrupt ms: median",
+        "p99",
+        "to the end ms: median",
+        "p99",
+        "most",
+        "MiB after Ctrl-C",
+        "kept % of what came",
+        "resumed × of the rest, most",
+    ]
     rows = []
     ours: list[float] = []
     for name, runs in table.runs.items():
@@ -176,8 +197,20 @@ def run(bench: Bench, out: Path) -> list[Table]:
         again = [r.extra["again"] for r in runs if "again" in r.extra]
         after = median(r.extra["after"] / MIB for r in runs)
         gave_up = any(r.extra.get("gave_up") for r in runs)
-        rows.append([name, str(len(runs)), shown(median(caught)), shown(percentile(caught, 0.99)), shown(median(ends)), shown(percentile(ends, 0.99)),
-                     (f"> {LIMIT_S * 1e3:.0f}" if gave_up else shown(max(ends, default=None))), shown(after), shown(100 * (median(kept) or 0) if kept else None), shown(max(again, default=None), 4)])
+        rows.append(
+            [
+                name,
+                str(len(runs)),
+                shown(median(caught)),
+                shown(percentile(caught, 0.99)),
+                shown(median(ends)),
+                shown(percentile(ends, 0.99)),
+                (f"> {LIMIT_S * 1e3:.0f}" if gave_up else shown(max(ends, default=None))),
+                shown(after),
+                shown(100 * (median(kept) or 0) if kept else None),
+                shown(max(again, default=None), 4),
+            ]
+        )
         if len(caught) < len(runs):
             table.note(f"{name}: {len(runs) - len(caught)} of {len(runs)} ended without a KeyboardInterrupt that the program saw")
     table.head, table.rows = head, rows
@@ -192,5 +225,3 @@ def run(bench: Bench, out: Path) -> list[Table]:
 
 def shown(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
-
-

@@ -52,10 +52,15 @@ def run(bench: Bench, out: Path) -> list[Table]:
     with bench.site() as site:
         files = [(size, *site.file(f"{size}.bin", Sparse(size))) for size in sizes]
         site.up()
-        bench.interleave(table, site, [Variant("python, hubjet imported", lambda g: [bench.python, "-c", "import hubjet; hubjet.fetch"], "")], 3)
+        bench.interleave(
+            table, site, [Variant("python, hubjet imported", lambda g: [bench.python, "-c", "import hubjet; hubjet.fetch"], "")], 3
+        )
         ours = [peers.hubjet(url, sha256, f"hubjet, {size / GIB:g} GiB", env=env) for size, url, sha256 in files]
         _, url, sha256 = files[-2]
-        others = [peers.hf_transfer(url, sha256, f"hf_transfer, {files[-2][0] / GIB:g} GiB"), peers.aria2c(url, sha256, f"aria2c -x16, {files[-2][0] / GIB:g} GiB")]
+        others = [
+            peers.hf_transfer(url, sha256, f"hf_transfer, {files[-2][0] / GIB:g} GiB"),
+            peers.aria2c(url, sha256, f"aria2c -x16, {files[-2][0] / GIB:g} GiB"),
+        ]
         bench.interleave(table, site, [*ours, *others], bench.options.count(3), network=NETWORK)
         with cgroup(LIMIT) as procs:
             name = f"hubjet, {files[-2][0] / GIB:g} GiB, cgroup of {LIMIT // MIB} MiB"

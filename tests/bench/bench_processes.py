@@ -32,8 +32,17 @@ def together(bench: Bench, site: Site, name: str, command: Callable[[Ground, int
             started.append(start(command(ground, n), env=env, log=ground.place / f"log-{n}", cwd=ground.place, timeout=120))
         costs = [one.wait() for one in started]
     wall = time.monotonic() - began
-    cost = Cost(wall, sum(c.user for c in costs), sum(c.sys for c in costs), max(c.rss for c in costs), max(c.status for c in costs),
-                0, any(c.timeout for c in costs), costs[0].began, costs[-1].ended)
+    cost = Cost(
+        wall,
+        sum(c.user for c in costs),
+        sum(c.sys for c in costs),
+        max(c.rss for c in costs),
+        max(c.status for c in costs),
+        0,
+        any(c.timeout for c in costs),
+        costs[0].began,
+        costs[-1].ended,
+    )
     run = bench.judged(Variant(name, lambda g: []), ground, cost, site.traffic(), around.foreign(cost.cpu))
     bad = [n for n, c in enumerate(costs) if c.status != 0]
     if bad:
@@ -48,7 +57,9 @@ def run(bench: Bench, out: Path) -> list[Table]:
     size = 128 * MIB if bench.options.quick else 512 * MIB
     counts = (1, 4, 16)
     peers = Peers(bench)
-    table = Table("P10", f"one {size // MIB} MiB file, 1, 4 and 16 processes at once", "50 MB/s a connection, 200 MB/s in all, 10 ms RTT", size)
+    table = Table(
+        "P10", f"one {size // MIB} MiB file, 1, 4 and 16 processes at once", "50 MB/s a connection, 200 MB/s in all, 10 ms RTT", size
+    )
     with bench.site() as site:
         url, sha256 = site.file("m.bin", Sparse(size))
         site.repo("bench/one", {"model.safetensors": Sparse(size)})
@@ -70,7 +81,10 @@ def run(bench: Bench, out: Path) -> list[Table]:
                         continue
                     done.append(together(bench, site, name, command, count, size, shared))
                     bench.say(f"P10 {number + 1}/{rounds} {name}: {done[-1].failed or f'{done[-1].cost.wall:.2f} s'}")
-    table.columns = [*[c for c in columns(table) if c.name != "call s"], Column("last after first s", lambda run: run.extra["last_after_first"], 2)]
+    table.columns = [
+        *[c for c in columns(table) if c.name != "call s"],
+        Column("last after first s", lambda run: run.extra["last_after_first"], 2),
+    ]
     for kind in ("hubjet (repo)", "hubjet (url)"):
         alone = table.wall(f"{kind} × 1")
         for count in (4, 16):

@@ -19,7 +19,9 @@ NETWORK = {"delay_us": 10_000, "conn_rate": CONN, "total_rate": TOTAL}
 def run(bench: Bench, out: Path) -> list[Table]:
     size = 256 * MIB if bench.options.quick else GIB
     ideal = size / TOTAL
-    table = Table("P1", f"{size / GIB:g} GiB, 8 MB/s per connection, 200 MB/s in all, 20 ms RTT", f"ideal {ideal:.2f} s; TLS through the relay", size)
+    table = Table(
+        "P1", f"{size / GIB:g} GiB, 8 MB/s per connection, 200 MB/s in all, 20 ms RTT", f"ideal {ideal:.2f} s; TLS through the relay", size
+    )
     with bench.site() as site:
         url, sha256 = site.file("m.bin", Sparse(size))
         site.repo("bench/one", {"model.safetensors": Sparse(size)})
@@ -41,7 +43,13 @@ def run(bench: Bench, out: Path) -> list[Table]:
         bench.interleave(table, site, variants, bench.options.count(5), network=NETWORK)
     for name in ("hubjet", "hubjet (repo)"):
         table.goal(f"{name}: wall × ideal, sha256 and process start included", ratio(table.wall(name), ideal), 1.08)
-        table.goal(f"{name}: 95 % of the cap after", table.of(name, lambda run: plot.reached_at(run.traffic.relay, TOTAL)), 0.8, unit=" s", digits=2)
+        table.goal(
+            f"{name}: 95 % of the cap after",
+            table.of(name, lambda run: plot.reached_at(run.traffic.relay, TOTAL)),
+            0.8,
+            unit=" s",
+            digits=2,
+        )
         runs = sorted((run for run in table.runs.get(name, ()) if run.fine), key=lambda run: run.cost.wall)
         if runs:
             middle = runs[len(runs) // 2]

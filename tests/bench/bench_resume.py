@@ -57,7 +57,10 @@ def run(bench: Bench, out: Path) -> list[Table]:
     rounds = bench.options.count(3)
     peers = Peers(bench)
     source = Sparse(size)
-    tables = [Table("P9", f"kill -9 at 50 % of {size // MIB} MiB, then again: {what}", "", size) for what in ("the partial as it was", "64 bytes of the partial flipped")]
+    tables = [
+        Table("P9", f"kill -9 at 50 % of {size // MIB} MiB, then again: {what}", "", size)
+        for what in ("the partial as it was", "64 bytes of the partial flipped")
+    ]
     with bench.site() as site:
         url, sha256 = site.file("m.bin", source)
         site.repo("bench/one", {"model.safetensors": source})
@@ -65,7 +68,12 @@ def run(bench: Bench, out: Path) -> list[Table]:
         tools = [
             Tool("hubjet", lambda g: peers.python("hubjet_fetch", url, g.out, sha256), "out.bin", {}),
             Tool("hubjet (repo)", lambda g: peers.python("hubjet_file", "bench/one", "model.safetensors"), f"hf/hub/*/blobs/{sha256}", {}),
-            Tool("huggingface_hub", lambda g: peers.python("stock_file", "bench/one", "model.safetensors", "-"), f"hf/hub/*/blobs/{sha256}", {}),
+            Tool(
+                "huggingface_hub",
+                lambda g: peers.python("stock_file", "bench/one", "model.safetensors", "-"),
+                f"hf/hub/*/blobs/{sha256}",
+                {},
+            ),
             Tool("hf_transfer", lambda g: peers.python("hf_transfer", url, g.out, "-"), "out.bin", {}),
             Tool("aria2c -x16", lambda g: [*aria2c(g, url, sha256, 16)[:-1], "-c", url], "out.bin", {}),
             Tool("curl -C -", lambda g: curl(g, url, "-", "-C", "-"), "out.bin", {}),
@@ -80,7 +88,9 @@ def run(bench: Bench, out: Path) -> list[Table]:
                     found = once(bench, site, tool, size, damaged, sha256, sparse_content(source).path)
                     table.runs.setdefault(tool.name, []).append(found)
                     table.proofs[tool.name] = "by itself"
-                    bench.say(f"P9 {number + 1}/{rounds} {tool.name}{' flipped' if damaged else ''}: again {100 * found.extra['again']:.2f} %, {found.extra['result']} {found.failed}")
+                    bench.say(
+                        f"P9 {number + 1}/{rounds} {tool.name}{' flipped' if damaged else ''}: again {100 * found.extra['again']:.2f} %, {found.extra['result']} {found.failed}"
+                    )
     for table in tables:
         table.columns = [
             Column("had at kill %", lambda run: 100 * run.extra["had"], 1),
@@ -91,8 +101,20 @@ def run(bench: Bench, out: Path) -> list[Table]:
         ]
     for name in ("hubjet", "hubjet (repo)"):
         tables[0].goal(f"{name}: came again", tables[0].of(name, lambda run: 100 * run.extra["again"]), 1, unit=" %", digits=2)
-        tables[1].goal(f"{name}: the result is right (1: always)", min((float(r.extra["right"]) for r in tables[1].runs.get(name, [])), default=None), 1, at_least=True, digits=0)
-        tables[1].goal(f"{name}: came again, the damaged blocks included", tables[1].of(name, lambda run: 100 * run.extra["again"]), 2, unit=" %", digits=2)
+        tables[1].goal(
+            f"{name}: the result is right (1: always)",
+            min((float(r.extra["right"]) for r in tables[1].runs.get(name, [])), default=None),
+            1,
+            at_least=True,
+            digits=0,
+        )
+        tables[1].goal(
+            f"{name}: came again, the damaged blocks included",
+            tables[1].of(name, lambda run: 100 * run.extra["again"]),
+            2,
+            unit=" %",
+            digits=2,
+        )
     tables[1].note("`result right` 0 with a clean exit is a wrong file that nobody noticed; wall and CPU are those of the second run")
     return tables
 
@@ -131,7 +153,14 @@ def once(bench: Bench, site: Site, tool: Tool, size: int, damaged: bool, sha256:
     wire = size * 1.0017  # TLS 1.3 records of 16 KiB, and an answer's head per range: measured on undisturbed downloads here
     total = (had + (traffic.wire or 0)) / wire
     said = "right" if right else "refused" if cost.status else "WRONG, exit 0"
-    run.extra = {"had": had / wire, "total": total, "again": max(0.0, total - 1), "right": right, "result": said, "flipped_at": place_flipped}
+    run.extra = {
+        "had": had / wire,
+        "total": total,
+        "again": max(0.0, total - 1),
+        "right": right,
+        "result": said,
+        "flipped_at": place_flipped,
+    }
     bench.clear(ground.place)
     return run
 

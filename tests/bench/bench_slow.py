@@ -27,14 +27,29 @@ def run(bench: Bench, out: Path) -> list[Table]:
     tables = []
     with bench.site() as site:
         for part, size, network, rule, title in (
-            ("a", 128 * MIB if quick else 512 * MIB, {"delay_us": 10_000, "conn_rate": 8e6}, {"front": "cdn", "only": 3, "factor": 0.01},
-             "8 connections of 8 MB/s, one at 1 %"),
-            ("b", 256 * MIB if quick else GIB, {"delay_us": 10_000, "conn_rate": 25e6, "total_rate": 200e6},
-             {"front": "cdn", "every": 8, "at": 3, "factor": 0.01}, "25 MB/s a connection, 200 MB/s in all, every 8th at 1 %"),
+            (
+                "a",
+                128 * MIB if quick else 512 * MIB,
+                {"delay_us": 10_000, "conn_rate": 8e6},
+                {"front": "cdn", "only": 3, "factor": 0.01},
+                "8 connections of 8 MB/s, one at 1 %",
+            ),
+            (
+                "b",
+                256 * MIB if quick else GIB,
+                {"delay_us": 10_000, "conn_rate": 25e6, "total_rate": 200e6},
+                {"front": "cdn", "every": 8, "at": 3, "factor": 0.01},
+                "25 MB/s a connection, 200 MB/s in all, every 8th at 1 %",
+            ),
         ):
             url, sha256 = site.file(f"{part}.bin", Sparse(size))
             site.up()
-            table = Table("P7", f"{part}: {title}, {size / GIB:g} GiB, 20 ms RTT", "the healthy rows are the same network without the slow connections", size)
+            table = Table(
+                "P7",
+                f"{part}: {title}, {size / GIB:g} GiB, 20 ms RTT",
+                "the healthy rows are the same network without the slow connections",
+                size,
+            )
             eight = part == "a"
             env = {"HUBJET_CONNECTIONS": "8"} if eight else {}
             healthy = [
@@ -49,6 +64,10 @@ def run(bench: Bench, out: Path) -> list[Table]:
             if fine:
                 middle = fine[len(fine) // 2]
                 cap = 64e6 if eight else 200e6
-                table.plots.append(plot.save(out.with_name(f"{out.name}-{part}.svg"), f"hubjet: {title} ({middle.cost.wall:.2f} s)", middle.traffic.relay, cap))
+                table.plots.append(
+                    plot.save(
+                        out.with_name(f"{out.name}-{part}.svg"), f"hubjet: {title} ({middle.cost.wall:.2f} s)", middle.traffic.relay, cap
+                    )
+                )
             tables.append(table)
     return tables

@@ -25,7 +25,21 @@ def small_files(count: int, seed: int = 1) -> dict[str, bytes]:
 def curl_list(g: Ground, urls: list[tuple[str, str]], follow: bool) -> list[str]:
     config = g.place / "urls"
     config.write_text("".join(f'url = "{url}"\noutput = "{g.place}/out/{name}"\n' for url, name in urls))
-    words = ["curl", "-q", "-sS", "-f", "--http2", "-Z", "--parallel-max", "100", "--create-dirs", "--cacert", g.env["SSL_CERT_FILE"], "-K", str(config)]
+    words = [
+        "curl",
+        "-q",
+        "-sS",
+        "-f",
+        "--http2",
+        "-Z",
+        "--parallel-max",
+        "100",
+        "--create-dirs",
+        "--cacert",
+        g.env["SSL_CERT_FILE"],
+        "-K",
+        str(config),
+    ]
     return [*words, *(["-L"] if follow else [])]
 
 
@@ -53,20 +67,32 @@ def run(bench: Bench, out: Path) -> list[Table]:
             return peers.python("hubjet_list", str(g.place / "list"), str(g.place / "out"))
 
         per_kind = [
-            ("a 307 within the hub each", "bench/many", [
-                peers.hubjet_snapshot("bench/many", "hubjet", proof="git-sha1"),
-                Variant("curl -Z", lambda g: curl_list(g, resolve("bench/many"), True), proof="no"),
-                peers.stock_snapshot("bench/many", "huggingface_hub", proof="git-sha1"),
-            ]),
-            ("a 302 to another host each", "bench/large", [
-                peers.hubjet_snapshot("bench/large", "hubjet"),
-                Variant("curl -Z", lambda g: curl_list(g, resolve("bench/large"), True), proof="no"),
-                peers.stock_snapshot("bench/large", "huggingface_hub", once=not bench.options.quick),
-            ]),
-            ("a plain list of URLs", "", [
-                Variant("hubjet", listed, proof="git-sha1", ours=True),
-                Variant("curl -Z", lambda g: curl_list(g, plain, False), proof="no"),
-            ]),
+            (
+                "a 307 within the hub each",
+                "bench/many",
+                [
+                    peers.hubjet_snapshot("bench/many", "hubjet", proof="git-sha1"),
+                    Variant("curl -Z", lambda g: curl_list(g, resolve("bench/many"), True), proof="no"),
+                    peers.stock_snapshot("bench/many", "huggingface_hub", proof="git-sha1"),
+                ],
+            ),
+            (
+                "a 302 to another host each",
+                "bench/large",
+                [
+                    peers.hubjet_snapshot("bench/large", "hubjet"),
+                    Variant("curl -Z", lambda g: curl_list(g, resolve("bench/large"), True), proof="no"),
+                    peers.stock_snapshot("bench/large", "huggingface_hub", once=not bench.options.quick),
+                ],
+            ),
+            (
+                "a plain list of URLs",
+                "",
+                [
+                    Variant("hubjet", listed, proof="git-sha1", ours=True),
+                    Variant("curl -Z", lambda g: curl_list(g, plain, False), proof="no"),
+                ],
+            ),
         ]
         tables = []
         for what, repo, variants in per_kind:

@@ -14,8 +14,13 @@ from tests.server.content import Sparse, sparse_content
 
 def openssl_speed(seconds: int) -> float:
     """Bytes per second of SHA-256 in 1 MiB pieces on one core."""
-    done = subprocess.run(["openssl", "speed", "-elapsed", "-seconds", str(seconds), "-bytes", str(MIB), "-evp", "sha256"],
-                          capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        ["openssl", "speed", "-elapsed", "-seconds", str(seconds), "-bytes", str(MIB), "-evp", "sha256"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return float(re.findall(r"^sha256\s+([\d.]+)k", done.stdout, re.M | re.I)[0]) * 1000
 
 
@@ -40,14 +45,19 @@ def run(bench: Bench, out: Path) -> list[Table]:
             Variant("hubjet xxh3, 1 file", lambda g: peers.python("hash_files", "xxh3", "1", whole), "xxh3", ours=True),
             Variant("openssl dgst -sha256", lambda g: ["openssl", "dgst", "-sha256", whole]),
             Variant("sha256sum (coreutils)", lambda g: ["sha256sum", whole], once=True),
-            Variant("hashlib.file_digest", lambda g: [bench.python, "-c", f"import hashlib; hashlib.file_digest(open({whole!r}, 'rb'), 'sha256')"]),
+            Variant(
+                "hashlib.file_digest",
+                lambda g: [bench.python, "-c", f"import hashlib; hashlib.file_digest(open({whole!r}, 'rb'), 'sha256')"],
+            ),
         ]
         for _ in range(rounds):
             speeds.append(openssl_speed(1 if bench.options.quick else 2))
             time.sleep(0)
             bench.interleave(table, site, variants, 1)
     table.columns = [c for c in columns(table) if c.name not in ("conns", "requests", "bytes ×")]
-    table.columns.insert(2, Column("GB/s (call)", lambda run: size / 1e9 / run.note["call"] if run.note.get("call") else None, 2, spread=True))
+    table.columns.insert(
+        2, Column("GB/s (call)", lambda run: size / 1e9 / run.note["call"] if run.note.get("call") else None, 2, spread=True)
+    )
     speed = sorted(speeds)[len(speeds) // 2]
     table.setting = f"openssl speed -evp sha256, 1 MiB: {speed / 1e9:.2f} GB/s a core ({min(speeds) / 1e9:.2f}..{max(speeds) / 1e9:.2f})"
 
@@ -55,8 +65,16 @@ def run(bench: Bench, out: Path) -> list[Table]:
         return table.of(name, lambda run: size / run.note["call"])
 
     table.goal("sha256, 1 file: share of `openssl speed`", ratio(rate("hubjet sha256, 1 file"), speed), 0.95, at_least=True, digits=2)
-    table.goal("sha256, 4 files in 1 thread (lanes): share of `openssl speed`", ratio(rate("hubjet sha256, 4 files, 1 thread"), speed), 1.0, at_least=True, digits=2)
+    table.goal(
+        "sha256, 4 files in 1 thread (lanes): share of `openssl speed`",
+        ratio(rate("hubjet sha256, 4 files, 1 thread"), speed),
+        1.0,
+        at_least=True,
+        digits=2,
+    )
     xxh3 = table.of("hubjet xxh3, 1 file", lambda run: run.note["call"] * 2 * GIB / size)
     table.goal("XXH3 of 2 GiB" + (" (scaled)" if size != 2 * GIB else ""), xxh3, 0.12, unit=" s")
-    table.note("files of one call go one after the other through hash_file: lanes can only show where the public verify hands several files to one thread")
+    table.note(
+        "files of one call go one after the other through hash_file: lanes can only show where the public verify hands several files to one thread"
+    )
     return [table]

@@ -18,7 +18,11 @@ CALL = "from {package} import snapshot_download; snapshot_download('bench/warm',
 
 
 def run(bench: Bench, out: Path) -> list[Table]:
-    calls = Table("P4", f"warm snapshot of {FILES} files, pinned to its commit: one call", "median of 101 calls in a process; the hub is there and must not be asked")
+    calls = Table(
+        "P4",
+        f"warm snapshot of {FILES} files, pinned to its commit: one call",
+        "median of 101 calls in a process; the hub is there and must not be asked",
+    )
     whole = Table("P4", f"warm snapshot of {FILES} files: the whole process", "wall includes the start of Python")
     with bench.site(relay=False) as site:
         commit = site.repo("bench/warm", small_files(FILES), lfs=())
@@ -39,21 +43,38 @@ def run(bench: Bench, out: Path) -> list[Table]:
             return CALL.format(package=package, commit=commit)
 
         rounds = bench.options.count(15, 3)
-        bench.interleave(calls, site, [
-            Variant("hubjet", lambda g: peers.python("warm_calls", "hubjet", "bench/warm", commit, "101"), "sizes", env("hubjet"), ours=True),
-            Variant("huggingface_hub", lambda g: peers.python("warm_calls", "stock", "bench/warm", commit, "101"), "names", env("huggingface_hub")),
-        ], rounds)
+        bench.interleave(
+            calls,
+            site,
+            [
+                Variant(
+                    "hubjet", lambda g: peers.python("warm_calls", "hubjet", "bench/warm", commit, "101"), "sizes", env("hubjet"), ours=True
+                ),
+                Variant(
+                    "huggingface_hub",
+                    lambda g: peers.python("warm_calls", "stock", "bench/warm", commit, "101"),
+                    "names",
+                    env("huggingface_hub"),
+                ),
+            ],
+            rounds,
+        )
         calls.columns = [
             Column("ms a call", lambda run: 1e3 * run.note["median"], 3, spread=True),
             Column("requests", lambda run: run.traffic.hub + run.traffic.cdn, 0),
         ]
-        bench.interleave(whole, site, [
-            Variant("python -S -c pass", lambda g: [bench.python, "-S", "-c", "pass"], ""),
-            Variant("python -c pass", lambda g: [bench.python, "-c", "pass"], ""),
-            Variant("hubjet, python -S", lambda g: [bench.python, "-S", "-c", one("hubjet")], "sizes", env("hubjet"), ours=True),
-            Variant("hubjet", lambda g: [bench.python, "-c", one("hubjet")], "sizes", env("hubjet"), ours=True),
-            Variant("huggingface_hub", lambda g: [bench.python, "-c", one("huggingface_hub")], "names", env("huggingface_hub")),
-        ], rounds)
+        bench.interleave(
+            whole,
+            site,
+            [
+                Variant("python -S -c pass", lambda g: [bench.python, "-S", "-c", "pass"], ""),
+                Variant("python -c pass", lambda g: [bench.python, "-c", "pass"], ""),
+                Variant("hubjet, python -S", lambda g: [bench.python, "-S", "-c", one("hubjet")], "sizes", env("hubjet"), ours=True),
+                Variant("hubjet", lambda g: [bench.python, "-c", one("hubjet")], "sizes", env("hubjet"), ours=True),
+                Variant("huggingface_hub", lambda g: [bench.python, "-c", one("huggingface_hub")], "names", env("huggingface_hub")),
+            ],
+            rounds,
+        )
         whole.columns = [
             Column("wall ms", lambda run: 1e3 * run.cost.wall, 1, spread=True),
             Column("CPU ms", lambda run: 1e3 * run.cost.cpu, 1),
@@ -66,7 +87,9 @@ def run(bench: Bench, out: Path) -> list[Table]:
     whole.goal("process / `python -S -c pass`, both with -S", ratio(whole.wall("hubjet, python -S"), floor), 2.5, digits=2)
     plain = ratio(whole.wall("hubjet"), floor)
     if plain:
-        whole.note(f"without -S (site, as everybody starts Python): {plain:.2f} × that floor, {ratio(whole.wall('hubjet'), whole.wall('python -c pass')):.2f} × `python -c pass`")
+        whole.note(
+            f"without -S (site, as everybody starts Python): {plain:.2f} × that floor, {ratio(whole.wall('hubjet'), whole.wall('python -c pass')):.2f} × `python -c pass`"
+        )
     for home in stores.values():
         if bench.options.keep is False:
             shutil.rmtree(home, ignore_errors=True)

@@ -232,9 +232,20 @@ class Site:
         paths = "\n  ".join(line for line in paths.split("\n  ") if line.split()[0] in base)
         commits = " ".join(f'"{id}" "{commit}";' for id, commit in self.maps["commit"].items())
         self.nginx.text = CONFIG.format(
-            dir=folder, log=LOG, temp_paths=paths, chain=self.certs.chain_file, key=self.certs.key_file, objects=self.objects,
-            commits='default "";' + commits, host=self.host, cdn_port=self.cdn_port, hub_port=self.hub_port, cdn=self.cdn_url,
-            expires=int(time.time()) + 7 * 86400, python_port=self.world._hub.port)
+            dir=folder,
+            log=LOG,
+            temp_paths=paths,
+            chain=self.certs.chain_file,
+            key=self.certs.key_file,
+            objects=self.objects,
+            commits='default "";' + commits,
+            host=self.host,
+            cdn_port=self.cdn_port,
+            hub_port=self.hub_port,
+            cdn=self.cdn_url,
+            expires=int(time.time()) + 7 * 86400,
+            python_port=self.world._hub.port,
+        )
         self.nginx.start()
         self.is_up = True
         self.mark()

@@ -64,15 +64,32 @@ class Running:
         self.process.wait()
         self.process.stdout.close()
         got = json.loads(line)
-        return Cost(got["wall"], got["user"], got["sys"], got["rss_kib"] * 1024, got["status"], got["signal"], bool(got["timeout"]),
-                    self.began, got["ended"])
+        return Cost(
+            got["wall"],
+            got["user"],
+            got["sys"],
+            got["rss_kib"] * 1024,
+            got["status"],
+            got["signal"],
+            bool(got["timeout"]),
+            self.began,
+            got["ended"],
+        )
 
     def end(self) -> None:
         self.send(signal.SIGKILL, group=True)
 
 
-def start(argv: list[str], *, env: Mapping[str, str], log: Path, cwd: Path | None = None, timeout: float = 300, netns: str | None = None,
-          cgroup: str | None = None) -> Running:
+def start(
+    argv: list[str],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    cwd: Path | None = None,
+    timeout: float = 300,
+    netns: str | None = None,
+    cgroup: str | None = None,
+) -> Running:
     command = [str(tool("measure")), "-t", f"{timeout:.3f}", "-l", str(log)]
     command += ["-c", str(cwd)] if cwd else []
     command += ["-n", netns] if netns else []
@@ -85,7 +102,9 @@ def warm(size: int) -> None:
     available = next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
     size = min(size, available // 2)
     populate = getattr(mmap, "MAP_POPULATE", 0x8000)
-    held = [mmap.mmap(-1, min(1 << 30, size - at), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | populate) for at in range(0, size, 1 << 30)]
+    held = [
+        mmap.mmap(-1, min(1 << 30, size - at), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | populate) for at in range(0, size, 1 << 30)
+    ]
     for piece in held:
         piece.close()
 

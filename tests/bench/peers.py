@@ -57,8 +57,24 @@ class Peers:
 
 
 def aria2c(g: Ground, url: str, sha256: str, most: int) -> list[str]:
-    words = ["aria2c", "--no-conf", "-q", f"-x{most}", f"-s{most}", "-k1M", "--file-allocation=falloc", "--auto-file-renaming=false", "--allow-overwrite=true", "--async-dns=false", "--disable-ipv6=true",
-             f"--ca-certificate={g.env['SSL_CERT_FILE']}", "-d", str(g.place), "-o", "out.bin"]
+    words = [
+        "aria2c",
+        "--no-conf",
+        "-q",
+        f"-x{most}",
+        f"-s{most}",
+        "-k1M",
+        "--file-allocation=falloc",
+        "--auto-file-renaming=false",
+        "--allow-overwrite=true",
+        "--async-dns=false",
+        "--disable-ipv6=true",
+        f"--ca-certificate={g.env['SSL_CERT_FILE']}",
+        "-d",
+        str(g.place),
+        "-o",
+        "out.bin",
+    ]
     return [*words, *([f"--checksum=sha-256={sha256}"] if sha256 != "-" else []), url]
 
 

@@ -41,8 +41,10 @@ def save(path: Path, title: str, stats: dict[str, Any], cap: float | None = None
     def text(tx: float, ty: float, words: str, anchor: str = "middle", colour: str = INK, size: int = 12) -> str:
         return f'<text x="{tx:.1f}" y="{ty:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}">{escape(words)}</text>'
 
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {H}" font-family="sans-serif"><rect width="{W}" height="{H}" fill="white"/>',
-           text(LEFT, 20, title, "start", size=14)]
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {H}" font-family="sans-serif"><rect width="{W}" height="{H}" fill="white"/>',
+        text(LEFT, 20, title, "start", size=14),
+    ]
     for n in range(6):
         share = n / 5
         out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(share):.1f}" y2="{y(share):.1f}" stroke="{GRID}"/>')
@@ -51,13 +53,21 @@ def save(path: Path, title: str, stats: dict[str, Any], cap: float | None = None
     every = nice(seconds / 8)
     for n in range(int(seconds / every) + 1):
         out.append(text(x(n * every), H - BOTTOM + 16, f"{n * every:g}"))
-    out += [text((LEFT + W - RIGHT) / 2, H - 6, "seconds since the first connection"), text(LEFT - 6, TOP - 6, "MB/s", "end", GOODPUT),
-            text(W - 4, TOP - 6, "connections sending (dotted: open)", "end", CONNS)]
+    out += [
+        text((LEFT + W - RIGHT) / 2, H - 6, "seconds since the first connection"),
+        text(LEFT - 6, TOP - 6, "MB/s", "end", GOODPUT),
+        text(W - 4, TOP - 6, "connections sending (dotted: open)", "end", CONNS),
+    ]
     if cap:
-        out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(cap / 1e6 / top_rate):.1f}" y2="{y(cap / 1e6 / top_rate):.1f}" stroke="{CAP}" stroke-dasharray="5 4"/>')
+        out.append(
+            f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(cap / 1e6 / top_rate):.1f}" y2="{y(cap / 1e6 / top_rate):.1f}" stroke="{CAP}" stroke-dasharray="5 4"/>'
+        )
+
     def steps(column: int) -> str:
         counts = [row[column] for row in stats["series"]]
-        return " ".join(f"{x(i * step):.1f},{y(n / top_conns):.1f} {x((i + 1) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(counts))
+        return " ".join(
+            f"{x(i * step):.1f},{y(n / top_conns):.1f} {x((i + 1) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(counts)
+        )
 
     points = " ".join(f"{x((i + 0.5) * step):.1f},{y(rate / top_rate):.1f}" for i, rate in enumerate(smooth))
     out.append(f'<polyline points="{steps(1)}" fill="none" stroke="{CONNS}" stroke-width="1" stroke-dasharray="2 2"/>')

@@ -14,7 +14,16 @@ from typing import Any, Mapping
 
 from tests.bench.tools import tool
 
-CLEAR = {"delay_us": 0, "conn_rate": 0, "total_rate": 0, "line_rate": 0, "line_queue": 0, "window": 6 << 20, "slowstart": 0, "tick_us": 2000}
+CLEAR = {
+    "delay_us": 0,
+    "conn_rate": 0,
+    "total_rate": 0,
+    "line_rate": 0,
+    "line_queue": 0,
+    "window": 6 << 20,
+    "slowstart": 0,
+    "tick_us": 2000,
+}
 
 
 class Spoken:

@@ -112,7 +112,9 @@ def versions() -> Iterable[str]:
             continue
     for words in (["aria2c", "--version"], ["curl", "--version"], ["nginx", "-v"], ["openssl", "version"]):
         try:
-            done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin"})
+            done = subprocess.run(
+                words, capture_output=True, text=True, env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin"}
+            )
         except OSError:
             continue
         said = (done.stdout + done.stderr).splitlines()[0].replace("nginx version: nginx/", "nginx ").replace("version ", "")
@@ -136,7 +138,14 @@ def write_raw(tables: list[Table], path: Path) -> None:
     raw = {
         f"{table.id} {table.title}": {
             name: [
-                {**asdict(run.cost), "note": run.note, "failed": run.failed, "foreign": run.foreign, "extra": run.extra, "traffic": asdict(run.traffic)}
+                {
+                    **asdict(run.cost),
+                    "note": run.note,
+                    "failed": run.failed,
+                    "foreign": run.foreign,
+                    "extra": run.extra,
+                    "traffic": asdict(run.traffic),
+                }
                 for run in runs
             ]
             for name, runs in table.runs.items()

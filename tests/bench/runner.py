@@ -210,8 +210,17 @@ class Bench:
 
     # One run ---------------------------------------------------------------------------------------
 
-    def run(self, site: Site, variant: Variant, *, size: int = 0, network: dict[str, float] | None = None, keep: bool = False,
-            netns: str | None = None, cgroup: str | None = None) -> Run:
+    def run(
+        self,
+        site: Site,
+        variant: Variant,
+        *,
+        size: int = 0,
+        network: dict[str, float] | None = None,
+        keep: bool = False,
+        netns: str | None = None,
+        cgroup: str | None = None,
+    ) -> Run:
         ground = self.ground(site, variant.name, variant.env)
         if variant.before is not None:
             variant.before(ground)
@@ -224,7 +233,9 @@ class Bench:
         argv = variant.command(ground)
         warm(GIB // 4 + 3 * size // 2)
         with Around(site.pids) as around:
-            running = start(argv, env=ground.env, log=ground.place / "log", cwd=ground.place, timeout=variant.timeout, netns=netns, cgroup=cgroup)
+            running = start(
+                argv, env=ground.env, log=ground.place / "log", cwd=ground.place, timeout=variant.timeout, netns=netns, cgroup=cgroup
+            )
             cost = running.wait()
         run = self.judged(variant, ground, cost, site.traffic(), around.foreign(cost.cpu))
         if variant.after is not None:
@@ -257,8 +268,17 @@ class Bench:
 
     # Rounds ----------------------------------------------------------------------------------------
 
-    def interleave(self, table: Table, site: Site, variants: Sequence[Variant], rounds: int, *, network: dict[str, float] | None = None,
-                   keep: bool = False, netns: str | None = None) -> Table:
+    def interleave(
+        self,
+        table: Table,
+        site: Site,
+        variants: Sequence[Variant],
+        rounds: int,
+        *,
+        network: dict[str, float] | None = None,
+        keep: bool = False,
+        netns: str | None = None,
+    ) -> Table:
         chosen = [v for v in variants if self.options.only in v.name]
         for variant in chosen:
             table.runs.setdefault(variant.name, [])
@@ -271,7 +291,9 @@ class Bench:
                     continue
                 run = self.run(site, variant, size=table.size, network=network, keep=keep, netns=netns)
                 done.append(run)
-                self.say(f"{table.id} {number + 1}/{rounds} {variant.name}: {run.failed or f'{run.cost.wall:.3f} s wall, {run.cost.cpu:.3f} s cpu'}")
+                self.say(
+                    f"{table.id} {number + 1}/{rounds} {variant.name}: {run.failed or f'{run.cost.wall:.3f} s wall, {run.cost.cpu:.3f} s cpu'}"
+                )
         if not table.columns:
             table.columns = columns(table)
         return table
@@ -296,7 +318,9 @@ def columns(table: Table) -> list[Column]:
         Column("requests", lambda run: run.traffic.hub + run.traffic.cdn, 0),
     ]
     if table.size:
-        found.append(Column("bytes ×", lambda run: (run.traffic.wire if run.traffic.wire is not None else run.traffic.body) / table.size, 3))
+        found.append(
+            Column("bytes ×", lambda run: (run.traffic.wire if run.traffic.wire is not None else run.traffic.body) / table.size, 3)
+        )
     found.append(Column("foreign CPU s", lambda run: run.foreign, 2))
     return found
 

@@ -48,7 +48,18 @@ def hubjet() -> Subject:
         place = BUILD / f"wheel-{digest}"
         if not place.exists():
             private = place.with_name(f"{place.name}.{os.getpid()}")
-            install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-index", "--target", str(private), str(wheel)]
+            install = [
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-index",
+                "--target",
+                str(private),
+                str(wheel),
+            ]
             subprocess.run([sys.executable, *install], check=True)
             private.rename(place)
         newest = max(path.stat().st_mtime for path in [*ROOT.glob("csrc/*/*.[ch]"), *ROOT.glob("python/hubjet/*.py")])

@@ -117,11 +117,13 @@ def test_a_pipeline_brings_its_parts_only(world: Any) -> None:
             "unet/config.json": b"{}",
             "unet/diffusion_pytorch_model.safetensors": b"1" * 999,
             "checker/config.json": b"{}",
+            "other/config.json": b"{}",
             "whole.safetensors": b"2" * 999,
         }
     )
     folder = hubjet.from_pretrained("org/pipe")
-    assert names(folder) == ["model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"]
+    parts = ["unet/config.json", "unet/diffusion_pytorch_model.safetensors"]
+    assert names(folder) == ["checker/config.json", "model_index.json", *parts]
 
 
 # --- real frameworks ------------------------------------------------------------------------------

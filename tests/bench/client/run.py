@@ -67,7 +67,9 @@ def hubjet_list(names, folder):
     wants = []
     for line in open(names):
         url, digest, name = line.split()
-        wants.append({"url": url, "why": "fetch", "path": os.path.join(folder, name), "side_dir": os.path.join(folder, ".hubjet"), "digest": digest})
+        wants.append(
+            {"url": url, "why": "fetch", "path": os.path.join(folder, name), "side_dir": os.path.join(folder, ".hubjet"), "digest": digest}
+        )
     started()
     job = _native.Job(wants, _transport.limits(config))
     job.start()
