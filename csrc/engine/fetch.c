@@ -82,6 +82,8 @@ void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore)
   switch (chore) {
   case HJ_CHORE_OPEN:
     enter(f, HJ_FETCH_OPENING);
+    f->job->memory_used -= f->memory_taken; /* its body goes to the disk: kept, a few such files would leave no room for their ranges */
+    f->memory_taken = 0;
     break;
   case HJ_CHORE_COMMIT:
   case HJ_CHORE_SMALL:

@@ -93,9 +93,8 @@ def by_count(bench: Bench) -> Table:
 
     cpu, rss = (added(few, some, "cpu"), added(some, many, "cpu")), (added(few, some, "rss"), added(some, many, "rss"))
     if cpu[0] and cpu[1] and rss[0] is not None and rss[1] is not None:
-        table.note(
-            f"each file more, {few} to {some:,}: {1e6 * cpu[0]:.0f} µs CPU, {rss[0] / 1024:.1f} KiB; {some:,} to {many:,}: {1e6 * cpu[1]:.0f} µs, {rss[1] / 1024:.1f} KiB"
-        )
+        steps = ((f"{few} to {some:,}", cpu[0], rss[0]), (f"{some:,} to {many:,}", cpu[1], rss[1]))
+        table.note("each file more: " + "; ".join(f"{what} {1e6 * c:.0f} µs CPU, {r / 1024:.1f} KiB" for what, c, r in steps))
     table.goal("CPU per file, the last step / the first", ratio(cpu[1], cpu[0]), 1.10)
     table.goal("memory per file, the last step / the first", ratio(rss[1], rss[0]) if rss[0] and rss[0] > 0 else None, 1.10)
     return table

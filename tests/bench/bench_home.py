@@ -24,7 +24,7 @@ from tests.bench.hubsite import Site
 from tests.bench.line import SERVER, Line, LineError
 from tests.bench.measure import start
 from tests.bench.peers import Peers, unchecked
-from tests.bench.runner import GIB, MIB, Bench, Column, Run, Table, Variant, columns, median, percentile, ratio
+from tests.bench.runner import MIB, Bench, Column, Run, Table, Variant, columns, median, percentile, ratio
 from tests.server import Sparse
 
 RATE, DELAY_US, PACKET = 12.5e6, 15_000, 1500

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from tests.bench.hubsite import Site
+from tests.bench.hubsite import Site, sha256_of
 from tests.bench.measure import Around, start, warm
 from tests.bench.peers import Peers, aria2c, curl
 from tests.bench.runner import GIB, MIB, Bench, Column, Ground, Run, Table, Variant, columns
@@ -88,9 +88,8 @@ def run(bench: Bench, out: Path) -> list[Table]:
                     found = once(bench, site, tool, size, damaged, sha256, sparse_content(source).path)
                     table.runs.setdefault(tool.name, []).append(found)
                     table.proofs[tool.name] = "by itself"
-                    bench.say(
-                        f"P9 {number + 1}/{rounds} {tool.name}{' flipped' if damaged else ''}: again {100 * found.extra['again']:.2f} %, {found.extra['result']} {found.failed}"
-                    )
+                    said = f"again {100 * found.extra['again']:.2f} %, {found.extra['result']} {found.failed}"
+                    bench.say(f"P9 {number + 1}/{rounds} {tool.name}{' flipped' if damaged else ''}: {said}")
     for table in tables:
         table.columns = [
             Column("had at kill %", lambda run: 100 * run.extra["had"], 1),
@@ -149,7 +148,7 @@ def once(bench: Bench, site: Site, tool: Tool, size: int, damaged: bool, sha256:
     run = bench.judged(variant, ground, cost, traffic, around.foreign(cost.cpu))
     run.failed = failed
     product = next(iter(ground.place.glob(tool.product)), None)
-    right = product is not None and product.stat().st_size == size and digest(product) == sha256
+    right = product is not None and product.stat().st_size == size and sha256_of(product) == sha256
     wire = size * 1.0017  # TLS 1.3 records of 16 KiB, and an answer's head per range: measured on undisturbed downloads here
     total = (had + (traffic.wire or 0)) / wire
     said = "right" if right else "refused" if cost.status else "WRONG, exit 0"
@@ -163,10 +162,3 @@ def once(bench: Bench, site: Site, tool: Tool, size: int, damaged: bool, sha256:
     }
     bench.clear(ground.place)
     return run
-
-
-def digest(path: Path) -> str:
-    import hashlib
-
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -59,15 +59,12 @@ def save(path: Path, title: str, stats: dict[str, Any], cap: float | None = None
         text(W - 4, TOP - 6, "connections sending (dotted: open)", "end", CONNS),
     ]
     if cap:
-        out.append(
-            f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{y(cap / 1e6 / top_rate):.1f}" y2="{y(cap / 1e6 / top_rate):.1f}" stroke="{CAP}" stroke-dasharray="5 4"/>'
-        )
+        at = f"{y(cap / 1e6 / top_rate):.1f}"
+        out.append(f'<line x1="{LEFT}" x2="{W - RIGHT}" y1="{at}" y2="{at}" stroke="{CAP}" stroke-dasharray="5 4"/>')
 
     def steps(column: int) -> str:
         counts = [row[column] for row in stats["series"]]
-        return " ".join(
-            f"{x(i * step):.1f},{y(n / top_conns):.1f} {x((i + 1) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(counts)
-        )
+        return " ".join(f"{x((i + k) * step):.1f},{y(n / top_conns):.1f}" for i, n in enumerate(counts) for k in (0, 1))
 
     points = " ".join(f"{x((i + 0.5) * step):.1f},{y(rate / top_rate):.1f}" for i, rate in enumerate(smooth))
     out.append(f'<polyline points="{steps(1)}" fill="none" stroke="{CONNS}" stroke-width="1" stroke-dasharray="2 2"/>')

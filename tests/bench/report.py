@@ -38,6 +38,8 @@ def grid(table: Table) -> tuple[list[str], list[list[str]]]:
     head = ["variant", *(column.name for column in table.columns), "proof", "runs"]
     rows = []
     for name, runs in table.runs.items():
+        if not runs:
+            continue  # left out by --only
         failed = next((run.failed for run in runs if run.failed), "")
         cells = [cell(column, runs) for column in table.columns]
         if failed and not any(run.fine for run in runs):

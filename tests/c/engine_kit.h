@@ -4,7 +4,7 @@
 
 #include <sched.h>
 
-#include "engine/engine.h"
+#include "engine/engine_int.h"
 #include "engine/job.h"
 #include "engine/plan.h"
 #include "mini_server.h"
@@ -117,6 +117,10 @@ static inline void wait_job(struct hj_job *j)
   CHECK_EQ(v.state, 2);
   CHECK_EQ(v.files_done + v.files_failed, v.files);
   CHECK_EQ(v.connections, 0);
+  CHECK_EQ(j->active, 0);          /* the network thread's books are closed, and balanced */
+  CHECK_EQ(j->memory_used, 0);
+  for (size_t i = 0; i < j->n; i++)
+    CHECK(!j->fetches[i].busy && !j->fetches[i].parts && !j->fetches[i].blob && j->fetches[i].parts_n == 0);
 }
 
 static inline struct hj_outcome outcome_of(struct hj_job *j, size_t i)

@@ -744,10 +744,17 @@ void mini_open_gate(struct mini *m)
   wake(m);
 }
 
+/* A client may have come and gone before the thread took its connection. */
+static bool somebody_knocks(struct mini *m)
+{
+  struct pollfd doors[2] = { { m->listen_fd[0], POLLIN, 0 }, { m->listen_fd[1], POLLIN, 0 } };
+  return poll(doors, 2, 0) > 0;
+}
+
 void mini_settle(struct mini *m)
 {
   pthread_mutex_lock(&m->lock);
-  while (m->connections_n)
+  while (m->connections_n || somebody_knocks(m))
     pthread_cond_wait(&m->changed, &m->lock);
   pthread_mutex_unlock(&m->lock);
 }

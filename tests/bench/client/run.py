@@ -1,4 +1,4 @@
-"""Client: the programs that are measured and are Python. `python client.py WHAT ARGUMENTS...`; imports only what it needs.
+"""Client: the programs that are measured and are Python. `python run.py WHAT ARGUMENTS...`; imports only what it needs.
 
 What each call took, and what it wants to say besides, goes as JSON to the file that BENCH_NOTE names. BENCH_STARTED names a file that is
 made right before the call, for those who interrupt.
@@ -13,8 +13,11 @@ import time
 def digest_of(path, kind="sha256"):
     import hashlib
 
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
+    digest, buffer = hashlib.new(kind), memoryview(bytearray(1 << 20))
+    with open(path, "rb", buffering=0) as file:
+        while got := file.readinto(buffer):
+            digest.update(buffer[:got])
+    return digest.hexdigest()
 
 
 def check(path, sha256):
@@ -199,10 +202,6 @@ def ping(kind, host, port, out):
                 data = data[64:]
     with open(out, "w") as file:
         json.dump([[at, (back[n] - at) / 1e6 if n in back else None] for n, at in enumerate(sent)], file)
-
-
-def nothing():
-    started()
 
 
 NOTE = {}
