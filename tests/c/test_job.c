@@ -849,3 +849,37 @@ TEST(an_idle_engine_ends_by_itself_and_begins_again)
   hj_engine_idle(0);
   close_world(&w);
 }
+
+TEST(memory_stays_within_its_limit)
+{
+  enum { N = 60 };
+  struct world w;
+  struct hj_want wants[N];
+  struct hj_limits limits = quick();
+  open_world(&w);
+  for (int i = 0; i < N; i++) {
+    char name[20], path[60];
+    bool large = i % 20 == 0;
+    (void)snprintf(name, sizeof name, "n%d", i);
+    (void)snprintf(path, sizeof path, "/f/drop=100000,once/raw/%s", name);
+    const struct thing *t = add_thing(&w, name, large ? 9 * MIB : MIB - (size_t)i, MINI_PLAIN);
+    wants[i] = want_path(&w, path, name);
+    if (i % 2)
+      promise(&wants[i], t);
+  }
+  limits.memory = 4 * MIB;
+  hj_mem_mark();
+  uint64_t before = hj_mem_live_bytes();
+  struct hj_job *j = start_job(wants, N, &limits);
+  wait_job(j);
+  uint64_t peak = hj_mem_peak_bytes() - before;
+  for (int i = 0; i < N; i++) {
+    struct hj_outcome o = outcome_of(j, (size_t)i);
+    expect_end(&o, HJ_END_DONE);
+    CHECK(is_whole(temp_path(w.things[i].name), &w.things[i]));
+  }
+  printf("peak %llu KiB of memory, libcurl's buffers included\n", (unsigned long long)peak >> 10);
+  CHECK_LT(peak, 16 * MIB);            /* the limit, the buffers of libcurl (256 KiB a connection), blobs and jobs */
+  free_job_of(j);
+  close_world(&w);
+}
