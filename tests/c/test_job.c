@@ -758,8 +758,8 @@ TEST(many_threads_may_look_at_a_job)
 
 /* ---- the process -------------------------------------------------------------------------------------------------- */
 
-static struct world *forked_world;
 static struct hj_job *forked_job;
+static struct hj_want forked_want;          /* made before the fork: the server's mutex may be held by its thread in that moment */
 
 static void use_in_child(void *user)
 {
@@ -774,8 +774,7 @@ static void use_in_child(void *user)
   CHECK_EQ(hj_job_poll(forked_job, NEVER_MS), 1);  /* still not ours */
   hj_job_cancel(forked_job);
   hj_job_free(forked_job, NEVER_MS);
-  struct hj_want want = want_store(forked_world, "/resolve/c.bin", "c.bin");
-  struct hj_job *j = run_one(want, NULL, &o);
+  struct hj_job *j = run_one(forked_want, NULL, &o);
   expect_end(&o, HJ_END_DONE);
   CHECK(is_whole(link_at("c.bin"), t));
   free_job_of(j);
@@ -791,7 +790,7 @@ TEST(a_forked_child_has_an_engine_of_its_own)
   open_world(&w);
   const struct thing *a = add_thing(&w, "a.bin", 8 * MIB, MINI_LFS), *c = add_thing(&w, "c.bin", 3 * MIB, MINI_LFS);
   struct hj_want want = want_store(&w, "/c/gate=100000/resolve/a.bin", "a.bin");
-  forked_world = &w;
+  forked_want = want_store(&w, "/resolve/c.bin", "c.bin");
   forked_job = start_job(&want, 1, NULL);
   mini_wait_gate(w.net, 1);
   CHECK_EQ(in_child(use_in_child, (void *)(uintptr_t)c), 0);
@@ -801,6 +800,7 @@ TEST(a_forked_child_has_an_engine_of_its_own)
   o = outcome_of(forked_job, 0);
   expect_lfs(&o, a, "a.bin");
   free_job_of(forked_job);
+  hj_want_release(&forked_want);
   close_world(&w);
 }
 
