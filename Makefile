@@ -11,8 +11,10 @@ bench:           ## hubjet beside its peers, measured: tables, and tests/bench/r
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
 	@$(PYTHON) tests/run.py build
+wheel:           ## dist/*.whl for Linux, with libcurl, nghttp2 and OpenSSL inside; two minutes, then seconds (docs/building.md)
+	@$(PYTHON) tests/run.py wheel $(ARGS)
 lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test bench build lint clean
+.PHONY: help demo test bench build wheel lint clean

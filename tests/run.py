@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|demo|bench|build|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|demo|bench|build|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -40,6 +40,14 @@ BENCH = {  # and for `make bench`
     "command openssl": "openssl",
     "command unshare": "util-linux",
     "command ip": "iproute2",
+}
+WHEEL = {  # and for `make wheel`
+    "command dpkg-source": "dpkg-dev",
+    "command make": "make",
+    "command perl": "perl",
+    "command xz": "xz-utils",
+    "command readelf": "binutils",
+    "file /usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
 # The tests' witnesses. HUBJET_TORCH chooses another build of torch (say, a wheel file without CUDA).
 TORCH = os.environ.get("HUBJET_TORCH", "torch==2.13.0")
@@ -163,6 +171,13 @@ def bench(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "tests.bench", *arguments], environment())
 
 
+def wheel(arguments: list[str]) -> None:
+    system_packages(WHEEL)
+    python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "wheels", *arguments], environment())
+
+
 def pytest(arguments: list[str]) -> None:
     python = test_python()
     os.chdir(ROOT)
@@ -188,6 +203,8 @@ def main() -> None:
         demo(rest)
     elif what == "bench":
         bench(rest)
+    elif what == "wheel":
+        wheel(rest)
     elif what == "clean":
         shutil.rmtree(BUILD, ignore_errors=True)
         for made in (ROOT / "python" / "hubjet").glob("_native*.so"):

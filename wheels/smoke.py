@@ -1,0 +1,76 @@
+"""The wheel, in a fresh environment without anything else, against the embedded hub over TLS: does it do its job?
+
+Use:        run(wheel) -> facts to print; ends the program where the wheel does not do what it must.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ABOUT = """
+import sys, time
+before = set(sys.modules)
+t = time.perf_counter()
+import hubjet, hubjet._native as n
+ms = 1e3 * (time.perf_counter() - t)
+import json
+print(json.dumps({"about": n.about(), "file": n.__file__, "ms": ms}))
+"""
+FETCH = """
+import hashlib, json, sys
+import hubjet
+from hubjet import _native
+repo, url, sha256, out = sys.argv[1:]
+folder = hubjet.snapshot_download(repo)
+got = hubjet.fetch(url, out, sha256=sha256)
+seen = hashlib.sha256(open(out, "rb").read()).hexdigest()
+again = hubjet.snapshot_download(repo, local_files_only=True)
+try:
+    hubjet.fetch(url, out + ".bad", sha256="0" * 64)
+    refused = False
+except hubjet.IntegrityError:
+    refused = True
+print(json.dumps({"proven": seen == sha256, "again": str(again) == str(folder), "refused": refused, "visits": len(_native.ledger())}))
+"""
+
+
+def _fresh(place: Path, wheel: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    python = place / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--python", str(python)]
+    subprocess.run([*install, "install", "--no-deps", "--no-index", str(wheel)], check=True)
+    return python
+
+
+def _ask(python: Path, code: str, *words: str, env: dict[str, str]) -> dict[str, object]:
+    done = subprocess.run([str(python), "-I", "-c", code, *words], capture_output=True, text=True, env=env, timeout=120)
+    if done.returncode:
+        sys.exit(f"smoke test: {done.stderr.strip()}")
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def run(wheel: Path) -> dict[str, object]:
+    from tests.server import Sparse, World
+    from tests.server.content import sparse_content
+
+    with tempfile.TemporaryDirectory(prefix="hubjet-smoke-") as folder, World(tls_cdn=True, hub_tls=True) as world:
+        python = _fresh(Path(folder) / "venv", wheel)
+        plain = {"PATH": os.environ.get("PATH", ""), "HOME": folder, "LC_ALL": "C.UTF-8"}
+        facts = _ask(python, ABOUT, env=plain)
+        repo = world.repo("org/name")
+        commit = {"config.json": b"{}", "model.safetensors": Sparse(24 << 20, 1), **{f"{n}.npy": bytes([65 + n]) * 999 for n in range(9)}}
+        repo.commit(commit, lfs=("*.safetensors", "*.npy"))
+        url, sha256 = world.file("one.bin", Sparse(5 << 20, 2)), sparse_content(Sparse(5 << 20, 2)).sha256
+        world.clear()
+        env = {**plain, **world.env(), "SSL_CERT_FILE": world.ca_file, "HF_HOME": str(Path(folder) / "hf")}
+        done = _ask(python, FETCH, "org/name", url, sha256, str(Path(folder) / "one.bin"), env=env)
+        protocols = {r.protocol for r in world.requests if r.origin == "cdn"}
+    if not (done["proven"] and done["again"] and done["refused"] and "HTTP/2.0" in protocols):  # small files share one connection
+        sys.exit(f"smoke test: {done}, {protocols}")
+    return {**facts, **done, "protocols": sorted(protocols)}
