@@ -95,7 +95,7 @@ static int find_final(struct hj_fetch *f, struct hj_err *e)
   return (int)e->code;
 }
 
-static void fill_want(const struct hj_fetch *f, const struct places *at, struct hj_blob_want *w)
+static void fill_want(struct hj_fetch *f, const struct places *at, struct hj_blob_want *w)
 {
   memset(w, 0, sizeof *w);
   w->final = f->final_path;
@@ -108,6 +108,7 @@ static void fill_want(const struct hj_fetch *f, const struct places *at, struct 
   w->replace = f->want->force || f->want->dest == HJ_DEST_PATH || f->damaged_there;
   w->sync = f->job->limits.sync;
   w->stop = &f->stop;
+  w->rival = &f->rival;
   w->resume = f->want->resume && !f->want->force;
 }
 
@@ -132,13 +133,18 @@ static int publish(struct hj_fetch *f, struct hj_err *e)
 
 /* ---- the chores --------------------------------------------------------------------------------------------------- */
 
-/* A blob of another size than its content has is damaged (a full disk cut it, a program wrote through it): it is replaced. */
+/* A blob of another size than its content has is damaged (a full disk cut it, a program wrote through it): it is replaced.
+ * A plain file's name says nothing of its content. But it is what we want if it is the very file that another process had on its
+ * way under the same key while we waited: it got its name when it was proven. */
 static bool have_it(struct hj_fetch *f)
 {
   struct hj_err scratch = HJ_ERR_INIT;
   struct hj_stat st;
-  if (f->want->dest != HJ_DEST_STORE || f->want->force)
+  if (f->want->force)
     return false;
+  if (f->want->dest == HJ_DEST_PATH)
+    return f->rival.inode && !hj_path_stat(f->final_path, false, &st, &scratch) && st.kind == HJ_KIND_FILE &&
+           st.inode == f->rival.inode && st.device == f->rival.device && (f->size == HJ_SIZE_UNKNOWN || st.size == f->size);
   if (hj_path_stat(f->final_path, true, &st, &scratch))
     return false;
   f->damaged_there = st.kind == HJ_KIND_FILE && f->size != HJ_SIZE_UNKNOWN && st.size != f->size;
@@ -161,10 +167,23 @@ static int check_space(const struct hj_fetch *f, const struct places *at, struct
                  (unsigned long long)need, at->partial_dir, (unsigned long long)have);
 }
 
+/* Who has it on its way shows it by a claim; the stock client by the lock, where the file system has locks that mean something. */
+static bool is_elsewhere(struct hj_fetch *f, const struct places *at)
+{
+  struct hj_err busy = HJ_ERR_INIT;
+  if (hj_rival_look(at->partial_dir, at->key, &f->rival, &busy) != HJ_E_BUSY && at->lock && f->lock.file.fd < 0) {
+    hj_err_clear(&busy);
+    (void)hj_lock_try(&f->lock, at->lock, &busy); /* benign: no locks here, or no right to make one: the claims are enough */
+  }
+  if (busy.code != HJ_E_OK)
+    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at->key, busy.msg);
+  return busy.code == HJ_E_BUSY;
+}
+
 static int open_blob(struct hj_work *w, struct hj_err *e)
 {
   struct hj_fetch *f = w->fetch;
-  struct hj_err busy = HJ_ERR_INIT;
+  struct hj_err why = HJ_ERR_INIT;
   struct hj_blob_want want;
   struct places at;
   if (find_final(f, e) || find_places(f, &at, e))
@@ -174,24 +193,25 @@ static int open_blob(struct hj_work *w, struct hj_err *e)
     publish(f, e);
     goto out;
   }
-  if (at.lock && f->lock.file.fd < 0 && hj_lock_try(&f->lock, at.lock, &busy)) {
-    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at.lock, busy.msg);
-    if (busy.code == HJ_E_BUSY) {
-      w->opened = HJ_OPEN_BUSY;
-      goto out;
-    }
-    /* no locks here, or no right to make one: two may then do the same work, and both get it right */
+  if (is_elsewhere(f, &at)) {
+    w->opened = HJ_OPEN_BUSY;
+    goto out;
   }
   hj_lock_sign(&f->lock);
   if (have_it(f)) { /* the one who held the lock brought it */
     publish(f, e);
     goto out;
   }
-  if (check_space(f, &at, e))
-    goto out;
   fill_want(f, &at, &want);
   w->opened = HJ_OPENED;
-  hj_blob_open(&f->blob, &want, e);
+  if (!check_space(f, &at, &why))
+    hj_blob_open(&f->blob, &want, &why);
+  if (why.code == HJ_E_BUSY || (why.code == HJ_E_NOSPACE && is_elsewhere(f, &at))) { /* who goes first may have reserved the room */
+    hj_lock_drop(&f->lock);
+    w->opened = HJ_OPEN_BUSY;
+  } else if (why.code != HJ_E_OK) {
+    *e = why;
+  }
 out:
   places_release(&at);
   return (int)e->code;

@@ -153,6 +153,15 @@ static bool told_to_stop(struct engine *en)
   return stop;
 }
 
+static uint32_t sleep_ms(const struct engine *en)
+{
+  uint64_t now_ms = hj_clock_ms(), ms = en->jobs ? TURN_MS : idle_ms() < 1000 ? idle_ms() : 1000;
+  for (const struct hj_job *j = en->jobs; j; j = j->next)
+    if (j->look_ms && j->look_ms < now_ms + ms)
+      ms = j->look_ms > now_ms ? j->look_ms - now_ms : 0;
+  return (uint32_t)ms;
+}
+
 static void run(void *arg)
 {
   struct engine *en = arg;
@@ -165,7 +174,7 @@ static void run(void *arg)
     turn_jobs(en);
     if (may_end(en))
       break;
-    if (hj_loop_turn(en->loop, en->jobs ? TURN_MS : idle_ms() < 1000 ? idle_ms() : 1000, &e))
+    if (hj_loop_turn(en->loop, sleep_ms(en), &e))
       fail_all(en, &e);
   }
   HJ_TRACE(HJ_T_NET, 0, "the network thread ends");

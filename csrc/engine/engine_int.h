@@ -145,6 +145,7 @@ struct hj_fetch {
   struct hj_buf body;                 /* MEMORY, and small files until stored */
   struct hj_blob *blob;
   struct hj_lock lock;
+  struct hj_rival rival;              /* another process that had it on its way, as last seen */
   struct hj_ranges taken;             /* on disk or asked for */
   struct hj_part *parts;
   unsigned parts_n;
@@ -164,7 +165,7 @@ struct hj_fetch {
   /* outcome */
   char *final_path, *link_path;
   struct hj_promise proven;
-  uint64_t held, from_net, began_ms, ended_ms, not_before_ms;
+  uint64_t held, from_net, began_ms, ended_ms, not_before_ms, locked_ms;
   unsigned requests;
 };
 
@@ -220,6 +221,7 @@ struct hj_job {
   struct hj_fetch *under_way;
   size_t next_small, next_large;       /* the first not begun of each sort, in the order of the wants */
   uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
+  uint64_t look_ms;                    /* when the next file in another's hands is looked after; 0: there is none */
   unsigned active;                     /* requests out */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
   unsigned proven_connections;         /* of those for ranges: how many have brought a byte over a connection of their own */

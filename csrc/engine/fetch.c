@@ -9,7 +9,9 @@
 
 #define PROVE_FROM ((uint64_t)4 << 20)  /* bytes worth a walk to the worker; fewer at the end */
 #define PROVE_LATEST ((uint64_t)32 << 20) /* bytes with which a file waits for no other: 15 ms of a core, and still in the page cache */
-#define LOCK_AGAIN_MS 100u              /* how often a file in another process's hands is looked after */
+/* How often a file in another process's hands is looked after: at first often, then so that it comes 1 % late at most. */
+#define LOCK_AGAIN_MIN_MS 10u
+#define LOCK_AGAIN_MAX_MS 50u
 #define RESTARTS_MAX 2u
 
 static const char *const state_names[] = {
@@ -483,6 +485,17 @@ static void add_stream(struct hj_fetch *f, uint64_t now_ms)
   hj_part_ask(p, now_ms);
 }
 
+static void wait_for_other(struct hj_fetch *f, uint64_t now_ms)
+{
+  uint64_t pause;
+  if (!f->locked_ms)
+    f->locked_ms = now_ms;
+  pause = (now_ms - f->locked_ms) / 64;
+  pause = pause < LOCK_AGAIN_MIN_MS ? LOCK_AGAIN_MIN_MS : pause > LOCK_AGAIN_MAX_MS ? LOCK_AGAIN_MAX_MS : pause;
+  f->not_before_ms = now_ms + pause;
+  enter(f, HJ_FETCH_LOCKED);
+}
+
 static void opened(struct hj_fetch *f, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -492,10 +505,10 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
   }
   if (f->work.opened == HJ_OPEN_BUSY) {
     free_parts(f);
-    f->not_before_ms = now_ms + LOCK_AGAIN_MS;
-    enter(f, HJ_FETCH_LOCKED);
+    wait_for_other(f, now_ms);
     return;
   }
+  f->locked_ms = 0;
   enter(f, HJ_FETCH_FLOWING);
   f->held = hj_blob_landed(f->blob);
   atomic_fetch_add(&f->job->held, f->held);
@@ -584,6 +597,8 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
     f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */
     hj_fetch_send(f, HJ_CHORE_OPEN);
+  } else if (f->state == HJ_FETCH_LOCKED && (!f->job->look_ms || f->not_before_ms < f->job->look_ms)) {
+    f->job->look_ms = f->not_before_ms;
   }
   hj_fetch_watch(f, now_ms);
   if (f->state != HJ_FETCH_FLOWING || f->busy)

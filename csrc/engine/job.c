@@ -313,6 +313,7 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   }
   if (atomic_load(&j->cancelled))
     cancel_all(j);
+  j->look_ms = 0;
   for (struct hj_fetch *f = j->under_way, *next; f; f = next) {
     next = f->next;
     hj_fetch_turn(f, now_ms);

@@ -5,4 +5,5 @@
 uint64_t hj_clock_ms(void);       /* monotonic */
 uint64_t hj_clock_ns(void);       /* monotonic */
 int64_t hj_clock_wall_ns(void);   /* since the epoch */
+void hj_clock_pause_ms(uint32_t ms);
 #endif

@@ -35,6 +35,12 @@ uint64_t hj_clock_ns(void) { return ns_of(CLOCK_MONOTONIC); }
 uint64_t hj_clock_ms(void) { return hj_clock_ns() / 1000000u; }
 int64_t hj_clock_wall_ns(void) { return (int64_t)ns_of(CLOCK_REALTIME); }
 
+void hj_clock_pause_ms(uint32_t ms)
+{
+  struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+  (void)nanosleep(&t, NULL);
+}
+
 const char *hj_path_tail(const char *path, const char **dots)
 {
   size_t n = strlen(path);

@@ -19,6 +19,7 @@
 
 #include <stdatomic.h>
 #include "digest/algo.h"
+#include "store/rival.h"
 #include "util/ranges.h"
 
 #define HJ_SIZE_UNKNOWN UINT64_MAX
@@ -36,6 +37,7 @@ struct hj_blob_want {
   bool sync;                  /* fsync file and folder before the name is believed */
   bool resume;                /* look for an old partial */
   const atomic_int *stop;     /* looked at while an old partial is compared (disk speed): HJ_E_CANCELLED; NULL = never */
+  struct hj_rival *rival;     /* not NULL: open answers HJ_E_BUSY while another process has the same on its way (store/rival.h) */
 };
 
 struct hj_blob;

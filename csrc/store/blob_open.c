@@ -192,11 +192,20 @@ out:
   return (int)e->code;
 }
 
+static int take_claim(struct hj_blob *b, const struct hj_blob_want *w, bool fresh, struct hj_err *e)
+{
+  if (hj_claim_take(&b->claim, w->partial_dir, w->key, fresh, e) || !w->rival || !hj_rival_contest(b->claim, w->rival, e))
+    return (int)e->code;
+  hj_claim_keep(b->claim);
+  b->claim = NULL;
+  return (int)e->code;
+}
+
 /* The claim, and in it a data file that is ours to write. */
 static int open_data(struct hj_blob *b, const struct hj_blob_want *w, struct hj_err *e)
 {
   enum worth worth = WORTH_NOTHING;
-  if (hj_claim_take(&b->claim, w->partial_dir, w->key, !(w->resume && b->resumable), e))
+  if (take_claim(b, w, !(w->resume && b->resumable), e))
     return (int)e->code;
   if (b->claim->found) {
     worth = WORTH_ALL;
@@ -209,7 +218,7 @@ static int open_data(struct hj_blob *b, const struct hj_blob_want *w, struct hj_
     HJ_TRACE(HJ_T_STORE, b->id, "the old partial is another user's: it goes back, we make our own");
     hj_claim_keep(b->claim);
     b->claim = NULL;
-    if (hj_claim_take(&b->claim, w->partial_dir, w->key, true, e))
+    if (take_claim(b, w, true, e))
       return (int)e->code;
   }
   if (start_fresh(b, e))

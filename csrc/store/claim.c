@@ -1,5 +1,5 @@
 /* store/claim.c - who may write to an unfinished file: who renamed its folder. */
-#include "store/claim.h"
+#include "store/claim_int.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "store/temp_int.h"
 #include "util/buf.h"
 #include "util/mem.h"
+#include "util/text.h"
 #include "util/trace.h"
 
 #include "util/banned.h"
@@ -23,10 +24,8 @@
 
 /* ---- one entry of the partial folder ---- */
 
-enum state { STATE_STRANGE, STATE_IDLE, STATE_LIVE, STATE_DEAD, STATE_STALE };
-
 /* Age of what changed last in a partial; negative when the clock was set back: then it is young. */
-static int64_t age_ns(const char *folder, int64_t now)
+int64_t hj_claim_age_ns(const char *folder, int64_t now)
 {
   static const char *const parts[] = { "", "/journal", "/data" };
   char *path = NULL;
@@ -49,42 +48,65 @@ static int64_t age_ns(const char *folder, int64_t now)
   return now - newest;
 }
 
-/* What `name` in partial_dir is; *key_len of it is the key. Only names, except for claims of hosts we cannot ask. */
-static enum state state_of(const char *partial_dir, const char *name, size_t *key_len)
+/* "<folder>/left-<owner>": the owner that the folder's own name says has let go of it. NULL: no memory. */
+static char *left_mark(const char *partial_dir, const char *name)
+{
+  char mark[sizeof "left-" + HJ_OWNER_MAX] = "left-";
+  struct hj_err s = HJ_ERR_INIT;
+  const char *owner = strchr(name, '.') + 1;
+  if (!hj_text_copy(mark + 5, HJ_OWNER_MAX, owner, strlen(owner)))
+    return NULL;
+  char *folder = hj_layout_join(partial_dir, name, &s), *path = folder ? hj_layout_join(folder, mark, &s) : NULL;
+  hj_mem_free(folder);
+  return path;
+}
+
+static bool was_left(const char *partial_dir, const char *name)
+{
+  struct hj_stat st;
+  struct hj_err s = HJ_ERR_INIT;
+  char *mark = left_mark(partial_dir, name);
+  bool left = mark && !hj_path_stat(mark, false, &st, &s);
+  hj_mem_free(mark);
+  return left;
+}
+
+/* What `name` in partial_dir is; *key_len of it is the key. Only names, except where the owner lives or cannot be asked. */
+enum hj_claim_state hj_claim_state(const char *partial_dir, const char *name, size_t *key_len)
 {
   char key[KEY_MAX + 1];
   struct hj_err s = HJ_ERR_INIT;
   const char *dot = strchr(name, '.');
   size_t n = dot ? (size_t)(dot - name) : strlen(name);
   if (n > KEY_MAX)
-    return STATE_STRANGE;
+    return HJ_CLAIM_IS_STRANGE;
   memcpy(key, name, n);
   key[n] = '\0';
   if (hj_layout_check_key(key, &s))
-    return STATE_STRANGE;
+    return HJ_CLAIM_IS_STRANGE;
   *key_len = n;
   if (!dot)
-    return STATE_IDLE;
+    return HJ_CLAIM_IS_IDLE;
   switch (hj_owner_look(dot + 1)) {
   case HJ_OWNER_LIVE:
-    return STATE_LIVE;
+    return was_left(partial_dir, name) ? HJ_CLAIM_IS_DEAD : HJ_CLAIM_IS_LIVE;
   case HJ_OWNER_DEAD:
-    return STATE_DEAD;
+    return HJ_CLAIM_IS_DEAD;
   case HJ_OWNER_UNKNOWN: {
     char *folder = hj_layout_join(partial_dir, name, &s);
-    bool stale = folder && age_ns(folder, hj_clock_wall_ns()) > (int64_t)HJ_CLAIM_STALE_S * 1000000000;
+    bool stale = folder && hj_claim_age_ns(folder, hj_clock_wall_ns()) > (int64_t)HJ_CLAIM_STALE_S * 1000000000;
     hj_mem_free(folder);
-    return stale ? STATE_STALE : STATE_LIVE;
+    return stale ? HJ_CLAIM_IS_STALE : HJ_CLAIM_IS_LIVE;
   }
   case HJ_OWNER_NOBODY:
     break;
   }
-  return STATE_STRANGE;
+  return HJ_CLAIM_IS_STRANGE;
 }
 
-static bool is_free(enum state s)
+static bool is_free(enum hj_claim_state s)
 {
-  return s == STATE_IDLE || s == STATE_DEAD || s == STATE_STALE;
+  return s == HJ_CLAIM_IS_IDLE || s == HJ_CLAIM_IS_DEAD || s == HJ_CLAIM_IS_STALE;
 }
 
 /* Journalled bytes in a partial's folder. false: nobody can tell now (EIO, EMFILE, no memory), which is not the same as none. */
@@ -104,7 +126,7 @@ static bool count_bytes(const char *folder, uint64_t *bytes)
 struct search {
   const char *partial_dir, *key;
   char name[NAME_MAX_BYTES];     /* "": none yet */
-  enum state state;
+  enum hj_claim_state state;
   uint64_t bytes;
 };
 
@@ -116,7 +138,7 @@ static int weigh(void *user, const char *name, struct hj_err *e)
   size_t key_len = 0, n = strlen(name);
   if (strncmp(name, f->key, strlen(f->key)) != 0 || n >= sizeof f->name)
     return HJ_E_OK;
-  enum state state = state_of(f->partial_dir, name, &key_len);
+  enum hj_claim_state state = hj_claim_state(f->partial_dir, name, &key_len);
   if (!is_free(state) || key_len != strlen(f->key))
     return HJ_E_OK;
   char *folder = hj_layout_join(f->partial_dir, name, e);
@@ -237,7 +259,7 @@ static int take_old(struct hj_claim *c, struct hj_err *e)
     struct hj_err s = HJ_ERR_INIT;
     if (find_best(&f, c->partial_dir, c->key, e) || !f.name[0])
       return (int)e->code;
-    if (f.state == STATE_STALE && mark_doubt(c->partial_dir, f.name, &s) && s.code != HJ_E_NONE)
+    if (f.state == HJ_CLAIM_IS_STALE && mark_doubt(c->partial_dir, f.name, &s) && s.code != HJ_E_NONE)
       return HJ_E_OK;                                 /* not writable: not ours to take */
     hj_err_clear(&s);
     if (!seize(c->partial_dir, f.name, c->key, &c->path, &s)) {
@@ -325,11 +347,26 @@ static void tidy(const char *partial_dir)
   hj_mem_free(side);
 }
 
+/* A folder that stays under our name although we are done with it: said in it, or others would wait for us as long as we live. */
+static void leave(const char *path)
+{
+  hj_file f = HJ_FILE_INIT;
+  struct hj_err s = HJ_ERR_INIT;
+  char *dir = hj_dir_of(path, &s), *mark = dir ? left_mark(dir, strrchr(path, '/') + 1) : NULL;
+  if (mark)
+    (void)hj_file_open(&f, mark, HJ_OPEN_APPEND, 0666, &s);
+  hj_file_close(&f);
+  hj_mem_free(dir);
+  hj_mem_free(mark);
+}
+
 static void remove_folder(const char *path)
 {
   struct hj_err s = HJ_ERR_INIT;
-  if (hj_dir_remove_tree(path, &s) && s.code != HJ_E_NONE)
-    HJ_TRACE(HJ_T_STORE, 0, "left behind: %s", s.msg);
+  if (!hj_dir_remove_tree(path, &s) || s.code == HJ_E_NONE)
+    return;
+  HJ_TRACE(HJ_T_STORE, 0, "left behind: %s", s.msg);
+  leave(path);
 }
 
 void hj_claim_forget(struct hj_claim *c)
@@ -360,8 +397,8 @@ void hj_claim_drop(struct hj_claim *c)
 enum kept { KEPT_IDLE, KEPT_WORSE, KEPT_AS_IT_IS };
 
 /* Puts c->path under the idle name. A plain rename: the OS refuses it when a folder with something in it is there, and an
- * empty one is no loss. KEPT_WORSE: the idle one has as much. KEPT_AS_IT_IS: the name cannot be had; ours stays where it is, and
- * once we are gone it counts as dead and can be taken. */
+ * empty one is no loss. KEPT_WORSE: the idle one has as much. KEPT_AS_IT_IS: the name cannot be had; ours stays where it is, marked
+ * as left, and can be taken. */
 static enum kept make_idle(const struct hj_claim *c, uint64_t bytes)
 {
   enum kept kept = KEPT_AS_IT_IS;
@@ -390,8 +427,10 @@ static enum kept make_idle(const struct hj_claim *c, uint64_t bytes)
       remove_folder(loser);
     hj_mem_free(loser);
   }
-  if (kept == KEPT_AS_IT_IS)
+  if (kept == KEPT_AS_IT_IS) {
     HJ_TRACE(HJ_T_STORE, 0, "kept under its claimed name: %s", s.msg);
+    leave(c->path);
+  }
   hj_mem_free(idle);
   return kept;
 }
@@ -445,7 +484,7 @@ static bool remove_free(const char *partial_dir, const char *name, size_t key_le
   char key[KEY_MAX + 1];
   struct hj_err s = HJ_ERR_INIT;
   char *mine = NULL, *folder = hj_layout_join(partial_dir, name, &s);
-  bool old = folder && (older_ns < 0 || age_ns(folder, hj_clock_wall_ns()) >= older_ns);
+  bool old = folder && (older_ns < 0 || hj_claim_age_ns(folder, hj_clock_wall_ns()) >= older_ns);
   memcpy(key, name, key_len);
   key[key_len] = '\0';
   if (old && !seize(partial_dir, name, key, &mine, &s))
@@ -465,7 +504,7 @@ int hj_claim_clear(const char *partial_dir, const char *key, struct hj_err *e)
   (void)list_names(partial_dir, &names, e);
   for (size_t i = 0; !e->code && i < names.len; i += strlen(names.p + i) + 1) {
     size_t key_len = 0;
-    enum state state = strncmp(names.p + i, key, strlen(key)) == 0 ? state_of(partial_dir, names.p + i, &key_len) : STATE_STRANGE;
+    enum hj_claim_state state = strncmp(names.p + i, key, strlen(key)) == 0 ? hj_claim_state(partial_dir, names.p + i, &key_len) : HJ_CLAIM_IS_STRANGE;
     if (is_free(state) && key_len == strlen(key))
       any = remove_free(partial_dir, names.p + i, key_len, -1) || any;
   }
@@ -481,7 +520,7 @@ static void sweep_partial(const char *partial_dir, int64_t older_ns, uint64_t *r
   (void)list_names(partial_dir, &names, e);
   for (size_t i = 0; !e->code && i < names.len; i += strlen(names.p + i) + 1) {
     size_t key_len = 0;
-    if (is_free(state_of(partial_dir, names.p + i, &key_len)))
+    if (is_free(hj_claim_state(partial_dir, names.p + i, &key_len)))
       *removed += remove_free(partial_dir, names.p + i, key_len, older_ns);
   }
   hj_buf_release(&names);

@@ -6,7 +6,7 @@
  * Use      hj_claim_take(&c, dir, key, e); ... data and journal lie in c->path ...; hj_claim_keep(c) | hj_claim_drop(c)
  * Threads  one thread per claim; any number of processes.
  * Promise  rename decides: of two takers one wins, on every file system, also where flock lies. The loser gets a fresh folder
- *          of its own and may not touch the winner's. A claim whose process is gone (same host) or, of another host, whose
+ *          of its own and may not touch the winner's (whether it should use it, store/rival.h says). A claim whose process is gone (same host) or, of another host, whose
  *          journal has not grown for HJ_CLAIM_STALE_S, may be taken again (the one with the most bytes). Nothing is removed
  *          before it was claimed in the same way.
  * Errors   a folder that cannot be taken over is left alone and a fresh one is made; the error is the fresh one's.

@@ -1,4 +1,4 @@
-/* store/lock.h - between processes, to save work only: correctness comes from claims and renames.
+/* store/lock.h - the stock client's lock, honoured both ways; among ourselves claims decide (store/rival.h).
  *
  * Use      hj_lock_try(&l, path, e): 0 = ours; HJ_E_BUSY = somebody has it, ask again later; others: go on without.
  * Promise  interoperates with huggingface_hub (flock on .locks/<repo>/<etag>.lock, mode 0664, file kept, O_NOFOLLOW, a file

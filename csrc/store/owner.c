@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plat/clock.h"
 #include "plat/proc.h"
 #include "util/text.h"
 
@@ -15,7 +16,9 @@
  * child has another pid and so asks again. Two threads that ask at once store the same bytes, word by word. */
 static _Atomic uint32_t own_pid;
 static _Atomic uint64_t own_start, own_host[4];
-static _Atomic uint64_t own_count;
+/* n of a name: counted from the time of the first one, so that what this process left behind before an exec is not taken for its
+ * own (pid and start stay the same over it). */
+static _Atomic uint64_t own_base, own_count;
 
 struct self { uint32_t pid; uint64_t start; char host[32]; };
 
@@ -30,6 +33,8 @@ static void know_self(struct self *me)
     memcpy(me->host, words, sizeof me->host);
     return;
   }
+  uint64_t none = 0;
+  (void)atomic_compare_exchange_strong(&own_base, &none, (uint64_t)hj_clock_wall_ns() / 1000);
   memset(me->host, 0, sizeof me->host);
   hj_proc_host(me->host);
   me->start = hj_proc_start(me->pid);
@@ -45,7 +50,7 @@ void hj_owner_name(char out[HJ_OWNER_MAX])
   struct self me;
   know_self(&me);
   (void)snprintf(out, HJ_OWNER_MAX, "%s.%" PRIu32 ".%" PRIu64 ".%" PRIu64, me.host, me.pid, me.start,
-                 atomic_fetch_add_explicit(&own_count, 1, memory_order_relaxed) + 1);
+                 atomic_load(&own_base) + atomic_fetch_add(&own_count, 1) + 1);
 }
 
 enum hj_owner_life hj_owner_look(const char *name)
@@ -68,8 +73,10 @@ enum hj_owner_life hj_owner_look(const char *name)
   if (strlen(me.host) != (size_t)(dot - name) || memcmp(me.host, name, (size_t)(dot - name)) != 0)
     return HJ_OWNER_UNKNOWN;
   uint32_t pid = (uint32_t)part[0];
-  if (pid == me.pid && part[1] == me.start)
-    return HJ_OWNER_LIVE;
+  if (pid == me.pid && part[1] == me.start) {
+    uint64_t base = atomic_load(&own_base);
+    return part[2] > base && part[2] - base <= atomic_load(&own_count) ? HJ_OWNER_LIVE : HJ_OWNER_DEAD;
+  }
   if (!hj_proc_alive(pid, part[1]))
     return HJ_OWNER_DEAD;
   return part[1] ? HJ_OWNER_LIVE : HJ_OWNER_UNKNOWN;

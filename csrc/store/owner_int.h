@@ -10,7 +10,7 @@
 enum hj_owner_life {
   HJ_OWNER_NOBODY,   /* not such a name */
   HJ_OWNER_LIVE,     /* a process that runs on this host */
-  HJ_OWNER_DEAD,     /* of this host, and gone */
+  HJ_OWNER_DEAD,     /* of this host, and gone; also of this very process, before it became another program (exec) */
   HJ_OWNER_UNKNOWN   /* another host, or a process whose start nobody knows: only time can tell */
 };
 
