@@ -22,7 +22,9 @@ bool hj_plan_next(const struct hj_plan *p, const struct hj_ranges *taken, struct
   if (!hj_ranges_gap(taken, 0, p->size, &gap))
     return false;
   length = missing(taken, p->size) / (2 * (uint64_t)(p->workers ? p->workers : 1));
-  if (p->rate) {
+  if (!p->rate) {
+    length = at_most(length, HJ_BLIND_RANGE);
+  } else {
     length = at_most(length, p->rate + p->rate / 2);
     length = at_least(length, p->rate / 32); /* what comes in 30 ms is no tail to fear, and each question costs a round trip */
   }

@@ -10,6 +10,9 @@
 
 #define HJ_GRAIN ((uint64_t)1 << 20)
 #define HJ_FIRST_RANGE ((uint64_t)4 << 20)      /* asked before the size is known: a file up to this is one request */
+/* While no rate is known. With 64 MiB the first connections of 8 MB/s sat on theirs for 8 s, the proof waited behind them, and 1 GiB was
+ * digested after its last byte had come: 0.6 s of 6.5. */
+#define HJ_BLIND_RANGE ((uint64_t)4 << 20)
 #define HJ_SMALL_MAX ((uint64_t)1 << 20)        /* up to this a body stays in memory until it is stored */
 
 struct hj_plan {

@@ -42,7 +42,7 @@ static struct tally plan_all(struct hj_plan plan, struct hj_ranges *taken)
 
 static struct hj_plan plan_for(uint64_t size, unsigned workers)
 {
-  return (struct hj_plan){ .size = size, .range_min = MIB, .range_max = 64 * MIB, .workers = workers };
+  return (struct hj_plan){ .size = size, .range_min = MIB, .range_max = 64 * MIB, .workers = workers, .rate = 43 * MIB };
 }
 
 TEST(ranges_cover_a_file_exactly_once)
@@ -69,6 +69,19 @@ TEST(ranges_of_a_huge_file_are_long_first_and_short_at_the_end)
   CHECK_EQ(t.longest, 64 * MIB);
   CHECK_LE(t.shortest, 2 * MIB);
   CHECK_LE(t.n, 2100);  /* the quota: 3000 resolves in 5 minutes */
+  hj_ranges_release(&taken);
+}
+
+/* The proof goes from the front: it waits for the longest of the first ranges. */
+TEST(as_long_as_no_rate_is_known_ranges_are_short)
+{
+  struct hj_plan plan = plan_for(10 * 1024 * MIB, 4);
+  struct hj_ranges taken;
+  struct hj_span s;
+  hj_ranges_init(&taken);
+  plan.rate = 0;
+  CHECK(hj_plan_next(&plan, &taken, &s));
+  CHECK_EQ(s.end - s.at, HJ_BLIND_RANGE);
   hj_ranges_release(&taken);
 }
 
