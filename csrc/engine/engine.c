@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "engine/engine_int.h"
+#include "engine/share.h"
 #include "engine/workers.h"
 #include "transfer/curl_once.h"
 #include "util/ledger.h"
@@ -98,12 +99,27 @@ static void end_job(struct hj_job *j)
   hj_job_let_go(j);
 }
 
+/* Jobs at one hub share what each of them may have there. */
+static void share_out(struct engine *en, struct hj_job *me)
+{
+  struct hj_share s = { .limit = me->limits.connections };
+  for (const struct hj_job *j = en->jobs; j; j = j->next) {
+    if (j == me || !j->n || !me->n || hj_job_is_over(j) || !hj_url_same_origin(&j->fetches[0].first, &me->fetches[0].first))
+      continue;
+    s.others++;
+    s.others_active += j->active;
+    s.others_starved = s.others_starved || j->starved;
+  }
+  me->slots = hj_share(&s);
+}
+
 static void turn_jobs(struct engine *en)
 {
   struct hj_job **at = &en->jobs;
   uint64_t now_ms = hj_clock_ms();
   while (*at) {
     struct hj_job *j = *at;
+    share_out(en, j);
     hj_job_turn(j, now_ms);
     if (!hj_job_is_over(j)) {
       at = &j->next;

@@ -223,6 +223,8 @@ struct hj_job {
   uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
   uint64_t look_ms;                    /* when the next file in another's hands is looked after; 0: there is none */
   unsigned active;                     /* requests out */
+  unsigned slots;                      /* how many may be out: limits.connections, less what the process's other jobs hold (engine/share.h) */
+  bool starved;                        /* it had work for a further one and no slot */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
   unsigned proven_connections;         /* of those for ranges: how many have brought a byte over a connection of their own */
   size_t over;

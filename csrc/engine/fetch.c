@@ -592,7 +592,7 @@ void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
 
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
 {
-  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && f->job->active < f->job->limits.connections) /* it begins anew */
+  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && f->job->active < f->job->slots) /* it begins anew */
     hj_fetch_begin(f, now_ms);
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
     f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */

@@ -241,9 +241,14 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
 {
   struct census c;
   struct hj_fetch *f;
-  if (j->active >= j->limits.connections || !has_room(j, HJ_PIECE + HJ_SMALL_MAX))
+  if (!has_room(j, HJ_PIECE + HJ_SMALL_MAX))
     return false;
   c = count(j);
+  if (j->active >= j->slots) {
+    j->starved = j->slots < j->limits.connections &&
+                 ((c.neediest && c.large_parts < level) || next_of(j, &j->next_small, false) || next_of(j, &j->next_large, true));
+    return false;
+  }
   f = c.small < SMALL_MAX_AT_ONCE ? next_of(j, &j->next_small, false) : NULL;
   if (f) {
     begin(j, f, now_ms);
@@ -328,6 +333,7 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
                         c.neediest || next_of(j, &j->next_large, true));
   if (j->sched.last_rate && j->proven_connections)
     j->connection_rate = j->sched.last_rate / j->proven_connections;
+  j->starved = false;
   if (!atomic_load(&j->cancelled))
     while (fill_one(j, level, now_ms))
       ;

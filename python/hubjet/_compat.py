@@ -140,7 +140,7 @@ def snapshot_download(
 
     Arguments, folder and exceptions are huggingface_hub 2.4's; see `hf_hub_download` for what is accepted and not
     sent. Patterns are fnmatch's on the whole path: `*` matches `/` too. `max_workers` has no meaning here:
-    connections are chosen by what they gain (setting `connections` bounds them).
+    connections are chosen by what they gain (setting `max_connections` bounds them).
 
     What differs: the ref moves last, so that the old version stays loadable until the new one is whole; if files
     fail, the others are finished first and the error names all that failed. With `local_dir` nothing is written into

@@ -101,8 +101,8 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 1024:
-        raise ValueError("a whole number from 1 to 1024")
+    if not text.isdecimal() or not 0 < int(text) <= 256:
+        raise ValueError("a whole number from 1 to 256")
     return int(text)
 
 
@@ -236,7 +236,13 @@ class Config:
         "HF_HUB_DISABLE_PROGRESS_BARS",
         env_read=_no_flag,
     )
-    connections: int = _option("Most connections of one job.", _count, 32, "HUBJET_CONNECTIONS")
+    max_connections: int = _option(
+        "Most connections to one hub, of all downloads of this process together; how many are opened is what pays.",
+        _count,
+        32,
+        "HUBJET_MAX_CONNECTIONS",
+        "HUBJET_CONNECTIONS",
+    )
     memory: int = _option("Bytes of buffers of one job, hard.", _size, 256 << 20, "HUBJET_MEMORY")
     sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
     ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _flag, False, "HUBJET_IPV4_ONLY")

@@ -46,7 +46,7 @@ class Want(TypedDict, total=False):
 class Limits(TypedDict, total=False):
     """Limits of one job; every field has a default in C."""
 
-    connections: int  # most connections at once over the whole job (default 32)
+    connections: int  # most connections at once, shared with the other jobs of this process at the same hub (default 32)
     first_connections: int  # how many to start with (default 4)
     memory: int  # bytes of buffers, hard (default 256 MiB)
     range_min: int  # smallest range (default 1 MiB)

@@ -29,7 +29,7 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
     waiting for."""
     wait_ms = int(config.etag_timeout * 1000)
     chosen: Limits = {
-        "connections": config.connections,
+        "connections": config.max_connections,
         "memory": config.memory,
         "connect_ms": wait_ms,
         "stall_ms": int(config.download_timeout * 1000),

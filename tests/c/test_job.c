@@ -430,6 +430,51 @@ TEST(many_files_in_one_job)
   close_world(&w);
 }
 
+TEST(jobs_of_one_process_share_its_connections)
+{
+  enum { JOBS = 4, N = 30, LIMIT = 6 };
+  struct world w;
+  struct hj_job *jobs[JOBS];
+  unsigned sum = 0;
+  open_world(&w);
+  for (int k = 0; k < JOBS; k++)
+    for (int i = 0; i < N; i++) {
+      char name[20];
+      (void)snprintf(name, sizeof name, "n%d.%d", k, i);
+      add_thing(&w, name, i % 10 == 9 ? 3 * MIB : 20000 + (size_t)i, MINI_PLAIN);
+    }
+  for (int k = 0; k < JOBS; k++) {
+    struct hj_want wants[N];
+    struct hj_limits limits = quick();
+    limits.connections = LIMIT;
+    for (int i = 0; i < N; i++) {
+      const struct thing *t = &w.things[k * N + i];
+      char path[60];
+      (void)snprintf(path, sizeof path, "/f/gate=1000/raw/%s", t->name);
+      wants[i] = want_path(&w, path, t->name);
+      promise(&wants[i], t);
+    }
+    jobs[k] = start_job(wants, N, &limits);
+    while (!hj_job_look(jobs[k]).connections) /* said after a turn that opened all it may: nothing ends before the gate is open */
+      sched_yield();
+    sum += hj_job_look(jobs[k]).connections;
+  }
+  CHECK_EQ(sum, LIMIT + JOBS - 1); /* one that finds nothing left has one all the same; without sharing: 24 */
+  for (int k = 0; k < JOBS; k++) {
+    while (hj_job_poll(jobs[k], 5) != 1)
+      mini_open_gate(w.net);
+    wait_job(jobs[k]);
+    for (int i = 0; i < N; i++) {
+      struct hj_outcome o = outcome_of(jobs[k], (size_t)i);
+      expect_end(&o, HJ_END_DONE);
+    }
+  }
+  CHECK_LE(mini_peak(w.net), LIMIT + JOBS - 1);
+  for (int k = 0; k < JOBS; k++)
+    free_job_of(jobs[k]);
+  close_world(&w);
+}
+
 TEST(a_job_of_nothing_is_done)
 {
   struct world w;

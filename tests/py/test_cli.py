@@ -132,7 +132,7 @@ def test_ls_lists_what_is_here(repo: Any) -> None:
 def test_config_shows_every_setting_with_its_origin() -> None:
     shown = json.loads(Run("config", "--json", HUBJET_CONNECTIONS="7").out)
     assert set(shown) == set(hubjet.config())
-    assert shown["connections"] == {"value": 7, "origin": "environment HUBJET_CONNECTIONS"}
+    assert shown["max_connections"] == {"value": 7, "origin": "environment HUBJET_CONNECTIONS"}
 
 
 def test_a_mistake_in_a_setting_is_wrong_usage() -> None:

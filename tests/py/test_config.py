@@ -126,9 +126,9 @@ def test_a_derived_place_says_what_it_was_derived_from(monkeypatch: pytest.Monke
 
 
 def test_blocks_nest_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hubjet.settings(offline=True, connections=3):
+    with hubjet.settings(offline=True, max_connections=3):
         with hubjet.settings(offline=False):
-            assert (value("offline"), value("connections")) == (False, 3)
+            assert (value("offline"), value("max_connections")) == (False, 3)
         assert value("offline") is True
     assert value("offline") is False
 
@@ -153,8 +153,9 @@ def test_an_unknown_setting_is_refused_by_name() -> None:
         ("HF_HUB_ETAG_TIMEOUT", "soon"),
         ("HF_HUB_ETAG_TIMEOUT", "0"),
         ("HF_ENDPOINT", "huggingface.co"),
-        ("HUBJET_CONNECTIONS", "many"),
+        ("HUBJET_MAX_CONNECTIONS", "many"),
         ("HUBJET_CONNECTIONS", "0"),
+        ("HUBJET_MAX_CONNECTIONS", "257"),
         ("HUBJET_MEMORY", "-5"),
         ("HUBJET_MEMORY", "12 parrots"),
     ],
@@ -249,7 +250,7 @@ GOOD_TOML = """
 cache_dir = "/data/models"   # where they lie
 endpoint = 'https://hub.example'
 offline = true
-connections = 16
+max_connections = 16
 etag_timeout = 2.5
 """
 
@@ -259,7 +260,7 @@ def test_the_config_file_is_found_below_xdg_config_home(monkeypatch: pytest.Monk
     (tmp_path / "hubjet").mkdir()
     (tmp_path / "hubjet" / "config.toml").write_text(GOOD_TOML)
     found = hubjet.config()
-    assert [found[name].value for name in ("cache_dir", "offline", "connections", "etag_timeout")] == [
+    assert [found[name].value for name in ("cache_dir", "offline", "max_connections", "etag_timeout")] == [
         "/data/models",
         True,
         16,
