@@ -42,6 +42,6 @@ void hj_digest_close(struct hj_digest *d);           /* takes NULL */
 int hj_digest_bytes(enum hj_algo a, const void *p, size_t n, uint8_t out[HJ_DIGEST_MAX], struct hj_err *e);
 uint64_t hj_xxh3(const void *p, size_t n);           /* detects accidents, promises nothing against malice */
 
-const char *hj_digest_versions(void);                /* "OpenSSL 3.0.19 …, xxHash 0.8.1, sha256 by x86 SHA"; or "… by OpenSSL" */
+const char *hj_digest_versions(void);                /* "OpenSSL 3.0.19 …, xxHash 0.8.3 by AVX2, sha256 by x86 SHA"; or "… by OpenSSL" */
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "digest/algo.h"
 #include "digest/algo_int.h"
+#include "digest/xxh_int.h"
 #include "guard.h"
 #include "harness.h"
 #include "sweep.h"
@@ -69,9 +70,39 @@ TEST(xxh3_gives_the_sums_its_author_publishes)
     context("%zu bytes", rows[i].n);
     struct guard g = guard_copy(bytes, rows[i].n);
     CHECK_EQ(hj_xxh3(g.p, rows[i].n), rows[i].sum);
+    for (unsigned k = 0; hj_xxh_kernel(k); k++) {
+      context("%zu bytes by %s", rows[i].n, hj_xxh_kernel(k)->name);
+      CHECK_EQ(hj_xxh_kernel(k)->whole(g.p, rows[i].n), rows[i].sum);
+    }
     (void)snprintf(text, sizeof text, "%016llx", (unsigned long long)rows[i].sum);
     CHECK_STR(hex_of(HJ_XXH3, g.p, rows[i].n), text);   /* streamed and big-endian */
     guard_end(&g);
+  }
+}
+
+/* Streams, because the bulk loop of each kernel is entered there with every remainder; and unaligned. */
+TEST(every_kernel_of_xxh3_that_runs_here_gives_the_same_sums)
+{
+  static _Alignas(64) uint8_t state[1024];
+  static uint8_t bytes[300000];
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (uint8_t)(i * i >> 7 ^ i);
+  CHECK(hj_xxh_kernel(0));
+  for (unsigned k = 0; hj_xxh_kernel(k); k++) {
+    const struct hj_xxh_kernel *x = hj_xxh_kernel(k);
+    context("%s", x->name);
+    CHECK(x->state_size <= sizeof state);
+    for (size_t n = 1; n < sizeof bytes - 1; n += n / 3 + 1) {
+      uint64_t sum = hj_xxh_baseline.whole(bytes + 1, n);
+      CHECK_EQ(x->whole(bytes + 1, n), sum);
+      CHECK(x->reset(state));
+      for (size_t at = 0, step = 1; at < n; at += step, step = step * 2 + 1) {
+        if (step > n - at)
+          step = n - at;
+        CHECK(x->feed(state, bytes + 1 + at, step));
+      }
+      CHECK_EQ(x->digest(state), sum);
+    }
   }
 }
 
