@@ -145,12 +145,12 @@ static PyObject *store_snapshot_is_whole(PyObject *self, PyObject *args)
 {
   struct hj_err e = HJ_ERR_INIT;
   PyObject *repo = NULL;
-  const char *commit;
+  const char *commit, *choice = "";
   size_t files = 0;
   bool whole = false;
-  if (!PyArg_ParseTuple(args, "O&s:snapshot_is_whole", PyUnicode_FSConverter, &repo, &commit))
+  if (!PyArg_ParseTuple(args, "O&s|s:snapshot_is_whole", PyUnicode_FSConverter, &repo, &commit, &choice))
     return NULL;
-  hj_manifest_check(PyBytes_AsString(repo), commit, &whole, &files, &e);
+  hj_manifest_check(PyBytes_AsString(repo), commit, choice, &whole, &files, &e);
   Py_DECREF(repo);
   return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyBool_FromLong(whole);
 }
@@ -159,13 +159,13 @@ static PyObject *store_snapshot_note_whole(PyObject *self, PyObject *args)
 {
   struct hj_err e = HJ_ERR_INIT;
   PyObject *repo = NULL, *list;
-  const char *commit;
+  const char *commit, *choice = "";
   char **paths = NULL;
   size_t n = 0;
-  if (!PyArg_ParseTuple(args, "O&sO:snapshot_note_whole", PyUnicode_FSConverter, &repo, &commit, &list))
+  if (!PyArg_ParseTuple(args, "O&sO|s:snapshot_note_whole", PyUnicode_FSConverter, &repo, &commit, &list, &choice))
     return NULL;
   if (!ext_args_paths(ext_state_of(self), list, &paths, &n))
-    hj_manifest_write(PyBytes_AsString(repo), commit, (const char *const *)paths, n, &e);
+    hj_manifest_write(PyBytes_AsString(repo), commit, choice, (const char *const *)paths, n, &e);
   ext_args_paths_free(paths, n);
   Py_DECREF(repo);
   if (PyErr_Occurred())
@@ -189,8 +189,8 @@ PyMethodDef ext_store_methods[] = {
   { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed'." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },
   { "snapshot_is_whole", store_snapshot_is_whole, METH_VARARGS,
-    "snapshot_is_whole(repo_dir, commit) -> bool: every file there and as it was when the snapshot was noted whole." },
+    "snapshot_is_whole(repo_dir, commit, choice='') -> bool: every file there and as it was when the snapshot was noted whole." },
   { "snapshot_note_whole", store_snapshot_note_whole, METH_VARARGS,
-    "snapshot_note_whole(repo_dir, commit, paths) -> bool: notes the fingerprint of each; False: one is not there." },
+    "snapshot_note_whole(repo_dir, commit, paths, choice='') -> bool: notes the fingerprint of each; False: one is not there." },
   { NULL, NULL, 0, NULL },
 };

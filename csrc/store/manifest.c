@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include "digest/algo.h"
 #include "plat/plat.h"
 #include "store/layout.h"
 #include "store/small.h"
@@ -19,14 +20,29 @@ static void places_release(struct places *p)
   hj_mem_free(p->snapshot);
 }
 
-static int find_places(const char *repo_dir, const char *commit, struct places *out, struct hj_err *e)
+/* ".<sha256>" of the caller's words for a choice; "" for everything. */
+static int choice_suffix(const char *choice, char out[2 + 2 * HJ_DIGEST_MAX], struct hj_err *e)
 {
+  uint8_t digest[HJ_DIGEST_MAX];
+  out[0] = 0;
+  if (!*choice)
+    return 0;
+  if (hj_digest_bytes(HJ_SHA256, choice, strlen(choice), digest, e))
+    return (int)e->code;
+  out[0] = '.';
+  hj_text_hex(digest, sizeof digest, out + 1);
+  return 0;
+}
+
+static int find_places(const char *repo_dir, const char *commit, const char *choice, struct places *out, struct hj_err *e)
+{
+  char suffix[2 + 2 * HJ_DIGEST_MAX];
   struct hj_buf b;
   memset(out, 0, sizeof *out);
-  if (hj_layout_check_commit(commit, e))
+  if (hj_layout_check_commit(commit, e) || choice_suffix(choice, suffix, e))
     return (int)e->code;
   hj_buf_init(&b, HJ_PATH_LEN_MAX);
-  if (!hj_buf_printf(&b, e, "%s/.hubjet/whole/%s", repo_dir, commit))
+  if (!hj_buf_printf(&b, e, "%s/.hubjet/whole/%s%s", repo_dir, commit, suffix))
     out->manifest = hj_buf_take(&b);
   hj_buf_clear(&b);
   if (e->code == HJ_E_OK && !hj_buf_printf(&b, e, "%s/snapshots/%s", repo_dir, commit))
@@ -37,12 +53,13 @@ static int find_places(const char *repo_dir, const char *commit, struct places *
   return (int)e->code;
 }
 
-int hj_manifest_write(const char *repo_dir, const char *commit, const char *const *paths, size_t n, struct hj_err *e)
+int hj_manifest_write(const char *repo_dir, const char *commit, const char *choice, const char *const *paths, size_t n,
+                      struct hj_err *e)
 {
   struct places at;
   struct hj_dir dir = HJ_DIR_INIT;
   struct hj_buf text;
-  if (find_places(repo_dir, commit, &at, e))
+  if (find_places(repo_dir, commit, choice, &at, e))
     return (int)e->code;
   hj_buf_init(&text, HJ_MANIFEST_MAX);
   if (hj_dir_open(&dir, at.snapshot, e))
@@ -124,7 +141,7 @@ static bool check_lines(struct hj_dir *dir, char *text, size_t *files)
   }
 }
 
-int hj_manifest_check(const char *repo_dir, const char *commit, bool *whole, size_t *files, struct hj_err *e)
+int hj_manifest_check(const char *repo_dir, const char *commit, const char *choice, bool *whole, size_t *files, struct hj_err *e)
 {
   struct hj_err s = HJ_ERR_INIT;
   struct hj_dir dir = HJ_DIR_INIT;
@@ -132,7 +149,7 @@ int hj_manifest_check(const char *repo_dir, const char *commit, bool *whole, siz
   struct places at;
   *whole = false;
   *files = 0;
-  if (find_places(repo_dir, commit, &at, e))
+  if (find_places(repo_dir, commit, choice, &at, e))
     return (int)e->code;
   hj_buf_init(&text, HJ_MANIFEST_MAX + 2);
   if (read_text(at.manifest, &text, e) && !hj_dir_open(&dir, at.snapshot, &s))

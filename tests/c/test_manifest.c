@@ -20,7 +20,7 @@ static bool is_whole(void)
   struct hj_err e = HJ_ERR_INIT;
   bool whole = true;
   size_t files = 99;
-  CHECK_OK(hj_manifest_check(temp_path("repo"), COMMIT, &whole, &files, &e), e);
+  CHECK_OK(hj_manifest_check(temp_path("repo"), COMMIT, "", &whole, &files, &e), e);
   CHECK_EQ(files, whole ? 2 : files);
   return whole;
 }
@@ -28,7 +28,7 @@ static bool is_whole(void)
 static void note(void)
 {
   struct hj_err e = HJ_ERR_INIT;
-  CHECK_OK(hj_manifest_write(temp_path("repo"), COMMIT, paths, 2, &e), e);
+  CHECK_OK(hj_manifest_write(temp_path("repo"), COMMIT, "", paths, 2, &e), e);
   CHECK(is_whole());
 }
 
@@ -54,12 +54,31 @@ TEST(a_snapshot_of_which_a_file_is_gone_cut_edited_or_replaced_is_not_whole)
   CHECK(!is_whole());
 }
 
+TEST(a_choice_is_whole_by_its_own_words_only)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  bool whole = true;
+  size_t files = 0;
+  make_snapshot();
+  CHECK_OK(hj_manifest_write(temp_path("repo"), COMMIT, "*.json", paths, 1, &e), e);
+  CHECK(!is_whole());
+  CHECK_OK(hj_manifest_check(temp_path("repo"), COMMIT, "*.bin", &whole, &files, &e), e);
+  CHECK(!whole);
+  put_text(temp_path("repo/blobs/b"), "other"); /* not among the chosen */
+  CHECK_OK(hj_manifest_check(temp_path("repo"), COMMIT, "*.json", &whole, &files, &e), e);
+  CHECK(whole);
+  CHECK_EQ(files, 1);
+  put_text(temp_path("repo/snapshots/" COMMIT "/config.json"), "{ }");
+  CHECK_OK(hj_manifest_check(temp_path("repo"), COMMIT, "*.json", &whole, &files, &e), e);
+  CHECK(!whole);
+}
+
 TEST(a_file_that_is_not_there_cannot_be_noted)
 {
   static const char *const wrong[] = { "config.json", "nothing" };
   struct hj_err e = HJ_ERR_INIT;
   make_snapshot();
-  CHECK_EQ(hj_manifest_write(temp_path("repo"), COMMIT, wrong, 2, &e), HJ_E_NONE);
+  CHECK_EQ(hj_manifest_write(temp_path("repo"), COMMIT, "", wrong, 2, &e), HJ_E_NONE);
   CHECK(!is_whole());
 }
 
@@ -68,7 +87,7 @@ TEST(a_manifest_that_leads_out_of_the_snapshot_is_not_written)
   static const char *const wrong[] = { "../../../x" };
   struct hj_err e = HJ_ERR_INIT;
   make_snapshot();
-  CHECK_EQ(hj_manifest_write(temp_path("repo"), COMMIT, wrong, 1, &e), HJ_E_NAME);
+  CHECK_EQ(hj_manifest_write(temp_path("repo"), COMMIT, "", wrong, 1, &e), HJ_E_NAME);
 }
 
 TEST(a_manifest_of_nonsense_says_not_whole)
@@ -87,7 +106,7 @@ TEST(a_manifest_of_nonsense_says_not_whole)
 static int note_scene(void *user, struct hj_err *e)
 {
   (void)user;
-  return hj_manifest_write(temp_path("repo"), COMMIT, paths, 2, e);
+  return hj_manifest_write(temp_path("repo"), COMMIT, "", paths, 2, e);
 }
 
 static int check_scene(void *user, struct hj_err *e)
@@ -95,7 +114,7 @@ static int check_scene(void *user, struct hj_err *e)
   bool whole = false;
   size_t files = 0;
   (void)user;
-  return hj_manifest_check(temp_path("repo"), COMMIT, &whole, &files, e); /* trouble reads as "not whole" */
+  return hj_manifest_check(temp_path("repo"), COMMIT, "", &whole, &files, e); /* trouble reads as "not whole" */
 }
 
 TEST(noting_and_checking_survive_no_memory_and_a_disk_that_fails)
