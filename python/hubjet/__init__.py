@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._cache import CachedRepo, about, contacts, ledger, ls, where
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
     from ._config import Setting, config, settings
-    from ._download import DryRunFileInfo
+    from ._dry_run import DryRunFileInfo
     from ._errors import (
         AccessDenied,
         BadName,
@@ -113,7 +113,7 @@ __all__ = [
 # Where the public names live that are not errors; the rest of __all__ is in _errors.
 _HOMES = {
     "CachedRepo": "_cache",
-    "DryRunFileInfo": "_download",
+    "DryRunFileInfo": "_dry_run",
     "Setting": "_config",
     "Token": "_auth",
     "about": "_cache",
@@ -134,15 +134,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
     if name == "_CACHED_NO_EXIST":  # not kept: which object it is depends on whether huggingface_hub is loaded by now
-        return import_module("hubjet._compat").cached_no_exist()
+        return _home("_compat").cached_no_exist()
     if name not in __all__:
         raise AttributeError(f"module 'hubjet' has no attribute {name!r}")
-    value = getattr(import_module(f"hubjet.{_HOMES.get(name, '_errors')}"), name)
+    value = getattr(_home(_HOMES.get(name, "_errors")), name)
     globals()[name] = value
     return value
+
+
+def _home(module: str) -> Any:
+    return __import__(f"hubjet.{module}", fromlist=["*"])  # importlib.import_module, without importlib
 
 
 def __dir__() -> list[str]:

@@ -9,19 +9,21 @@ the process; the token itself is not.
 from __future__ import annotations
 
 import sys
-import threading
-from typing import NoReturn
-from urllib.parse import urlsplit
+from _thread import allocate_lock  # threading's, without its 1 ms
 
 from . import _config
 from ._config import Config
 from ._errors import NoToken, TokenRefused, explain
-from ._names import origin_of
+from ._names import split
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 COLAB_WAIT_S = 3.0  # userdata.get answers at once or not at all; its own limit is 10 s, which is long for a public file
 
-_needing: set[tuple[str, str]] = set()  # (origin, repository): an answer asked for a token here before
-_colab_lock = threading.Lock()
+_needing: set[tuple[str, str]] = set()  # (endpoint, repository): an answer asked for a token here before
+_colab_lock = allocate_lock()
 _colab_answer: tuple[str | None, str] | None = None  # (token, how it went): the vault is asked once per process
 
 
@@ -64,7 +66,7 @@ class Credentials:
             token = "".join(token.split()) or None  # a line break would end the header; an empty string says nothing
         self._given = token
         self._config = config
-        self._key = (origin_of(config.endpoint), scope)
+        self._key = (config.endpoint, scope)
         self._asked = False
         self.origin = ""  # where the token in use came from, "" = none in use
         self.why_none = "token=False" if token is False else "none was given"
@@ -134,7 +136,9 @@ def find_token(config: Config) -> Token | None:
 
 def may_travel(endpoint: str) -> bool:
     """Whether a token may be sent there: over https to any host, over http to this computer or a private network."""
-    parts = urlsplit(endpoint)
+    if endpoint.startswith("https://"):
+        return True
+    parts = split(endpoint)
     if parts.scheme == "https":
         return True
     host = (parts.hostname or "").lower()
@@ -209,6 +213,8 @@ def _ask_vault() -> tuple[str | None, str]:
             answer.append(("".join(str(userdata.get("HF_TOKEN") or "").split()) or None, "asked"))
         except Exception as error:  # userdata's own classes: refused, no such secret, no answer
             answer.append((None, type(error).__name__))
+
+    import threading
 
     # A thread, because the kernel's answer may never come. It is left behind then; it holds nothing of ours.
     thread = threading.Thread(target=ask, name="hubjet-colab-vault", daemon=True)

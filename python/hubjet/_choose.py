@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from ._errors import EntryNotFound, explain
-from ._names import Patterns, keeper
+from ._names import keeper
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NamedTuple
+
+    from ._names import Patterns
+else:
+    from ._record import NamedTuple
 
 PIPELINE_INDEX = "model_index.json"
 

@@ -5,31 +5,31 @@ Imports everything below it. Differences that remain are written at each functio
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from . import _download, _local_dir, _snapshot
-from ._config import STANDARD_TIMEOUT_S, Config, resolve
-from ._download import DryRunFileInfo
-from ._edge import public
+from . import _download, _snapshot
+from ._config import STANDARD_TIMEOUT_S, resolve
+from ._edge import public, wraps
 from ._errors import HubjetError
 from ._hub import Hub
-from ._local_dir import Folder
 from ._names import DEFAULT_REVISION, check_filename, check_revision, repo
 from ._resolve import find
 from ._snapshot import by_patterns
 from ._store import RepoStore
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._auth import Token
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any, ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
+    from ._auth import Token
+    from ._config import Config
+    from ._dry_run import DryRunFileInfo
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 _OURS = object()  # what stands for "known not to exist" where huggingface_hub is not loaded
 
@@ -44,10 +44,12 @@ _DEPRECATED = {
 def _drop_in(function: Callable[P, R]) -> Callable[P, R]:
     """Takes the arguments huggingface_hub dropped over the years, says so, and goes on without them."""
 
-    @functools.wraps(function)
+    @wraps(function)
     def tolerant(*args: P.args, **kwargs: P.kwargs) -> R:
         for name, instead in _DEPRECATED.items():
             if kwargs.pop(name, None) is not None:
+                import warnings
+
                 warnings.warn(f"`{name}` of `{function.__name__}` is ignored. {instead}", UserWarning, stacklevel=2)
         return function(*args, **kwargs)
 
@@ -101,7 +103,9 @@ def hf_hub_download(
     hub, store = Hub(one, config, token, headers), RepoStore(config.cache_dir, one)
     force, local_only = force_download, local_files_only
     if local_dir is not None:
-        folder = _folder(local_dir)
+        from . import _local_dir
+
+        folder = _local_dir.at(local_dir)
         if dry_run:
             return _local_dir.preview(hub, store, folder, revision, path, force=force, local_only=local_only)
         return _local_dir.file(
@@ -159,7 +163,9 @@ def snapshot_download(
     force, local_only = force_download, local_files_only
     try:
         if local_dir is not None:
-            folder = _folder(local_dir)
+            from . import _local_dir
+
+            folder = _local_dir.at(local_dir)
             if dry_run:
                 return _local_dir.preview_snapshot(
                     hub, store, folder, revision, choose, force=force, local_only=local_only
@@ -248,7 +254,3 @@ def _config(cache_dir: str | Path | None, endpoint: str | None, etag_timeout: fl
     if etag_timeout == STANDARD_TIMEOUT_S or from_variable:
         return config
     return resolve(cache_dir=cache_dir, endpoint=endpoint or None, etag_timeout=etag_timeout)
-
-
-def _folder(local_dir: str | Path) -> Folder:
-    return Folder(os.path.realpath(os.path.expanduser(os.fspath(local_dir))))

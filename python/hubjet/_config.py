@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
 
 from ._errors import ConfigError
 from ._names import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, NamedTuple
+else:
+    from ._record import NamedTuple
 
 STANDARD_ENDPOINT = "https://huggingface.co"
 STANDARD_TIMEOUT_S = 10
@@ -41,11 +44,12 @@ class Setting(NamedTuple):
     origin: str
 
 
-Known = Mapping[str, Setting]
+if TYPE_CHECKING:
+    Known = Mapping[str, Setting]
 
 
 class _Option(NamedTuple):
-    """What dataclass metadata holds about a field of Config: one row of the option table."""
+    """One row of the option table."""
 
     doc: str
     read: Callable[[str], Any]  # text -> value; ValueError says what was expected
@@ -62,7 +66,7 @@ def _option(
     env_read: Callable[[str], Any] | None = None,
 ) -> Any:
     make = default if callable(default) else lambda _known: Setting(default, "default")
-    return field(metadata={"option": _Option(doc, read, make, env, env_read or read)})
+    return _Option(doc, read, make, env, env_read or read)
 
 
 # --- text -> value --------------------------------------------------------------------------------
@@ -189,9 +193,11 @@ def _proxy(scheme: str) -> Callable[[Known], Setting]:
 # --- the option table -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Config:
-    """Every setting, resolved. One field per option; `origins` says where each value came from."""
+    """Every setting, resolved. One attribute per option; `origins` says where each value came from.
+
+    The class holds the options, an object of it their values. Not to be changed: calls share it.
+    """
 
     hf_home: str = _option("Root of what huggingface_hub keeps.", _path, _hf_home, "HF_HOME")
     cache_dir: str = _option(
@@ -264,7 +270,13 @@ class Config:
         "File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE"
     )
 
-    origins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+        self.__dict__.update(values)
+        self.origins = origins
+
+    def at_endpoint(self, endpoint: str) -> Config:
+        """The same for another host."""
+        return Config({**self.__dict__, "endpoint": endpoint}, self.origins)
 
     def setting(self, name: str) -> Setting:
         """Value and origin of one option; passwords in proxy URLs are left out of the value."""
@@ -274,13 +286,12 @@ class Config:
         return Setting(value, self.origins[name])
 
 
-OPTIONS: Mapping[str, _Option] = {f.name: f.metadata["option"] for f in fields(Config) if "option" in f.metadata}
+OPTIONS: Mapping[str, _Option] = {name: row for name, row in vars(Config).items() if isinstance(row, _Option)}
 
 _block: ContextVar[Mapping[str, Any]] = ContextVar("hubjet_settings", default={})
 
 
-@contextmanager
-def settings(**values: Any) -> Iterator[None]:
+class settings:
     """Settings for everything called inside the block, in this thread or task. Names and meaning: `hubjet config`,
     `config()`.
 
@@ -295,12 +306,16 @@ def settings(**values: Any) -> Iterator[None]:
     ...     hubjet.config()["cache_dir"].origin
     'hubjet.settings'
     """
-    _check_names(values)
-    before = _block.set({**_block.get(), **values})
-    try:
-        yield
-    finally:
-        _block.reset(before)
+
+    def __init__(self, **values: Any) -> None:
+        _check_names(values)
+        self._values = values
+
+    def __enter__(self) -> None:
+        self._before = _block.set({**_block.get(), **self._values})
+
+    def __exit__(self, *_error: object) -> None:
+        _block.reset(self._before)
 
 
 def resolve(**arguments: Any) -> Config:
@@ -350,7 +365,7 @@ def _resolve(arguments: Mapping[str, Any], path: str) -> Config:
             or option.default(known)
         )
     values = {name: setting.value for name, setting in known.items()}
-    return Config(**values, origins={name: setting.origin for name, setting in known.items()})
+    return Config(values, {name: setting.origin for name, setting in known.items()})
 
 
 def config(**arguments: Any) -> dict[str, Setting]:

@@ -9,40 +9,27 @@ then the ref.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _errors as errors
 from . import _native, _trace, _transport
-from ._config import Config
 from ._errors import HubjetError, explain
-from ._hub import Ask, Hub
+from ._hub import Ask
 from ._names import is_commit, is_etag
 from ._progress import Meter
-from ._resolve import Found, find, may_serve
-from ._store import FileFacts, RepoStore, Tree, read_tree, require_space
+from ._resolve import find, find_proven, may_serve
+from ._store import read_tree, require_space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    from ._config import Config
+    from ._dry_run import DryRunFileInfo
+    from ._hub import Hub
     from ._native import Result, Want
-
-
-@dataclass
-class DryRunFileInfo:
-    """What a download would do with one file (`dry_run=True`).
-
-    Fields: commit_hash; file_size in bytes, None if the server does not say; filename in the repository; local_path
-    where it is or would be; is_cached, whether its bytes are here; will_download, whether the call without dry_run
-    would fetch it.
-    """
-
-    commit_hash: str
-    file_size: int | None
-    filename: str
-    local_path: str
-    is_cached: bool
-    will_download: bool
+    from ._resolve import Found
+    from ._store import FileFacts, RepoStore, Tree
 
 
 class Call:
@@ -55,10 +42,22 @@ class Call:
         self.shut = check_force(force, local_only, hub.config)
         self.local_only = local_only
         self.commit = store.read_ref(revision)
-        tree = read_tree(store.folder, self.commit) if self.commit is not None else None
-        self._tree: Tree = tree if tree is not None else {}
-        self.facts: FileFacts | None = self._tree.get(filename)
-        self.found: Found | None = find(store, self.commit, filename, self.facts.size if self.facts else None)
+        self.found = find_proven(store, self.commit, filename) or self._find()
+
+    def _find(self) -> Found | None:
+        facts = self.facts
+        return find(self.store, self.commit, self.filename, facts.size if facts is not None else None)
+
+    @property
+    def tree(self) -> Tree | None:
+        """The commit's listing, where it is kept."""
+        return read_tree(self.store.folder, self.commit) if self.commit is not None else None
+
+    @property
+    def facts(self) -> FileFacts | None:
+        """What the listing says of the file."""
+        tree = self.tree
+        return tree.get(self.filename) if tree is not None else None
 
     @property
     def pinned(self) -> bool:
@@ -74,7 +73,7 @@ class Call:
         """Whether this commit is known not to have the file, so that nobody need be asked."""
         if not self.pinned:
             return False
-        return self.store.known_missing(self.revision, self.filename) or bool(self._tree and self.facts is None)
+        return self.store.known_missing(self.revision, self.filename) or bool(self.tree and self.facts is None)
 
 
 def check_force(force: bool, local_only: bool, config: Config) -> bool:
@@ -128,6 +127,8 @@ def preview(
     path, etag = store.pointer(commit, filename), result["etag"]
     cached = os.path.exists(path) or (is_etag(etag) and os.path.exists(store.blob(str(etag))))
     size = result["size"] if result["size"] >= 0 else None
+    from ._dry_run import DryRunFileInfo
+
     return DryRunFileInfo(commit, size, filename, path, cached, force or not cached)
 
 
@@ -139,6 +140,8 @@ def head_of(hub: Hub, revision: str, filename: str, place: Want, *, quick: bool 
 
 
 def _info_of(call: Call, found: Found) -> DryRunFileInfo:
+    from ._dry_run import DryRunFileInfo
+
     return DryRunFileInfo(found.commit, os.path.getsize(found.path), call.filename, found.path, True, call.force)
 
 
@@ -271,7 +274,9 @@ def links(config: Config) -> bool:
     process."""
     if not config.symlinks:
         return False
-    possible = _can_link(config.cache_dir)
+    possible = _linkable.get(config.cache_dir)
+    if possible is None:
+        possible = _linkable[config.cache_dir] = _can_link(config.cache_dir)
     if not possible:
         _trace.warn(
             f"{config.cache_dir} cannot hold symbolic links: files lie there plainly, twice if two revisions have them",
@@ -280,7 +285,9 @@ def links(config: Config) -> bool:
     return possible
 
 
-@lru_cache(maxsize=64)
+_linkable: dict[str, bool] = {}  # by cache: its file system was tried
+
+
 def _can_link(cache_dir: str) -> bool:
     try:
         os.makedirs(cache_dir, exist_ok=True)

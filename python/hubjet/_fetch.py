@@ -4,20 +4,23 @@ _transport, _progress."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from . import _errors as errors
 from . import _native, _store, _transport
 from ._auth import Credentials, Token
-from ._config import Config, resolve
+from ._config import resolve
 from ._edge import public
 from ._errors import HubjetError
 from ._names import name_in_url, origin_of, shown
 from ._progress import Meter
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from ._config import Config
     from ._native import Result, Want
 
 
@@ -55,6 +58,8 @@ def fetch(
     >>> hubjet.fetch("https://example.com/weights.bin", "models/", sha256="9f2c" + 60 * "0")  # doctest: +SKIP
     PosixPath('models/weights.bin')
     """
+    from pathlib import Path
+
     config = resolve()
     place = _place(url, path)
     digest = _digest(sha256)
@@ -102,9 +107,7 @@ def _run(want: Want, url: str, token: Token | str | bool | None, config: Config,
 def _credentials(url: str, token: Token | str | bool | None, config: Config) -> Credentials | None:
     """Who may be asked for a token. This user's own goes to the hub only; a given one goes where it was meant for."""
     if isinstance(token, str | Token):
-        from dataclasses import replace
-
-        return Credentials(token, replace(config, endpoint=origin_of(url)), url)
+        return Credentials(token, config.at_endpoint(origin_of(url)), url)
     if origin_of(url) == origin_of(config.endpoint):
         return Credentials(token, config, url)
     if token is True:

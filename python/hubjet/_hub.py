@@ -5,23 +5,26 @@ Imports _errors, _names, _config, _auth, _store (the form of a listing), _transp
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urljoin
-
 from . import _errors as errors
 from . import _transport
-from ._auth import Credentials, Token
-from ._config import STANDARD_ENDPOINT, Config
+from ._auth import Credentials
+from ._config import STANDARD_ENDPOINT
 from ._errors import HubjetError, explain
-from ._names import Repo, is_commit, origin_of, shown
+from ._names import is_commit, origin_of, quote, shown
 from ._store import FileFacts
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, NamedTuple
+
+    from ._auth import Token
+    from ._config import Config
+    from ._names import Repo
     from ._native import Limits, Result, Want
     from ._progress import Meter
+else:
+    from ._record import NamedTuple
 
 INFO_BYTES_MAX = 64 << 20  # one answer of the API; the largest seen (a repository of 100 000 files) is 20 MB
 TREE_FILES_MAX = 1_000_000
@@ -124,7 +127,7 @@ class Hub:
 
     def commit_of(self, revision: str, *, quick: bool = False) -> str:
         """The commit the name points to now: one request. Afterwards `gated` is known."""
-        url = f"{self.endpoint}/api/{self.repo.api}/revision/{quote(revision, safe='')}"
+        url = f"{self.endpoint}/api/{self.repo.api}/revision/{quote(revision)}"
         info, _ = self._json(url, revision, quick=quick)
         commit = info.get("sha") if isinstance(info, dict) else None
         if not isinstance(commit, str) or not is_commit(commit):
@@ -162,6 +165,8 @@ class Hub:
             following = next_link(headers.get("link", ""))
             if not following:
                 return
+            from urllib.parse import urljoin
+
             url = self._same_origin(urljoin(url, following))
         raise self._nonsense(url, f"the file list has more than {TREE_PAGES_MAX} pages")
 
@@ -178,6 +183,8 @@ class Hub:
         result = self.fetch([ask], _transport.limits(self.config, quick=quick))[0]
         if result["error"] is not None:
             raise result["error"]
+        import json
+
         try:
             return json.loads(result["body"] or b""), result["headers"]
         except ValueError:
@@ -317,6 +324,10 @@ class Hub:
 
 def next_link(header: str) -> str | None:
     """The URL of `<...>; rel="next"` in a Link header."""
+    if not header:
+        return None
+    import re
+
     for target, parameters in re.findall(r"<([^>]*)>([^<]*)", header):
         if re.search(r"""\brel\s*=\s*["']?next\b""", parameters):
             return str(target)

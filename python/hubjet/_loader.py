@@ -8,21 +8,23 @@ it is to load.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from . import _choose, _trace
-from ._auth import Token
-from ._config import Config, resolve
+from . import __version__, _trace
+from ._config import resolve
 from ._edge import public
 from ._errors import BadName, explain
 from ._hub import Hub
-from ._names import Patterns, check_revision, repo
-from ._snapshot import snapshot
+from ._names import check_revision, pattern_list, repo
+from ._snapshot import Choice, snapshot
 from ._store import RepoStore
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ._auth import Token
+    from ._names import Patterns
     from ._store import Tree
 
 
@@ -71,25 +73,17 @@ def from_pretrained(
     >>> hubjet.from_pretrained("org/model", "transformers.AutoModel", revision="v1.0")  # doctest: +SKIP
     """
     if os.path.isdir(os.path.expanduser(model)):
-        folder = Path(os.path.expanduser(model))
+        folder = os.fspath(os.path.expanduser(model))
     else:
+        one, revision = repo(_hub_id(model)), check_revision(revision)
         config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
-        folder = Path(
-            _fetch(
-                _hub_id(model),
-                config,
-                token=token,
-                revision=check_revision(revision),
-                local_only=local_files_only,
-                force=force_download,
-                subfolder=subfolder,
-                variant=variant,
-                allow=allow_patterns,
-                ignore=ignore_patterns,
-            )
-        )
+        hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
+        choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)
+        folder = snapshot(hub, store, revision, choose, force=force_download, local_only=local_files_only)
     if loader is None:
-        return folder
+        from pathlib import Path
+
+        return Path(folder)
     if subfolder is not None:
         loader_kwargs["subfolder"] = subfolder
     if variant is not None:
@@ -104,37 +98,33 @@ def _hub_id(model: str | os.PathLike[str]) -> str:
     return text
 
 
-def _fetch(
-    repo_id: str,
-    config: Config,
-    *,
-    token: Token | str | bool | None,
-    revision: str,
-    local_only: bool,
-    force: bool,
-    subfolder: str | None,
-    variant: str | None,
-    allow: Patterns,
-    ignore: Patterns,
-) -> str:
-    one = repo(repo_id)
+class _Needed(Choice):
+    """The files a loader needs (_choose), or those the caller's patterns allow."""
 
-    def choose(tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
+    def __init__(
+        self, repo_id: str, variant: str | None, subfolder: str | None, allow: Patterns, ignore: Patterns
+    ) -> None:
+        self._repo_id, self._variant, self._subfolder = repo_id, variant, subfolder
+        self._allow, self._ignore = pattern_list(allow), pattern_list(ignore)
+        # With our version: another one may choose otherwise.
+        self.words = f"needed {__version__} {variant!r} {subfolder!r} {self._allow} {self._ignore}"
+
+    def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
+        from . import _choose
+
+        subfolder, allow = self._subfolder, self._allow
         index = f"{subfolder.strip('/')}/{_choose.PIPELINE_INDEX}" if subfolder else _choose.PIPELINE_INDEX
         parts = _choose.components_of(read(index)) if allow is None and index in tree else None
         files = _choose.choose_files(
-            tree, variant=variant, subfolder=subfolder, components=parts, allow=allow, ignore=ignore
+            tree, variant=self._variant, subfolder=subfolder, components=parts, allow=allow, ignore=self._ignore
         )
         if allow is None and not _choose.has_weights(files):
-            _say_what_is_left_out(repo_id, list(tree))
+            _say_what_is_left_out(self._repo_id, _choose.other_weights(tree))
+            self.words = None  # to be said by the next process, too
         return files
 
-    hub = Hub(one, config, token)
-    return snapshot(hub, RepoStore(config.cache_dir, one), revision, choose, force=force, local_only=local_only)
 
-
-def _say_what_is_left_out(repo_id: str, paths: list[str]) -> None:
-    others = _choose.other_weights(paths)
+def _say_what_is_left_out(repo_id: str, others: list[str]) -> None:
     if others:
         names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
         _trace.warn(
@@ -146,17 +136,17 @@ def _say_what_is_left_out(repo_id: str, paths: list[str]) -> None:
 # --- loading --------------------------------------------------------------------------------------
 
 
-def load(loader: Any, folder: Path, kwargs: dict[str, Any]) -> Any:
+def load(loader: Any, folder: str, kwargs: dict[str, Any]) -> Any:
     """Hands the folder to the loader. It is a path, so the framework has nothing to ask the network for."""
     if isinstance(loader, str):
         loader = _named(_auto(folder, kwargs.get("subfolder")) if loader == "auto" else loader)
     if str(getattr(loader, "__module__", "")).partition(".")[0] == "tokenizers" and hasattr(loader, "from_file"):
         # tokenizers.Tokenizer.from_pretrained takes hub ids only
-        return loader.from_file(str(folder / kwargs.pop("subfolder", "") / "tokenizer.json"), **kwargs)
+        return loader.from_file(os.path.join(folder, kwargs.pop("subfolder", ""), "tokenizer.json"), **kwargs)
     if hasattr(loader, "from_pretrained"):
-        return loader.from_pretrained(str(folder), **kwargs)
+        return loader.from_pretrained(folder, **kwargs)
     if callable(loader):
-        return loader(str(folder), **kwargs)
+        return loader(folder, **kwargs)
     raise TypeError(
         f"loader is a class with from_pretrained, a callable, a dotted name, 'auto' or None, not {loader!r}"
     )
@@ -178,13 +168,19 @@ def _named(dotted: str) -> Any:
         ) from error
 
 
-def _auto(folder: Path, subfolder: str | None) -> str:
-    inner = folder / subfolder if subfolder else folder
-    if (inner / _choose.PIPELINE_INDEX).is_file():
+def _auto(folder: str, subfolder: str | None) -> str:
+    from ._choose import PIPELINE_INDEX
+
+    inner = os.path.join(folder, subfolder) if subfolder else folder
+
+    def has(name: str) -> bool:
+        return os.path.isfile(os.path.join(inner, name))
+
+    if has(PIPELINE_INDEX):
         return "diffusers.DiffusionPipeline"
-    if (inner / "config.json").is_file():
+    if has("config.json"):
         return "transformers.AutoModel"
-    if (inner / "tokenizer_config.json").is_file() or (inner / "tokenizer.json").is_file():
+    if has("tokenizer_config.json") or has("tokenizer.json"):
         return "transformers.AutoTokenizer"
     raise ValueError(
         explain(

@@ -13,16 +13,11 @@ own scanner reports).
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _errors as errors
 from . import _native, _trace, _transport
 from ._download import (
-    DryRunFileInfo,
     check_force,
     head_of,
     may_fall_back,
@@ -31,18 +26,28 @@ from ._download import (
     warn_fallback,
 )
 from ._errors import HubjetError
-from ._hub import Ask, Hub
+from ._hub import Ask
 from ._names import check_filename, is_commit, is_etag
 from ._progress import Meter
 from ._resolve import find, may_serve, missing
-from ._snapshot import Choose, fetch_asks, incomplete, listing
-from ._store import FileFacts, RepoStore, Tree, read_tree, require_space, write_tag, write_tree
+from ._snapshot import fetch_asks, incomplete, listing
+from ._store import read_tree, require_space, write_tag, write_tree
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NamedTuple
+
+    from ._dry_run import DryRunFileInfo
+    from ._hub import Hub
     from ._native import Result, Want
+    from ._snapshot import Choice
+    from ._store import FileFacts, RepoStore, Tree
+else:
+    from ._record import NamedTuple
 
 
-class State(Enum):
+class State:
     """What lies at a file's place."""
 
     ABSENT = "nothing"
@@ -108,8 +113,8 @@ class Folder(NamedTuple):
         if not os.path.exists(ignore):
             _native.write_small(ignore, b"*")
 
-    def look(self, filename: str) -> tuple[State, Metadata | None]:
-        """What is there now. A file whose time changed is hashed: touching or copying a file is not editing it."""
+    def look(self, filename: str) -> tuple[str, Metadata | None]:
+        """What is there now (one of State). A file whose time changed is hashed: touching or copying a file is not editing it."""
         place, note = self.place(filename), self.read(filename)
         try:
             changed_at = os.stat(place).st_mtime
@@ -120,6 +125,11 @@ class Folder(NamedTuple):
         if changed_at - 1 <= note.timestamp or has_content(place, note.etag):
             return State.UNTOUCHED, note
         return State.UNKNOWN, None
+
+
+def at(local_dir: str | os.PathLike[str]) -> Folder:
+    """The folder that the user means."""
+    return Folder(os.path.realpath(os.path.expanduser(os.fspath(local_dir))))
 
 
 def has_content(path: str, etag: str | None) -> bool:
@@ -149,12 +159,12 @@ def file(
     state, note = folder.look(filename)
     if not force and _is_settled(state, note, revision, shut):
         return place
-    cached = None if force or state is not State.ABSENT else find(store, store.read_ref(revision), filename)
+    cached = None if force or state != State.ABSENT else find(store, store.read_ref(revision), filename)
     if cached is not None and cached.etag is not None and (shut or is_commit(revision)):
         return _copy(folder, filename, cached.path, cached.commit, cached.etag)
     if shut:
         raise _not_here(hub, folder, revision, filename, local_only)
-    if state is State.UNKNOWN and not force:
+    if state == State.UNKNOWN and not force:
         return _compare(hub, folder, revision, filename)
     held = [
         etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force
@@ -165,7 +175,7 @@ def file(
         "held": [etag for etag in held if etag is not None],
     }
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
-        job_limits = _transport.limits(hub.config, quick=state is not State.ABSENT and not force)
+        job_limits = _transport.limits(hub.config, quick=state != State.ABSENT and not force)
         result = hub.fetch([Ask(want, filename, revision)], job_limits, meter)[0]
     if result["error"] is not None:
         return _kept_instead(hub, folder, filename, result, force)
@@ -187,6 +197,8 @@ def preview(
     local_only: bool = False,
 ) -> DryRunFileInfo:
     """What `file` would do; asks for the answer's head at most, writes nothing."""
+    from ._dry_run import DryRunFileInfo
+
     place = folder.place(filename)
     shut = check_force(force, local_only, hub.config)
     state, note = folder.look(filename)
@@ -199,16 +211,16 @@ def preview(
     if result["error"] is not None:
         raise result["error"]
     commit, etag = _version_of(hub, result, revision, filename)
-    same = (note is not None and note.etag == etag) or (state is State.UNKNOWN and has_content(place, etag))
+    same = (note is not None and note.etag == etag) or (state == State.UNKNOWN and has_content(place, etag))
     cached = same or find(store, commit, filename) is not None
     size = result["size"] if result["size"] >= 0 else None
-    return DryRunFileInfo(commit, size, filename, place, cached, force or (not cached and state is not State.UNKNOWN))
+    return DryRunFileInfo(commit, size, filename, place, cached, force or (not cached and state != State.UNKNOWN))
 
 
-def _is_settled(state: State, note: Metadata | None, revision: str, shut: bool) -> bool:
+def _is_settled(state: str, note: Metadata | None, revision: str, shut: bool) -> bool:
     if shut:
-        return state is not State.ABSENT
-    return state is State.UNTOUCHED and note is not None and is_commit(revision) and note.commit == revision
+        return state != State.ABSENT
+    return state == State.UNTOUCHED and note is not None and is_commit(revision) and note.commit == revision
 
 
 def _compare(hub: Hub, folder: Folder, revision: str, filename: str) -> str:
@@ -251,6 +263,8 @@ def _version_of(hub: Hub, result: Result, revision: str, filename: str) -> tuple
 
 def _copy(folder: Folder, filename: str, source: str, commit: str, etag: str) -> str:
     """The main cache has it: a copy of its own for this folder, under its name once it is whole."""
+    import shutil
+
     place = folder.place(filename)
     folder.prepare()
     os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -286,7 +300,7 @@ def snapshot(
     store: RepoStore,
     folder: Folder,
     revision: str,
-    choose: Choose,
+    choose: Choice,
     *,
     force: bool = False,
     local_only: bool = False,
@@ -321,12 +335,14 @@ def preview_snapshot(
     store: RepoStore,
     folder: Folder,
     revision: str,
-    choose: Choose,
+    choose: Choice,
     *,
     force: bool = False,
     local_only: bool = False,
 ) -> list[DryRunFileInfo]:
     """What `snapshot` would do: two questions to the API at most, nothing written."""
+    from ._dry_run import DryRunFileInfo
+
     if check_force(force, local_only, hub.config):
         raise _not_here(hub, folder, revision, "the listing", local_only)
     commit, tree = listing(hub, folder.meta, revision)
@@ -335,10 +351,10 @@ def preview_snapshot(
         state, note = folder.look(path)
         facts, place = tree[path], folder.place(path)
         same = (note is not None and note.etag == facts.etag) or (
-            state is State.UNKNOWN and has_content(place, facts.etag)
+            state == State.UNKNOWN and has_content(place, facts.etag)
         )
         cached = same or _cached_at(store, commit, path, facts) is not None
-        will = force or (not cached and state is not State.UNKNOWN)
+        will = force or (not cached and state != State.UNKNOWN)
         infos.append(DryRunFileInfo(commit, facts.size, path, place, cached, will))
     return infos
 
@@ -346,11 +362,11 @@ def preview_snapshot(
 def _settle(store: RepoStore, folder: Folder, commit: str, filename: str, facts: FileFacts) -> bool:
     """Whether the file needs no network: it is current, it is the user's own, or the main cache has it."""
     state, note = folder.look(filename)
-    if state is State.UNTOUCHED and note is not None:
+    if state == State.UNTOUCHED and note is not None:
         if note.etag == facts.etag and note.commit != commit:
             folder.write(filename, commit, note.etag)
         return note.etag == facts.etag or note.commit == commit
-    if state is State.UNKNOWN:
+    if state == State.UNKNOWN:
         place = folder.place(filename)
         if facts.etag is not None and has_content(place, facts.etag):
             folder.write(filename, commit, facts.etag)
@@ -417,7 +433,7 @@ def _as_it_is(
     store: RepoStore,
     folder: Folder,
     revision: str,
-    choose: Choose,
+    choose: Choice,
     local_only: bool,
     error: HubjetError | None,
 ) -> str:

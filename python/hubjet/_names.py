@@ -3,14 +3,17 @@ network."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
-from pathlib import PureWindowsPath
-from typing import NamedTuple
-from urllib.parse import quote, unquote, urlsplit
-
 from ._errors import BadName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import NamedTuple
+    from urllib.parse import SplitResult
+
+    Patterns = str | Iterable[str] | None
+else:
+    from ._record import NamedTuple
 
 DEFAULT_REVISION = "main"
 REPO_TYPES = {
@@ -20,12 +23,9 @@ REPO_TYPES = {
     "kernel": "kernels/",
 }  # type -> prefix in page URLs
 
-Patterns = str | Iterable[str] | None
-
-# huggingface_hub's own rule (2.4): the form of an id; the rest is in check_repo_id.
-_REPO_ID = re.compile(r"(\b[\w\-.]{1,96}\b/)?\b[\w\-.]{1,96}\b", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_HEX = "0123456789abcdef"
+_WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+_IN_URLS = frozenset(f"{_WORD}-.~")  # what needs no percent sign (RFC 3986, section 2.3)
 
 
 class Repo(NamedTuple):
@@ -50,7 +50,7 @@ class Repo(NamedTuple):
 
     def file_url(self, endpoint: str, revision: str, filename: str) -> str:
         """Where the hub resolves a file. The revision is one path segment, so its slashes are encoded too."""
-        return f"{self.page(endpoint)}/resolve/{quote(revision, safe='')}/{quote(filename)}"
+        return f"{self.page(endpoint)}/resolve/{quote(revision)}/{quote(filename, '/')}"
 
 
 def repo(repo_id: object, repo_type: str | None = None) -> Repo:
@@ -76,7 +76,7 @@ def check_repo_id(repo_id: object) -> str:
             f"A repo id has the form 'name' or 'namespace/name': {repo_id!r}. Datasets and spaces go with "
             "repo_type=..., a local folder must exist."
         )
-    if not _REPO_ID.fullmatch(repo_id):
+    if not all(_is_id_part(part) for part in repo_id.split("/")):
         raise BadName(
             f"A repo id uses letters, digits, '-', '_' or '.', neither starts nor ends with '-' or '.', "
             f"and has at most 96 characters per part: {repo_id!r}."
@@ -86,6 +86,11 @@ def check_repo_id(repo_id: object) -> str:
     if repo_id.endswith(".git"):
         raise BadName(f"A repo id cannot end in .git: {repo_id!r}.")
     return repo_id
+
+
+def _is_id_part(part: str) -> bool:
+    """huggingface_hub's own rule (2.4)."""
+    return 0 < len(part) <= 96 and not part.strip(f"{_WORD}-.") and part[0] in _WORD and part[-1] in _WORD
 
 
 def check_revision(revision: str | None) -> str:
@@ -127,17 +132,17 @@ def _is_plain_path(path: str) -> bool:
     # Under Windows' rules too: a cache written here may be read there.
     if ".." in path.replace("\\", "/").split("/"):
         return False
-    return not any(PureWindowsPath(part).drive or PureWindowsPath(part).root for part in parts)
+    return not any(part[0] == "\\" or part[1:2] == ":" for part in parts)  # \\root, \\\\server\\share, c:drive
 
 
 def is_commit(text: str) -> bool:
     """Whether it is a whole commit hash; short ones are names like any other."""
-    return _COMMIT.fullmatch(text) is not None
+    return len(text) == 40 and not text.strip(_HEX)
 
 
 def is_etag(text: str | None) -> bool:
     """Whether it can be a blob's name: git-sha1 (40 hex digits) or sha256 (64)."""
-    return text is not None and _ETAG.fullmatch(text) is not None
+    return text is not None and len(text) in (40, 64) and not text.strip(_HEX)
 
 
 def digest_of(etag: str | None) -> str | None:
@@ -166,6 +171,8 @@ def keeper(allow: Patterns = None, ignore: Patterns = None) -> Callable[[str], b
     >>> [p for p in ("a.json", "data/b.json", "c.bin") if keeper(allow="*.json")(p)]
     ['a.json', 'data/b.json']
     """
+    from fnmatch import fnmatchcase
+
     allowed, ignored = pattern_list(allow), pattern_list(ignore)
 
     def keep(path: str) -> bool:
@@ -177,15 +184,31 @@ def keeper(allow: Patterns = None, ignore: Patterns = None) -> Callable[[str], b
     return keep
 
 
+def quote(text: str, safe: str = "") -> str:
+    """The text as a part of an URL; what is in `safe` stays."""
+    return "".join(
+        sign if sign in _IN_URLS or sign in safe else "".join(f"%{byte:02X}" for byte in sign.encode()) for sign in text
+    )
+
+
+def split(url: str) -> SplitResult:
+    """The URL taken apart. urllib is loaded by the few calls that need it: it takes 6 ms."""
+    from urllib.parse import urlsplit
+
+    return urlsplit(url)
+
+
 def name_in_url(url: str) -> str:
     """The last part of an URL's path, to name a file after; "" if there is none that may."""
-    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    from urllib.parse import unquote
+
+    name = unquote(split(url).path.rstrip("/").rpartition("/")[2])
     return name if "/" not in name and _is_plain_path(name) else ""
 
 
 def origin_of(url: str) -> str:
     """scheme://host:port in lower case, the default port spelled out; two URLs of one origin may see the same token."""
-    parts = urlsplit(url)
+    parts = split(url)
     scheme = parts.scheme.lower()
     try:
         port = parts.port
@@ -196,6 +219,6 @@ def origin_of(url: str) -> str:
 
 def shown(url: str) -> str:
     """The URL as it may be printed: without user, password, query and fragment."""
-    parts = urlsplit(url)
+    parts = split(url)
     host = parts.netloc.rsplit("@", 1)[-1]
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else f"{host}{parts.path}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
 
-from ._config import Config
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from typing import Any
+
+    from ._config import Config
     from ._native import Look
 
 
@@ -42,7 +43,7 @@ class Meter:
         if shown:
             self._class = bar_class if bar_class is not None else _default_class(config.progress)
         self._files, self._here = files, here
-        self._bars = ExitStack()
+        self._bars: ExitStack | None = None
         self._bytes_bar: Any = None
         self._files_bar: Any = None
         self._total = self._shown = self._files_shown = 0
@@ -56,11 +57,16 @@ class Meter:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._bars.close()
+        if self._bars is not None:
+            self._bars.close()
 
     def _open(self, **how: Any) -> Any:
         if self._own:
             how["disable"] = False  # whether somebody looks was decided already
+        if self._bars is None:
+            from contextlib import ExitStack
+
+            self._bars = ExitStack()
         bar = self._class(**how)
         if hasattr(bar, "__enter__"):
             return self._bars.enter_context(bar)

@@ -8,14 +8,10 @@ trees/<commit>.json, the ref last, so that an old version stays loadable until t
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _errors as errors
 from . import _native, _trace, _transport
 from ._download import (
-    DryRunFileInfo,
     check_force,
     links,
     may_fall_back,
@@ -25,46 +21,67 @@ from ._download import (
     warn_fallback,
 )
 from ._errors import HubjetError, explain
-from ._hub import Ask, Hub
+from ._hub import Ask
 from ._names import check_filename, is_commit, keeper, pattern_list
 from ._progress import Meter
-from ._resolve import Source, Step, may_serve, plan
-from ._store import RepoStore, Tree, read_tree, require_space, write_tree
+from ._resolve import Source, may_serve, plan
+from ._store import read_tree, require_space, write_tree
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, NamedTuple
+
+    from ._dry_run import DryRunFileInfo
+    from ._hub import Hub
     from ._names import Patterns
     from ._native import Result, Want
-
-# Chooses files of a listing. `read` gives the content of one of them, for choices that depend on it (a pipeline's
-# index).
-Choose = Callable[[Tree, Callable[[str], bytes]], Sequence[str]]
-
-
-def everything(tree: Tree, _read: Callable[[str], bytes]) -> Sequence[str]:
-    """All files there are. The one choice whose completeness is noted (see csrc/store/manifest.h)."""
-    return list(tree)
+    from ._resolve import Step
+    from ._store import RepoStore, Tree
+else:
+    from ._record import NamedTuple
 
 
-def by_patterns(allow: Patterns, ignore: Patterns) -> Choose:
+class Choice:
+    """Which files of a listing a call wants: all of them, where a subclass does not say otherwise.
+
+    `words` say all that the choice depends on but the commit. That everything chosen in these words is here is noted
+    (csrc/store/manifest.h), and the next call with the same words needs no listing. None: it is not noted.
+    """
+
+    words: str | None = ""
+
+    def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
+        """The chosen paths. `read` gives the content of one, for choices that depend on it (a pipeline's index)."""
+        return list(tree)
+
+
+class ByPatterns(Choice):
     """All files that the patterns want."""
-    if allow is None and ignore is None:
-        return everything
-    keep = keeper(allow, ignore)
 
-    def choose(tree: Tree, _read: Callable[[str], bytes]) -> Sequence[str]:
+    def __init__(self, allow: Patterns, ignore: Patterns) -> None:
+        self._allow, self._ignore = pattern_list(allow), pattern_list(ignore)
+        self.words = f"patterns {self._allow} {self._ignore}"
+
+    def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
+        keep = keeper(self._allow, self._ignore)
         chosen = [path for path in tree if keep(path)]
         if tree and not chosen:
-            _trace.warn(f"no file matches allow_patterns={pattern_list(allow)} ignore_patterns={pattern_list(ignore)}")
+            _trace.warn(f"no file matches allow_patterns={self._allow} ignore_patterns={self._ignore}")
+            self.words = None  # to be said by the next call, too
         return chosen
 
-    return choose
+
+def by_patterns(allow: Patterns, ignore: Patterns) -> Choice:
+    """The choice that these arguments of a call mean."""
+    return Choice() if allow is None and ignore is None else ByPatterns(allow, ignore)
 
 
 def snapshot(
     hub: Hub,
     store: RepoStore,
     revision: str,
-    choose: Choose,
+    choose: Choice,
     *,
     force: bool = False,
     local_only: bool = False,
@@ -72,16 +89,16 @@ def snapshot(
 ) -> str:
     """The folder of the commit with every chosen file in it, fetched if need be."""
     shut = check_force(force, local_only, hub.config)
-    whole = choose is everything and not force and bar_class is None  # a caller's bar counts the files that are here
+    look = not force and bar_class is None  # a caller's bar counts the files that are here
     commit = store.read_ref(revision) if shut else revision if is_commit(revision) else None
-    if whole and commit is not None and _native.snapshot_is_whole(store.folder, commit):
+    if look and commit is not None and _is_whole(store, commit, choose):
         return store.snapshot(commit)
     if shut:
         return _from_cache(hub, store, revision, choose, local_only, None)
     try:
         if commit is None:
             commit = hub.commit_of(revision, quick=_is_usable(store, revision) and not force)
-        if whole and commit == store.read_ref(revision) and _native.snapshot_is_whole(store.folder, commit):
+        if look and commit == store.read_ref(revision) and _is_whole(store, commit, choose):
             return store.snapshot(commit)
         tree = tree_of(hub, store.folder, commit)
     except HubjetError as error:
@@ -96,19 +113,28 @@ def snapshot(
         with open(store.pointer(commit, filename), "rb") as content:
             return content.read()
 
-    work.obtain(choose(tree, read), bar_class=bar_class)
+    files = choose(tree, read)
+    work.obtain(files, bar_class=bar_class)
     # Also when nothing was chosen: a ref to a commit without a folder is damage to huggingface_hub's scanner.
     os.makedirs(store.snapshot(commit), exist_ok=True)
     if read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
     store.write_ref(revision, commit)
-    if whole:
-        _native.snapshot_note_whole(store.folder, commit, list(tree))
+    _note_whole(store, commit, choose, files)
     return store.snapshot(commit)
 
 
+def _is_whole(store: RepoStore, commit: str, choose: Choice) -> bool:
+    return choose.words is not None and _native.snapshot_is_whole(store.folder, commit, choose.words)
+
+
+def _note_whole(store: RepoStore, commit: str, choose: Choice, files: Sequence[str]) -> None:
+    if choose.words is not None:
+        _native.snapshot_note_whole(store.folder, commit, files, choose.words)
+
+
 def preview(
-    hub: Hub, store: RepoStore, revision: str, choose: Choose, *, force: bool = False, local_only: bool = False
+    hub: Hub, store: RepoStore, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
 ) -> list[DryRunFileInfo]:
     """What `snapshot` would do: two questions to the API at most, nothing written."""
     if check_force(force, local_only, hub.config):
@@ -125,7 +151,9 @@ def preview(
 
 def info_of(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
     """A plan's step, for people."""
-    cached = step.source is not Source.FETCH
+    from ._dry_run import DryRunFileInfo
+
+    cached = step.source != Source.FETCH
     return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or not cached)
 
 
@@ -162,11 +190,11 @@ class _Work(NamedTuple):
         """Brings these files here: what is missing is fetched, what only lacks its name gets it."""
         names = [check_filename(path) for path in files]
         steps = plan(self.store, self.commit, self.tree, names, force=self.force)
-        missing = [step for step in steps if step.source is Source.FETCH]
+        missing = [step for step in steps if step.source == Source.FETCH]
         if missing:
             require_space(self.store.folder, sum(step.facts.size - partial(self.store, step.facts) for step in missing))
         linked = True
-        if any(step.source is not Source.HERE for step in steps):
+        if any(step.source != Source.HERE for step in steps):
             linked = link_known(self.hub, self.store, self.commit, steps)
         here = len(steps) - len(missing)
         desc = f"Fetching {len(steps)} files"
@@ -204,12 +232,12 @@ def rounds(steps: Sequence[Step]) -> list[list[Step]]:
     """Without two files of one content in a round: where no links can be, a blob is moved to its name, and a twin that is
     on its way at the same time would find it gone."""
     found: list[list[Step]] = [[]]
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     for step in steps:
         etag = step.facts.etag
-        nth = seen[etag] if etag is not None else 0
+        nth = seen.get(etag, 0) if etag is not None else 0
         if etag is not None:
-            seen[etag] += 1
+            seen[etag] = nth + 1
         if nth == len(found):
             found.append([])
         found[nth].append(step)
@@ -220,7 +248,7 @@ def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -
     """Gives names to the bytes that are here already. Answers whether names can be links."""
     linked = links(hub.config)
     for step in steps:
-        if step.source is Source.LINK and step.facts.etag is not None:
+        if step.source == Source.LINK and step.facts.etag is not None:
             _native.link_snapshot(store.folder, commit, step.filename, step.facts.etag, linked)
     return linked
 
@@ -242,7 +270,7 @@ def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Callable[[As
 
 
 def _from_cache(
-    hub: Hub, store: RepoStore, revision: str, choose: Choose, local_only: bool, error: HubjetError | None
+    hub: Hub, store: RepoStore, revision: str, choose: Choice, local_only: bool, error: HubjetError | None
 ) -> str:
     """The snapshot that is here, if it is whole. `error`: why the hub could not be asked, None if it was not to be."""
     commit = store.read_ref(revision)
@@ -258,15 +286,16 @@ def _from_cache(
 
 
 def _complete(
-    hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choose, error: HubjetError | None
+    hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choice, error: HubjetError | None
 ) -> None:
     files = [check_filename(path) for path in choose(tree, lambda name: _read_cached(store, commit, name))]
     steps = plan(store, commit, tree, files)
-    lacking = [step.filename for step in steps if step.source is Source.FETCH]
+    lacking = [step.filename for step in steps if step.source == Source.FETCH]
     if lacking:
         raise incomplete(hub, revision, commit, store.snapshot(commit), lacking, len(files), error) from error
-    if any(step.source is Source.LINK for step in steps):
+    if any(step.source == Source.LINK for step in steps):
         link_known(hub, store, commit, steps)
+    _note_whole(store, commit, choose, files)
 
 
 def _read_cached(store: RepoStore, commit: str, filename: str) -> bytes:

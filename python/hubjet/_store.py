@@ -15,18 +15,22 @@ Bytes of models are written by the extension only. What is written here appears 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple
 
 from . import _native, _trace
 from ._errors import StorageError, explain
 from ._names import Repo, digest_of, is_commit, is_etag
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, NamedTuple
+else:
+    from ._record import NamedTuple
+
 TREE_FORMAT = 1
+TREES_KEPT = 8
 TREE_BYTES_MAX = 256 << 20  # the largest listing read from disk: a million files
 CACHEDIR_TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -58,7 +62,8 @@ class FileFacts(NamedTuple):
         return digest_of(self.etag)
 
 
-Tree = Mapping[str, FileFacts]
+if TYPE_CHECKING:
+    Tree = Mapping[str, FileFacts]
 
 
 class RepoStore(NamedTuple):
@@ -185,16 +190,27 @@ def read_tree(folder: str, commit: str) -> Tree | None:
     path = os.path.join(folder, "trees", f"{commit}.json")
     try:
         facts = os.stat(path)
-        return _tree_in_file(path, facts.st_mtime_ns, facts.st_size)
+        version = (path, facts.st_mtime_ns, facts.st_size)
+        if version not in _trees:
+            tree = _tree_in_file(path, facts.st_size)
+            if len(_trees) >= TREES_KEPT:
+                _trees.clear()
+            _trees[version] = tree
+            return tree
+        return _trees.get(version)
     except OSError:
         return None
 
 
-@lru_cache(maxsize=8)
-def _tree_in_file(path: str, _mtime_ns: int, size: int) -> Tree | None:
-    """Parsed once per process and version of the file: a loader asks for the same listing file by file."""
+# Parsed once per process and version of the file: a loader asks for the same listing file by file.
+_trees: dict[tuple[str, int, int], Tree | None] = {}
+
+
+def _tree_in_file(path: str, size: int) -> Tree | None:
     if size > TREE_BYTES_MAX:
         return None
+    import json
+
     with open(path, "rb") as file:
         text = file.read()
     try:
@@ -211,6 +227,8 @@ def write_tree(folder: str, commit: str, tree: Tree) -> None:
     """Keeps a listing in huggingface_hub's own form. One with hashes that were hidden is not worth keeping."""
     if not all(_is_told_whole(facts) for facts in tree.values()):
         return
+    import json
+
     document = {"format_version": TREE_FORMAT, "files": {path: _for_file(tree[path]) for path in sorted(tree)}}
     path = os.path.join(folder, "trees", f"{commit}.json")
     try:

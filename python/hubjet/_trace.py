@@ -1,17 +1,13 @@
 """What is said and to whom: warnings once per cause, the extension's trace lines. Everything goes to `logging`;
 nothing is printed.
 
-Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at DEBUG. Imports nothing of ours at load.
+Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at DEBUG. Imports nothing at load, and
+`logging` (5 ms) when there is something to say.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
-
-_log = logging.getLogger("hubjet")
-_said: set[str] = set()
-_lock = threading.Lock()
+_said: dict[str, object] = {}
 _mask = ""
 _file = ""
 
@@ -19,16 +15,19 @@ _file = ""
 def warn(message: str, *, once: str | None = None) -> None:
     """A warning. With `once`, the first of this cause only: a loop over a thousand files says it one time."""
     if once is not None:
-        with _lock:
-            if once in _said:
-                return
-            _said.add(once)
-    _log.warning("%s", message)
+        mine = object()
+        if _said.setdefault(once, mine) is not mine:  # one step, so that of two threads one speaks
+            return
+    import logging
+
+    logging.getLogger("hubjet").warning("%s", message)
 
 
 def info(message: str) -> None:
     """For those who turned logging up."""
-    _log.info("%s", message)
+    import logging
+
+    logging.getLogger("hubjet").info("%s", message)
 
 
 def trace(mask: str) -> None:
@@ -67,6 +66,8 @@ def drain() -> None:
     """Moves waiting trace lines into logging."""
     if not _mask:
         return
+    import logging
+
     from . import _native
 
     for part, line in _native.trace_lines():

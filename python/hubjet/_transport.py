@@ -7,15 +7,15 @@ The only module that makes a `_native.Job`.
 from __future__ import annotations
 
 import atexit
-import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from . import _native, _trace
-from ._config import Config
 from ._errors import HubjetError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._config import Config
     from ._native import Limits, Result, Want
     from ._progress import Meter
 
@@ -94,6 +94,8 @@ def error_of(result: Result) -> BaseException | None:
 
 def _said(body: str) -> str | None:
     """What an error's body says to people: the hub's {"error": "…"}, or a short plain text; pages are not quoted."""
+    import json
+
     try:
         answer = json.loads(body)
     except ValueError:

@@ -9,7 +9,7 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors",
+    "_errors _record _dry_run",
     "_names _edge _trace",
     "_config _choose",
     "_auth _progress _store",

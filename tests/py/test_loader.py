@@ -94,6 +94,39 @@ def test_the_second_time_nothing_is_asked_when_the_network_is_shut(world: Any, m
     assert world.requests == []
 
 
+def test_what_is_whole_is_looked_at_by_its_words_and_no_others(world: Any) -> None:
+    """A choice that was noted whole says nothing of another one, and nothing once a file is gone."""
+    commit = world.repo("org/model").commit(MODEL)
+    hubjet.from_pretrained("org/model", revision=commit)
+    for call in (
+        lambda: hubjet.from_pretrained("org/model", revision=commit, allow_patterns="*.bin", local_files_only=True),
+        lambda: hubjet.snapshot_download("org/model", revision=commit, allow_patterns="*.bin", local_files_only=True),
+        lambda: hubjet.snapshot_download("org/model", revision=commit, local_files_only=True),
+    ):
+        with pytest.raises(hubjet.IncompleteSnapshot):
+            call()
+    folder = hubjet.from_pretrained("org/model", revision=commit, allow_patterns="*.bin")
+    assert "pytorch_model.bin" in names(folder)
+    (folder / "pytorch_model.bin").unlink()
+    (folder / "model.safetensors").resolve().unlink()
+    hubjet.from_pretrained("org/model", revision=commit)
+    assert (folder / "model.safetensors").read_bytes() == MODEL["model.safetensors"]
+    assert "pytorch_model.bin" not in names(folder), "nobody asked for it"
+    hubjet.from_pretrained("org/model", revision=commit, allow_patterns="*.bin")
+    assert "pytorch_model.bin" in names(folder)
+
+
+def test_a_cache_of_another_program_is_noted_whole_when_the_network_is_shut(world: Any, cache: Path) -> None:
+    world.repo("org/model").commit(MODEL)
+    folder = hubjet.from_pretrained("org/model", ignore_patterns="*.bin")
+    notes = cache / "models--org--model" / ".hubjet" / "whole"
+    for note in notes.iterdir():
+        note.unlink()
+    for _ in range(2):
+        assert hubjet.from_pretrained("org/model", ignore_patterns="*.bin", local_files_only=True) == folder
+    assert len(list(notes.iterdir())) == 1
+
+
 def test_a_part_of_a_model_is_not_a_model_when_the_network_is_shut(world: Any) -> None:
     world.repo("org/model").commit(MODEL)
     hubjet.snapshot_download("org/model", allow_patterns="*.json")

@@ -8,9 +8,9 @@ from hubjet import BadName, _names, hf_hub_url
 REPO_IDS = (
     """
     foo foo/bar 123 Foo-BAR_foo.bar123 a/b _x/y_ datasets/foo/bar .repo foo. -foo foo- a--b a..b foo.git org/x.git café 文件夹/x
-    a/b/c / a/ /b a//b a b org/na:me
+    a/b/c / a/ /b a//b a b org/na:me -a/b a-/b a/-b a/b- .a/b a/.b _ - . a/_ café/x a/é
 """.split()
-    + ["", "a b", "x" * 96, "x" * 97, f"{'o' * 96}/{'n' * 96}", f"{'o' * 97}/n"]
+    + ["", "a b", "a\n", "a/b\n", "x" * 96, "x" * 97, f"{'o' * 96}/{'n' * 96}", f"{'o' * 97}/n"]
 )
 
 FILENAMES = (
