@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from typing import Any, ParamSpec, TypeVar
+    from typing import Any, Literal, ParamSpec, TypeVar, overload
 
     from ._auth import Token
     from ._config import Config
@@ -54,6 +54,78 @@ def _drop_in(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return tolerant
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def hf_hub_download(
+        repo_id: str,
+        filename: str,
+        *,
+        subfolder: str | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        library_name: str | None = None,
+        library_version: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_dir: str | Path | None = None,
+        user_agent: dict[str, Any] | str | None = None,
+        force_download: bool = False,
+        etag_timeout: float = 10,
+        token: bool | str | Token | None = None,
+        local_files_only: bool = False,
+        headers: dict[str, str] | None = None,
+        endpoint: str | None = None,
+        tqdm_class: Any = None,
+        dry_run: Literal[False] = False,
+    ) -> str: ...
+
+    @overload
+    def hf_hub_download(
+        repo_id: str,
+        filename: str,
+        *,
+        subfolder: str | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        library_name: str | None = None,
+        library_version: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_dir: str | Path | None = None,
+        user_agent: dict[str, Any] | str | None = None,
+        force_download: bool = False,
+        etag_timeout: float = 10,
+        token: bool | str | Token | None = None,
+        local_files_only: bool = False,
+        headers: dict[str, str] | None = None,
+        endpoint: str | None = None,
+        tqdm_class: Any = None,
+        dry_run: Literal[True],
+    ) -> DryRunFileInfo: ...
+
+    @overload
+    def hf_hub_download(
+        repo_id: str,
+        filename: str,
+        *,
+        subfolder: str | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        library_name: str | None = None,
+        library_version: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_dir: str | Path | None = None,
+        user_agent: dict[str, Any] | str | None = None,
+        force_download: bool = False,
+        etag_timeout: float = 10,
+        token: bool | str | Token | None = None,
+        local_files_only: bool = False,
+        headers: dict[str, str] | None = None,
+        endpoint: str | None = None,
+        tqdm_class: Any = None,
+        dry_run: bool = False,
+    ) -> str | DryRunFileInfo: ...
 
 
 @_drop_in
@@ -114,6 +186,81 @@ def hf_hub_download(
     if dry_run:
         return _download.preview(hub, store, revision, path, force=force, local_only=local_only)
     return _download.file(hub, store, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def snapshot_download(
+        repo_id: str,
+        *,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_dir: str | Path | None = None,
+        library_name: str | None = None,
+        library_version: str | None = None,
+        user_agent: dict[str, Any] | str | None = None,
+        etag_timeout: float = 10,
+        force_download: bool = False,
+        token: bool | str | Token | None = None,
+        local_files_only: bool = False,
+        allow_patterns: list[str] | str | None = None,
+        ignore_patterns: list[str] | str | None = None,
+        max_workers: int = 8,
+        tqdm_class: Any = None,
+        headers: dict[str, str] | None = None,
+        endpoint: str | None = None,
+        dry_run: Literal[False] = False,
+    ) -> str: ...
+
+    @overload
+    def snapshot_download(
+        repo_id: str,
+        *,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_dir: str | Path | None = None,
+        library_name: str | None = None,
+        library_version: str | None = None,
+        user_agent: dict[str, Any] | str | None = None,
+        etag_timeout: float = 10,
+        force_download: bool = False,
+        token: bool | str | Token | None = None,
+        local_files_only: bool = False,
+        allow_patterns: list[str] | str | None = None,
+        ignore_patterns: list[str] | str | None = None,
+        max_workers: int = 8,
+        tqdm_class: Any = None,
+        headers: dict[str, str] | None = None,
+        endpoint: str | None = None,
+        dry_run: Literal[True],
+    ) -> list[DryRunFileInfo]: ...
+
+    @overload
+    def snapshot_download(
+        repo_id: str,
+        *,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_dir: str | Path | None = None,
+        library_name: str | None = None,
+        library_version: str | None = None,
+        user_agent: dict[str, Any] | str | None = None,
+        etag_timeout: float = 10,
+        force_download: bool = False,
+        token: bool | str | Token | None = None,
+        local_files_only: bool = False,
+        allow_patterns: list[str] | str | None = None,
+        ignore_patterns: list[str] | str | None = None,
+        max_workers: int = 8,
+        tqdm_class: Any = None,
+        headers: dict[str, str] | None = None,
+        endpoint: str | None = None,
+        dry_run: bool = False,
+    ) -> str | list[DryRunFileInfo]: ...
 
 
 @_drop_in

@@ -98,6 +98,24 @@ def test_dry_run_answers_have_the_stock_fields() -> None:
     ]
 
 
+def test_type_checkers_know_what_a_dry_run_answers(tmp_path: Path) -> None:
+    mypy = pytest.importorskip("mypy.api")
+    example = tmp_path / "example.py"
+    example.write_text(
+        """
+import hubjet
+
+path: str = hubjet.hf_hub_download("org/name", "a")
+info: hubjet.DryRunFileInfo = hubjet.hf_hub_download("org/name", "a", dry_run=True)
+folder: str = hubjet.snapshot_download("org/name", dry_run=False)
+infos: list[hubjet.DryRunFileInfo] = hubjet.snapshot_download("org/name", dry_run=True)
+wrong: str = hubjet.snapshot_download("org/name", dry_run=True)
+"""
+    )
+    said, _, _ = mypy.run(["--strict", "--cache-dir", str(PACKAGE.parents[1] / "build" / "mypy"), str(example)])
+    assert [line.partition(":")[2].partition(":")[0] for line in said.splitlines()[:-1]] == ["8"], said
+
+
 @pytest.mark.parametrize("name", ["proxies", "resume_download", "force_filename", "local_dir_use_symlinks"])
 @pytest.mark.parametrize("function", ["hf_hub_download", "snapshot_download", "try_to_load_from_cache"])
 def test_arguments_of_older_versions_are_accepted_with_a_warning(function: str, name: str, tmp_path: Path) -> None:
