@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 
 from . import _native, _trace
-from ._errors import HubjetError
+from ._errors import HubjetError, TlsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
             _trace.drain()
         if meter is not None:
             meter.show(job.look())
-        return job.results()
+        return _with_certificates(job.results(), config)
     except KeyboardInterrupt:
         job.cancel()
         _trace.info("interrupted: what was received is kept, the next call goes on from there")
@@ -73,6 +73,15 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
     finally:
         job.close()
         _trace.drain()
+
+
+def _with_certificates(results: list[Result], config: Config) -> list[Result]:
+    """A certificate that was not accepted: whose word was asked? A wheel's libcurl knows no certificates of its own."""
+    for result in results:
+        if isinstance(result["error"], TlsError):
+            place = config.setting("ca_file" if config.ca_dir is None else "ca_dir")
+            result["error"].add_line("trusted", f"{place.value} ({place.origin})" if place.value else place.origin)
+    return results
 
 
 def error_of(result: Result) -> BaseException | None:

@@ -14,6 +14,7 @@ from typing import Any
 import hubjet
 import pytest
 from hubjet import _compat, _config
+from tests.server import World
 
 ENVIRONMENTS: list[dict[str, str]] = [
     {},
@@ -312,3 +313,20 @@ def test_what_changes_between_two_calls_is_seen_by_the_second(monkeypatch: pytes
         assert value("cache_dir") == "/five"
     assert value("cache_dir") == "/four4"
     assert hubjet.config(cache_dir="/six")["cache_dir"].value == "/six"
+
+
+def test_an_error_of_certificates_says_which_were_trusted(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from tests.server.certs import Certs
+
+    url = world.file("w.bin", b"x" * 999)
+    other = str(Certs(tmp_path / "other").ca_file)
+    monkeypatch.setenv("SSL_CERT_FILE", other)
+    with pytest.raises(hubjet.TlsError) as told:
+        hubjet.fetch(url, tmp_path / "w.bin")
+    assert f"{other} (environment SSL_CERT_FILE)" in str(told.value)
+
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setattr(_config, "CA_FILES", ())
+    monkeypatch.setitem(sys.modules, "certifi", None)
+    with pytest.raises(hubjet.TlsError, match="install certifi or set SSL_CERT_FILE"):
+        hubjet.fetch(url, tmp_path / "w.bin")
