@@ -24,6 +24,7 @@ struct engine {
   hj_thread thread;
   struct hj_loop *loop;
   struct hj_workers *workers;
+  struct hj_hosts hosts;
   struct hj_job *jobs;         /* the network thread's */
   uint64_t idle_since_ms;
 };
@@ -80,6 +81,7 @@ static void take_arrivals(struct engine *en)
     struct hj_job *next = j->next;
     j->loop = en->loop;
     j->workers = en->workers;
+    j->hosts = &en->hosts;
     j->next = en->jobs;
     en->jobs = j;
     j = next;

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include "engine/engine.h"
+#include "engine/hosts.h"
 #include "engine/job.h"
 #include "engine/plan.h"
 #include "engine/sched.h"
@@ -98,6 +99,7 @@ struct hj_part {
   bool sent_if_range;
   unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
   uint64_t not_before_ms, last_byte_ms, flushed_ms, began_ms, began_pos;
+  uint64_t head_ms;          /* when the head of its answer was here; 0 = not yet */
   struct hj_err err;         /* why head or body ended the exchange */
   char excerpt[HJ_EXCERPT_MAX];
   size_t excerpt_n;
@@ -218,6 +220,7 @@ struct hj_job {
   struct hj_sched sched;
   struct hj_loop *loop;                /* the engine's, while running */
   struct hj_workers *workers;
+  struct hj_hosts *hosts;              /* the engine's, too */
   struct hj_fetch *under_way;
   size_t next_small, next_large;       /* the first not begun of each sort, in the order of the wants */
   uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
@@ -226,7 +229,10 @@ struct hj_job {
   unsigned slots;                      /* how many may be out: limits.connections, less what the process's other jobs hold (engine/share.h) */
   bool starved;                        /* it had work for a further one and no slot */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
-  unsigned proven_connections;         /* of those for ranges: how many have brought a byte over a connection of their own */
+  uint64_t sampled_ms;                 /* when the way was last looked at */
+  uint32_t trip_ms;                    /* of the host that large files come from; 0 = not known */
+  bool settled_in;                     /* what is remembered of that host was asked for */
+  unsigned proven_connections;         /* made for ranges and not lost again; some may be idle */
   size_t over;
   uint64_t part_ids;
   uint32_t dice;

@@ -387,7 +387,7 @@ static struct hj_plan plan_of(const struct hj_fetch *f)
 {
   const struct hj_job *j = f->job;
   return (struct hj_plan){ .size = f->size, .range_min = j->limits.range_min, .range_max = j->limits.range_max,
-                           .workers = j->sched.want, .rate = j->connection_rate };
+                           .workers = j->sched.want, .rate = j->connection_rate, .rtt_ms = j->trip_ms };
 }
 
 bool hj_fetch_has_gap(const struct hj_fetch *f)

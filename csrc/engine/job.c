@@ -5,10 +5,13 @@
 #include "engine/engine_int.h"
 #include "util/mem.h"
 #include "util/text.h"
+#include "util/trace.h"
 #include "util/banned.h"
 
 #define LARGE_OPEN_MAX 4u    /* files under way over blobs: enough to fill the digest's lanes, few enough to finish early ones first */
 #define SMALL_MAX_AT_ONCE 32u
+#define SAMPLE_MS 100u       /* how often the way is looked at */
+#define TRIPS_MAX 16u        /* connections that are asked for it */
 
 static void free_job(struct hj_job *j)
 {
@@ -308,10 +311,46 @@ static void give_up(struct hj_job *j, uint64_t now_ms)
       hj_fetch_fail(&j->fetches[i], &e, true);
 }
 
+/* Of the connections that bring large files: how long is their way, has a queue grown on it? What it was like minutes ago is where a
+ * job begins; what it is like is remembered when it has settled. */
+static void look_at_the_way(struct hj_job *j, uint64_t now_ms)
+{
+  uint32_t trips_us[TRIPS_MAX], least_us = 0;
+  const char *origin = NULL;
+  struct hj_host *h;
+  unsigned n = 0;
+  if (now_ms - j->sampled_ms < SAMPLE_MS && j->settled_in)
+    return;
+  for (struct hj_fetch *f = j->under_way; f; f = f->next)
+    for (struct hj_part *p = f->in_memory ? NULL : f->parts; p && n < TRIPS_MAX; p = p->next) {
+      struct hj_pulse pulse;
+      if (p->state != HJ_PART_FLOWING || !p->request || (origin && strcmp(origin, p->url.origin) != 0))
+        continue;
+      origin = p->url.origin;
+      pulse = hj_request_pulse(p->request);
+      trips_us[n++] = pulse.trip_us;
+      if (pulse.trip_min_us && (!least_us || pulse.trip_min_us < least_us))
+        least_us = pulse.trip_min_us;
+    }
+  if (!origin)
+    return;
+  j->sampled_ms = now_ms;
+  h = hj_hosts_of(j->hosts, origin, now_ms);
+  hj_host_sample(h, trips_us, n, least_us, now_ms);
+  j->trip_ms = hj_host_trip_ms(h);
+  hj_sched_path(&j->sched, j->trip_ms, hj_host_queue(h, now_ms));
+  if (!j->settled_in && hj_host_level(h, now_ms))
+    hj_sched_resume(&j->sched, hj_host_level(h, now_ms), h->lone_rate, now_ms);
+  j->settled_in = true;
+  if (j->sched.phase == HJ_SCHED_HOLDING && j->sched.base_rate)
+    hj_host_remember(h, j->sched.base_want, j->sched.lone_rate, now_ms);
+}
+
 void hj_job_turn(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
-  unsigned level;
+  unsigned level, before, flowing;
+  enum hj_sched_phase phase;
   if (!j->moved_ms) {
     j->moved_ms = now_ms;
     hj_sched_init(&j->sched, j->limits.first_connections, j->limits.connections, now_ms);
@@ -326,13 +365,19 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   hj_fetch_send_proofs(j->under_way);
   give_up(j, now_ms);
   unlist_ended(j);
+  look_at_the_way(j, now_ms);
   c = count(j);
-  if (j->proven_connections > c.large_parts)
-    j->proven_connections = c.large_parts;
-  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, j->proven_connections,
+  flowing = j->proven_connections < c.large_parts ? j->proven_connections : c.large_parts;
+  before = j->sched.want;
+  phase = j->sched.phase;
+  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing,
                         c.neediest || next_of(j, &j->next_large, true));
-  if (j->sched.last_rate && j->proven_connections)
-    j->connection_rate = j->sched.last_rate / j->proven_connections;
+  if (level != before || phase != j->sched.phase)
+    HJ_TRACE(HJ_T_SCHED, 0, "%s, %u -> %s, %u connections; %llu bytes/s at %u, one alone %llu, trip %u ms, %s", hj_sched_phase_name(phase), before,
+             hj_sched_phase_name(j->sched.phase), level, (unsigned long long)j->sched.base_rate, j->sched.base_want,
+             (unsigned long long)j->sched.lone_rate, j->sched.rtt_ms, hj_sched_queue_name(j->sched.queue));
+  if (j->sched.last_rate && flowing)
+    j->connection_rate = j->sched.last_rate / flowing;
   j->starved = false;
   if (!atomic_load(&j->cancelled))
     while (fill_one(j, level, now_ms))

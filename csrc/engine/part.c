@@ -45,10 +45,19 @@ struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struc
 
 bool hj_part_is_active(const struct hj_part *p) { return p->request != NULL; }
 
+/* A connection with the rest of a body on it is closed. */
+static void lose_connection(const struct hj_part *p)
+{
+  struct hj_job *j = p->fetch->job;
+  if (p->state == HJ_PART_FLOWING && !p->fetch->in_memory && j->proven_connections)
+    j->proven_connections--;
+}
+
 void hj_part_cut(struct hj_part *p)
 {
   if (!p->request)
     return;
+  lose_connection(p);
   hj_request_stop(p->request);
   p->request = NULL;
   p->paused = false;
@@ -199,7 +208,8 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
 {
   struct hj_part *p = user;
   struct hj_fetch *f = p->fetch;
-  p->last_byte_ms = hj_clock_ms();
+  p->last_byte_ms = p->head_ms = hj_clock_ms();
+  hj_host_answered(hj_hosts_of(f->job->hosts, p->url.origin, p->head_ms), hj_request_pulse(request).answer_us);
   if (hj_meta_absorb(f, p, r, &p->err))
     return HJ_GO_STOP;
   if (r->status < 200 || r->status >= 300)
@@ -313,6 +323,8 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
   (void)request;
+  if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped)
+    lose_connection(p);
   p->request = NULL;
   p->paused = false;
   f->job->active--;
@@ -375,6 +387,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   p->err = (struct hj_err)HJ_ERR_INIT;
   p->whole = false;
   p->last_byte_ms = p->began_ms = now_ms;
+  p->head_ms = 0;
   p->began_pos = p->pos;
   enter(p, HJ_PART_ASKING);
   if (hj_request_start(&p->request, j->loop, &ask, &visitor, p, &e)) {

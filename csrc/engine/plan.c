@@ -3,6 +3,9 @@
 
 #include "util/banned.h"
 
+#define RANGE_MS 1500u
+#define RANGE_TRIPS 64u
+
 static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t at_least(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
@@ -21,12 +24,12 @@ bool hj_plan_next(const struct hj_plan *p, const struct hj_ranges *taken, struct
   struct hj_span gap;
   if (!hj_ranges_gap(taken, 0, p->size, &gap))
     return false;
-  length = missing(taken, p->size) / (2 * (uint64_t)(p->workers ? p->workers : 1));
+  length = missing(taken, p->size) / (p->workers > 1 ? 2 * (uint64_t)p->workers : 1);
   if (!p->rate) {
     length = at_most(length, HJ_BLIND_RANGE);
   } else {
-    length = at_most(length, p->rate + p->rate / 2);
-    length = at_least(length, p->rate / 32); /* what comes in 30 ms is no tail to fear, and each question costs a round trip */
+    length = at_most(length, at_most(p->rate, (uint64_t)1 << 40) * at_least(RANGE_MS, RANGE_TRIPS * (uint64_t)p->rtt_ms) / 1000);
+    length = at_least(length, p->rate / 16); /* what comes in 60 ms is no tail to fear, and each question costs a round trip */
   }
   length = at_least(at_most(length, p->range_max), p->range_min);
   length -= length > HJ_GRAIN ? length % HJ_GRAIN : 0;

@@ -31,7 +31,8 @@ static int check_silence(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
 static bool is_outlier(const struct hj_part *p, uint64_t now_ms)
 {
   const struct hj_fetch *f = p->fetch;
-  struct hj_pace pace = { .age_ms = now_ms - p->began_ms, .bytes = p->pos - p->began_pos, .typical = f->job->connection_rate };
+  struct hj_pace pace = { .age_ms = now_ms - p->began_ms, .bytes = p->pos - p->began_pos, .typical = f->job->connection_rate,
+                          .rtt_ms = f->job->trip_ms, .flowed_ms = p->head_ms && now_ms > p->head_ms ? now_ms - p->head_ms : 0 };
   if (f->state != HJ_FETCH_FLOWING || f->in_memory || f->single || p->whole || p->paused || !p->ranged || p->end == HJ_UNKNOWN)
     return false;
   if (!hj_part_is_active(p) || f->job->proven_connections < 3) /* two are too few to say which of them is typical */
@@ -49,8 +50,6 @@ static int give_back(struct hj_part *p, struct hj_err *e)
            (unsigned long long)(p->pos - p->began_pos), (unsigned long long)f->job->connection_rate);
   if (hj_part_flush(p, e) || hj_ranges_cut(&f->taken, p->pos, p->end, e))
     return (int)e->code;
-  if (f->job->proven_connections)
-    f->job->proven_connections--;
   hj_part_free(p);
   return HJ_E_OK;
 }

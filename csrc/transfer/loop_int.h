@@ -8,12 +8,20 @@
 
 #define HJ_SPARE_MAX 64 /* easy handles kept for the next exchange: as many as connections are usual */
 
+/* CURLINFO_ACTIVESOCKET answers -1 while a transfer of a multi handle is under way (seen with 7.88), CURLINFO_LOCAL_PORT does not: so the
+ * loop keeps what sockets libcurl made last, and finds the one of a connection by its port. */
+#define HJ_DOORS 128
+
+struct hj_door { int fd; unsigned port; }; /* port 0: not looked at yet */
+
 struct hj_loop {
   CURLM *multi;
   CURL *spare[HJ_SPARE_MAX];
   unsigned spares, busy, broken;
   struct hj_request *first;       /* all under way, doubly linked */
   char user_agent[48];
+  struct hj_door doors[HJ_DOORS];
+  unsigned doors_n, doors_next;
 };
 
 struct hj_request {

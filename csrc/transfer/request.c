@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "plat/clock.h"
+#include "plat/sock.h"
 #include "transfer/classify.h"
 #include "util/ledger.h"
 #include "transfer/loop_int.h"
@@ -118,6 +119,35 @@ static uint64_t open_visit(const struct hj_ask *ask)
   return hj_ledger_open(&v);
 }
 
+static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+  struct hj_loop *l = user;
+  struct hj_door *door = NULL;
+  (void)purpose;
+  for (unsigned i = 0; i < l->doors_n && !door; i++)
+    if (l->doors[i].fd == (int)fd)
+      door = &l->doors[i];
+  if (!door && l->doors_n < HJ_DOORS)
+    door = &l->doors[l->doors_n++];
+  if (!door)
+    door = &l->doors[l->doors_next++ % HJ_DOORS];
+  *door = (struct hj_door){ (int)fd, 0 };
+  return CURL_SOCKOPT_OK;
+}
+
+/* -1: not known. A door whose socket was closed keeps its port, and nobody asks for it: a new connection came through here, too. */
+static int socket_of(struct hj_loop *l, unsigned port)
+{
+  for (unsigned i = 0; port && i < l->doors_n; i++) {
+    struct hj_door *door = &l->doors[i];
+    if (!door->port)
+      door->port = hj_sock_port(door->fd);
+    if (door->port == port)
+      return door->fd;
+  }
+  return -1;
+}
+
 static long buffer_for(const struct hj_ask *ask) { return ask->url->https ? BUFFER_TLS : BUFFER_PLAIN; }
 
 #define SET(option, value)                                                                                    \
@@ -156,6 +186,8 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
   SET(CURLOPT_BUFFERSIZE, buffer_for(ask));
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)net->connect_ms);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
+  SET(CURLOPT_SOCKOPTDATA, r->loop);
   SET(CURLOPT_HTTP_VERSION, (long)(ask->multiplex ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a resolver thread that never comes back: 5.7 s were seen */
@@ -338,4 +370,21 @@ bool hj_request_made_connection(const struct hj_request *r)
 {
   long made = 0;
   return curl_easy_getinfo(r->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made > 0;
+}
+
+struct hj_pulse hj_request_pulse(const struct hj_request *r)
+{
+  struct hj_pulse pulse = { 0, 0, 0 };
+  struct hj_sock_trip trip;
+  long port = 0;
+  curl_off_t asked = 0, answered = 0;
+  if (curl_easy_getinfo(r->easy, CURLINFO_PRETRANSFER_TIME_T, &asked) == CURLE_OK &&
+      curl_easy_getinfo(r->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered) == CURLE_OK && asked > 0 && answered > asked)
+    pulse.answer_us = answered - asked < UINT32_MAX ? (uint32_t)(answered - asked) : UINT32_MAX;
+  if (curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port) != CURLE_OK || port <= 0)
+    return pulse;
+  trip = hj_sock_trip(socket_of(r->loop, (unsigned)port));
+  pulse.trip_us = trip.now_us;
+  pulse.trip_min_us = trip.min_us;
+  return pulse;
 }

@@ -58,6 +58,10 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
                      struct hj_err *e);
 void hj_request_stop(struct hj_request *r);      /* takes NULL; not from inside a callback */
 void hj_request_resume(struct hj_request *r);    /* not from inside a callback */
+/* How long the way is. answer_us: from the question to the first byte of the head, 0 = it is not here. The kernel's round trips of the
+ * connection: 0 = not known. */
+struct hj_pulse { uint32_t answer_us, trip_us, trip_min_us; };
+struct hj_pulse hj_request_pulse(const struct hj_request *r);
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */
 bool hj_request_made_connection(const struct hj_request *r);

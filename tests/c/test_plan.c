@@ -94,6 +94,10 @@ TEST(a_known_rate_bounds_a_range_to_a_second_and_a_half)
   plan.rate = 8 * MIB;
   CHECK(hj_plan_next(&plan, &taken, &s));
   CHECK_EQ(s.end - s.at, 12 * MIB);
+  plan.rtt_ms = 100;                       /* a question costs as much as 800 KiB */
+  CHECK(hj_plan_next(&plan, &taken, &s));
+  CHECK_EQ(s.end - s.at, 51 * MIB);
+  plan.rtt_ms = 20;
   plan.rate = 1;
   CHECK(hj_plan_next(&plan, &taken, &s));
   CHECK_EQ(s.end - s.at, MIB);
@@ -130,6 +134,7 @@ TEST(what_is_taken_beyond_the_end_does_not_count)
   hj_ranges_init(&taken);
   CHECK_OK(hj_ranges_add(&taken, 4 * MIB, 100 * MIB, &e), e);  /* asked before the size was known */
   struct hj_plan plan = plan_for(5 * MIB, 4);
+  plan.rate = 8 * MIB;
   CHECK(hj_plan_next(&plan, &taken, &s));
   CHECK_EQ(s.at, 0);
   CHECK(s.end <= MIB);                                         /* a share of 4 MiB among four, not of 2^64 */

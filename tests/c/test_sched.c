@@ -15,6 +15,7 @@
 struct net {
   double each, total;          /* bytes per second */
   unsigned rtt_ms, silent_ms;
+  bool path_known;
   unsigned n;
   uint64_t born[CONNECTIONS_MOST];
   double bytes;
@@ -43,6 +44,7 @@ static struct seen simulate(struct net *w, struct hj_sched *s, uint64_t from_ms,
     unsigned keep = 0, flowing = 0;
     for (unsigned i = 0; i < w->n; i++)
       flowing += now >= w->born[i] + w->silent_ms;
+    hj_sched_path(s, w->path_known ? w->rtt_ms : 0, HJ_QUEUE_UNKNOWN);
     seen.level = hj_sched_turn(s, now, (uint64_t)w->bytes, w->n, flowing, true);
     for (unsigned i = 0; i < w->n; i++) { /* a range lasts 1.5 s; then the connection goes on only if the level has room for it */
       bool ends = (now - w->born[i]) / 1500 != (now + 10 - w->born[i]) / 1500;
@@ -84,15 +86,16 @@ TEST(the_cap_of_a_fast_line_is_found_within_a_second_and_a_half)
 TEST(the_cap_of_a_fast_line_is_found_although_it_is_far_away)
 {
   static const unsigned rtts[] = { 50, 100, 150, 200 };
-  for (size_t i = 0; i < sizeof rtts / sizeof rtts[0]; i++) {
-    struct net w = net_of(8 * MB, 200 * MB, rtts[i]);
+  for (size_t i = 0; i < 2 * sizeof rtts / sizeof rtts[0]; i++) {
+    struct net w = net_of(8 * MB, 200 * MB, rtts[i / 2]);
     struct hj_sched s;
-    context("rtt %u ms", rtts[i]);
+    w.path_known = i % 2;
+    context("rtt %u ms%s", w.rtt_ms, w.path_known ? "" : ", which nobody knows");
     hj_sched_init(&s, 4, 32, 1000);
     struct seen seen = simulate(&w, &s, 1000, 21000, 32);
-    printf("rtt %u ms: filled after %llu ms, level %u\n", rtts[i], (unsigned long long)seen.filled_ms, seen.level);
+    printf("rtt %u ms%s: filled after %llu ms, level %u\n", w.rtt_ms, w.path_known ? "" : ", not known", (unsigned long long)seen.filled_ms, seen.level);
     CHECK_GT(seen.filled_ms, 0);
-    CHECK_LT(seen.filled_ms, 10000);
+    CHECK_LT(seen.filled_ms, w.path_known ? 8000 : 15000);
   }
 }
 
@@ -177,4 +180,51 @@ TEST(the_level_stays_between_one_and_its_maximum)
       CHECK_GE(s.want, 1);
     }
   }
+}
+
+TEST(a_remembered_level_is_held_at_once)
+{
+  struct net w = net_of(8 * MB, 200 * MB, 20);
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 1000);
+  hj_sched_resume(&s, 30, 8 * MB, 1000);
+  struct seen seen = simulate(&w, &s, 1000, 3000, 30);
+  CHECK_LT(seen.filled_ms, 200);
+  CHECK_EQ(seen.most, 30);
+  hj_sched_init(&s, 4, 8, 1000);
+  hj_sched_resume(&s, 30, 8 * MB, 1000);   /* remembered of a job that might have more */
+  CHECK_EQ(s.want, 8);
+}
+
+TEST(a_grown_queue_is_no_reason_to_ask_for_more_but_for_less)
+{
+  struct net w = net_of(100 * MB, 12.5 * MB, 20);
+  struct hj_sched s;
+  unsigned most = 0;
+  hj_sched_init(&s, 4, 32, 1000);
+  hj_sched_resume(&s, 6, 0, 1000);
+  for (uint64_t now = 1000; now < 21000; now += 10) {
+    w.bytes += w.total / 100;
+    hj_sched_path(&s, 20, HJ_QUEUE_GROWN);
+    (void)hj_sched_turn(&s, now, (uint64_t)w.bytes, s.want, s.want, true);
+    most = s.want > most ? s.want : most;
+  }
+  CHECK_EQ(most, 6);
+  CHECK_EQ(s.want, 1);
+}
+
+TEST(a_line_without_a_queue_is_not_left_for_fewer_connections)
+{
+  struct net w = net_of(100 * MB, 400 * MB, 20);
+  struct hj_sched s;
+  unsigned least = 32;
+  hj_sched_init(&s, 4, 32, 1000);
+  for (uint64_t now = 1000; now < 2900; now += 10) {
+    w.bytes += w.total / 100;
+    hj_sched_path(&s, 20, HJ_QUEUE_SHORT);
+    (void)hj_sched_turn(&s, now, (uint64_t)w.bytes, s.want, s.want, true);
+    least = s.want < least ? s.want : least;
+  }
+  CHECK_EQ(s.phase, HJ_SCHED_HOLDING);
+  CHECK_EQ(least, 4);
 }

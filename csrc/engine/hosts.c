@@ -1,0 +1,93 @@
+/* engine/hosts.c - see hosts.h */
+#include "engine/hosts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "util/text.h"
+#include "util/banned.h"
+
+struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t now_ms)
+{
+  struct hj_host *h = NULL;
+  size_t n = strnlen(origin, sizeof h->origin - 1);
+  for (unsigned i = 0; i < hosts->n; i++)
+    if (!strncmp(hosts->p[i].origin, origin, n) && !hosts->p[i].origin[n])
+      h = &hosts->p[i];
+  if (!h) {
+    if (hosts->n < HJ_HOSTS_MAX) {
+      h = &hosts->p[hosts->n++];
+    } else {
+      h = &hosts->p[0];
+      for (unsigned i = 1; i < hosts->n; i++)
+        if (hosts->p[i].seen_ms < h->seen_ms)
+          h = &hosts->p[i];
+    }
+    memset(h, 0, sizeof *h);
+    (void)hj_text_copy(h->origin, sizeof h->origin, origin, n);
+  }
+  h->seen_ms = now_ms;
+  return h;
+}
+
+void hj_host_answered(struct hj_host *h, uint32_t answer_us)
+{
+  if (answer_us && (!h->answer_us || answer_us < h->answer_us))
+    h->answer_us = answer_us;
+}
+
+static int by_size(const void *a, const void *b)
+{
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+void hj_host_sample(struct hj_host *h, uint32_t *now_us, unsigned n, uint32_t least_us, uint64_t now_ms)
+{
+  unsigned zeros = 0;
+  uint32_t middle_us;
+  qsort(now_us, n, sizeof *now_us, by_size);
+  while (zeros < n && !now_us[zeros])
+    zeros++;
+  if (least_us && (!h->rtt_min_us || least_us < h->rtt_min_us))
+    h->rtt_min_us = least_us;
+  if (zeros == n)
+    return;
+  /* One alone may be a server that paused between two bursts: 23 ms were seen on a way of 0.02. */
+  middle_us = now_us[zeros + (n - zeros) / 2];
+  h->rtt_us = !h->sampled_us || h->sampled_us > middle_us ? middle_us : h->sampled_us;
+  h->rtt_at_ms = h->sampled_us ? now_ms : 0;
+  h->sampled_us = middle_us;
+  if (!h->rtt_min_us || now_us[zeros] < h->rtt_min_us)
+    h->rtt_min_us = now_us[zeros];
+}
+
+void hj_host_remember(struct hj_host *h, unsigned level, uint64_t lone_rate, uint64_t now_ms)
+{
+  h->level = level;
+  h->lone_rate = lone_rate;
+  h->level_at_ms = now_ms;
+}
+
+uint32_t hj_host_trip_ms(const struct hj_host *h) { return (h->answer_us + 999) / 1000; }
+
+static bool is_fresh(const struct hj_host *h, uint64_t now_ms) { return h->rtt_at_ms && now_ms - h->rtt_at_ms <= HJ_HOST_FRESH_MS; }
+
+uint32_t hj_host_swell_ms(const struct hj_host *h, uint64_t now_ms)
+{
+  if (!is_fresh(h, now_ms) || h->rtt_us < h->rtt_min_us)
+    return 0;
+  return (h->rtt_us - h->rtt_min_us) / 1000;
+}
+
+enum hj_sched_queue hj_host_queue(const struct hj_host *h, uint64_t now_ms)
+{
+  uint32_t swell_ms = hj_host_swell_ms(h, now_ms);
+  if (!is_fresh(h, now_ms))
+    return HJ_QUEUE_UNKNOWN;
+  return swell_ms > HJ_HOST_SWELL_MS && swell_ms > h->rtt_min_us / 2000 ? HJ_QUEUE_GROWN : HJ_QUEUE_SHORT;
+}
+
+unsigned hj_host_level(const struct hj_host *h, uint64_t now_ms)
+{
+  return h->level && now_ms - h->level_at_ms <= HJ_HOST_LEVEL_MS ? h->level : 0;
+}
