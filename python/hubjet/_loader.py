@@ -118,19 +118,19 @@ class _Needed(Choice):
         files = _choose.choose_files(
             tree, variant=self._variant, subfolder=subfolder, components=parts, allow=allow, ignore=self._ignore
         )
-        if allow is None and not _choose.has_weights(files):
-            _say_what_is_left_out(self._repo_id, _choose.other_weights(tree))
+        others = _choose.other_weights(tree) if allow is None and not _choose.has_weights(files) else []
+        if others:
+            _say_what_is_left_out(self._repo_id, others)
             self.words = None  # to be said by the next process, too
         return files
 
 
 def _say_what_is_left_out(repo_id: str, others: list[str]) -> None:
-    if others:
-        names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
-        _trace.warn(
-            f"{repo_id} has no safetensors or PyTorch weights; it has {names}. allow_patterns fetches them.",
-            once=f"others {repo_id}",
-        )
+    names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+    _trace.warn(
+        f"{repo_id} has no safetensors or PyTorch weights; it has {names}. allow_patterns fetches them.",
+        once=f"others {repo_id}",
+    )
 
 
 # --- loading --------------------------------------------------------------------------------------

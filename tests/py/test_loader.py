@@ -116,6 +116,15 @@ def test_what_is_whole_is_looked_at_by_its_words_and_no_others(world: Any) -> No
     assert "pytorch_model.bin" in names(folder)
 
 
+def test_a_model_is_noted_whole_unless_there_is_something_to_say_of_it(world: Any, cache: Path) -> None:
+    world.repo("org/words").commit({"tokenizer.json": b"{}"})
+    world.repo("org/other").commit({"tokenizer.json": b"{}", "model.gguf": b"1"})
+    for name in ("words", "other"):
+        hubjet.from_pretrained(f"org/{name}")
+    assert len(list((cache / "models--org--words" / ".hubjet" / "whole").iterdir())) == 1
+    assert not (cache / "models--org--other" / ".hubjet" / "whole").exists(), "each process says what is left out"
+
+
 def test_a_cache_of_another_program_is_noted_whole_when_the_network_is_shut(world: Any, cache: Path) -> None:
     world.repo("org/model").commit(MODEL)
     folder = hubjet.from_pretrained("org/model", ignore_patterns="*.bin")
