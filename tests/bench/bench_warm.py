@@ -13,6 +13,7 @@ from tests.bench.peers import Peers
 from tests.bench.runner import Bench, Column, Table, Variant, ratio
 
 FILES = 200
+CHOSEN = ("offline", "patterns", "from_pretrained")  # main without asking; a part by patterns; what a loader needs
 CALL = "from {package} import snapshot_download; snapshot_download('bench/warm', revision='{commit}')"
 
 
@@ -41,6 +42,10 @@ def run(bench: Bench, out: Path) -> list[Table]:
         def one(package: str) -> str:
             return CALL.format(package=package, commit=commit)
 
+        def ours(how: str) -> Variant:
+            command = peers.python("warm_calls", how, "bench/warm", commit, "101")
+            return Variant(f"hubjet, {how}", lambda g: command, "sizes", env("hubjet"), ours=True)
+
         rounds = bench.options.count(15, 3)
         bench.interleave(
             calls,
@@ -49,6 +54,7 @@ def run(bench: Bench, out: Path) -> list[Table]:
                 Variant(
                     "hubjet", lambda g: peers.python("warm_calls", "hubjet", "bench/warm", commit, "101"), "sizes", env("hubjet"), ours=True
                 ),
+                *(ours(how) for how in CHOSEN),
                 Variant(
                     "huggingface_hub",
                     lambda g: peers.python("warm_calls", "stock", "bench/warm", commit, "101"),
@@ -82,6 +88,8 @@ def run(bench: Bench, out: Path) -> list[Table]:
         ]
     call = calls.of("hubjet", lambda run: 1e3 * run.note["median"])
     calls.goal("a call, every size proven", call, 0.30, unit=" ms")
+    for how in CHOSEN:
+        calls.goal(f"a call, {how}", calls.of(f"hubjet, {how}", lambda run: 1e3 * run.note["median"]), 1.0, unit=" ms")
     floor = whole.wall("python -S -c pass")
     whole.goal("process / `python -S -c pass`, both with -S", ratio(whole.wall("hubjet, python -S"), floor), 2.5, digits=2)
     plain, of_plain = ratio(whole.wall("hubjet"), floor), ratio(whole.wall("hubjet"), whole.wall("python -c pass"))

@@ -4,7 +4,6 @@ What each call took, and what it wants to say besides, goes as JSON to the file 
 made right before the call, for those who interrupt.
 """
 
-import json
 import os
 import sys
 import time
@@ -126,16 +125,22 @@ def requests_resume(url, out, sha256):
 
 
 def warm_calls(which, repo, revision, times):
-    """One call after another on a cache that is whole: the median, in seconds."""
-    if which == "hubjet":
-        from hubjet import snapshot_download
+    """One call after another on a cache that is whole: the median, in seconds. The first may fetch, or look for itself."""
+    if which == "stock":
+        import huggingface_hub as package
     else:
-        from huggingface_hub import snapshot_download
+        import hubjet as package
+    call = {
+        "patterns": lambda: package.snapshot_download(repo, revision=revision, allow_patterns=["*.json", "*1*"]),
+        "from_pretrained": lambda: package.from_pretrained(repo, revision=revision),
+        "offline": lambda: package.snapshot_download(repo, local_files_only=True),
+    }.get(which, lambda: package.snapshot_download(repo, revision=revision))
+    call()
     started()
     took = []
     for _ in range(int(times)):
         begin = time.perf_counter()
-        snapshot_download(repo, revision=revision)
+        call()
         took.append(time.perf_counter() - begin)
     took.sort()
     NOTE.update(median=took[len(took) // 2], least=took[0], first=None)
@@ -200,6 +205,8 @@ def ping(kind, host, port, out):
             while len(data) >= 64:
                 back.setdefault(int(data[:64]), time.monotonic_ns())
                 data = data[64:]
+    import json
+
     with open(out, "w") as file:
         json.dump([[at, (back[n] - at) / 1e6 if n in back else None] for n, at in enumerate(sent)], file)
 
@@ -227,6 +234,8 @@ def main():
     if BEGIN:
         NOTE["call"] = time.perf_counter() - BEGIN
     if os.environ.get("BENCH_NOTE"):
+        import json  # not before: what is measured may be an import
+
         with open(os.environ["BENCH_NOTE"], "w") as file:
             json.dump(NOTE, file)
     sys.exit(code)
