@@ -165,7 +165,7 @@ def demo(arguments: list[str]) -> None:
 def bench(arguments: list[str]) -> None:
     system_packages(BENCH)
     python = venv("venv-bench", [["setuptools>=77", *requirements("requirements-bench.txt")]])
-    if not list((ROOT / "dist").glob("hubjet-*.whl")) or os.environ.get("BENCH_INPLACE"):
+    if not list((ROOT / "dist").glob(f"hubjet-*_{os.uname().machine}.whl")) or os.environ.get("BENCH_INPLACE"):
         build(python)
     os.chdir(ROOT)
     os.execve(str(python), [str(python), "-m", "tests.bench", *arguments], environment())

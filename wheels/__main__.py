@@ -99,7 +99,7 @@ def main() -> None:
     if arguments.target == platform.machine():
         say("smoke test: a fresh environment, the embedded hub over TLS")
         facts = smoke.run(path)
-        for name in ("about", "ms", "protocols"):
+        for name in ("about", "ms", "pythons", "protocols"):
             say(f"{name}: {facts[name]}")
     else:
         say(f"this machine cannot run {arguments.target}: not tried out")

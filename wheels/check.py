@@ -26,7 +26,8 @@ def _tool(*command: str) -> str:
 
 def symbols(nm: str) -> tuple[set[str], set[str]]:
     """(defined, wanted) of `nm -D`'s output; versions stay on the names."""
-    defined, wanted = set(), set()
+    defined: set[str] = set()
+    wanted: set[str] = set()
     for line in nm.splitlines():
         *_, kind, name = line.split()
         (wanted if kind in "Uw" else defined).add(name)

@@ -31,7 +31,7 @@ class Tools:
 
 
 def tools(work: Path, target: recipe.Target) -> Tools:
-    import ziglang  # in this environment only
+    import ziglang  # type: ignore[import-not-found]  # in build/venv-wheel only
 
     zig = Path(ziglang.__file__).parent / "zig"
     place = work / "bin" / target.host

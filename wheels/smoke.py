@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 ABOUT = """
 import sys, time
@@ -37,6 +40,31 @@ except hubjet.IntegrityError:
     refused = True
 print(json.dumps({"proven": seen == sha256, "again": str(again) == str(folder), "refused": refused, "visits": len(_native.ledger())}))
 """
+BESIDE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import hashlib, ssl
+ssl.create_default_context()  # Python's OpenSSL and ours in one process
+from hubjet import _native
+assert _native.hash_bytes(b"abc", "sha1") == hashlib.sha1(b"abc").hexdigest()
+print(sys.version.split()[0], "beside", ssl.OPENSSL_VERSION)
+"""
+
+
+def others(wheel: Path, folder: str) -> list[str]:
+    """One file is for every Python from 3.10 on: does each that is at hand take it?"""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    found: list[str] = []
+    for minor in range(10, 30):
+        python = shutil.which(f"python3.{minor}")
+        if not python or subprocess.run([python, "-c", "import ssl"], capture_output=True).returncode:
+            continue  # not there, or a shim without a Python behind it
+        done = subprocess.run([python, "-I", "-B", "-c", BESIDE, folder], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"smoke test: {python}: {done.stderr.strip()}")
+        found.append(done.stdout.strip())
+    return found
 
 
 def _fresh(place: Path, wheel: Path) -> Path:
@@ -62,9 +90,9 @@ def run(wheel: Path) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="hubjet-smoke-") as folder, World(tls_cdn=True, hub_tls=True) as world:
         python = _fresh(Path(folder) / "venv", wheel)
         plain = {"PATH": os.environ.get("PATH", ""), "HOME": folder, "LC_ALL": "C.UTF-8"}
-        facts = _ask(python, ABOUT, env=plain)
+        facts = {**_ask(python, ABOUT, env=plain), "pythons": others(wheel, str(Path(folder) / "unpacked"))}
         repo = world.repo("org/name")
-        commit = {"config.json": b"{}", "model.safetensors": Sparse(24 << 20, 1), **{f"{n}.npy": bytes([65 + n]) * 999 for n in range(9)}}
+        commit: dict[str, Any] = {"config.json": b"{}", "model.safetensors": Sparse(24 << 20, 1), **{f"{n}.npy": bytes([65 + n]) * 999 for n in range(9)}}
         repo.commit(commit, lfs=("*.safetensors", "*.npy"))
         url, sha256 = world.file("one.bin", Sparse(5 << 20, 2)), sparse_content(Sparse(5 << 20, 2)).sha256
         world.clear()

@@ -72,7 +72,10 @@ def _older(a: str, b: str) -> bool:
 
 
 def newest_first(versions: list[str]) -> list[str]:
-    return sorted(versions, key=functools.cmp_to_key(lambda a, b: 1 if _older(a, b) else -1 if _older(b, a) else 0))
+    def order(a: str, b: str) -> int:
+        return 1 if _older(a, b) else -1 if _older(b, a) else 0
+
+    return sorted(versions, key=functools.cmp_to_key(order))
 
 
 def _fetch(name: str, version: str, place: Path, environment: dict[str, str]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,7 @@ class Subject:
 @cache
 def hubjet() -> Subject:
     """The newest wheel in dist/, unpacked; else the in-place build. BENCH_INPLACE=1: the in-place build in any case."""
-    wheels = sorted((ROOT / "dist").glob("hubjet-*.whl"), key=lambda p: p.stat().st_mtime)
+    wheels = sorted((ROOT / "dist").glob(f"hubjet-*_{platform.machine()}.whl"), key=lambda p: p.stat().st_mtime)
     if wheels and not os.environ.get("BENCH_INPLACE"):
         wheel = wheels[-1]
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()[:12]

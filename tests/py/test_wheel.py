@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.py.child import ROOT
 from wheels import check, recipe
+from wheels.sources import newest_first
 
 WHEELS = sorted((ROOT / "dist").glob("hubjet-*.whl"))
 
@@ -50,6 +52,13 @@ def test_the_recipe_names_no_registry() -> None:
     for path in [*(ROOT / "wheels").iterdir(), ROOT / "docs" / "building.md"]:
         if path.is_file():
             assert not re.search(r"https?://(?!MIRROR|localhost|127\.)", path.read_text()), path
+
+
+def test_the_newest_version_is_tried_first_as_debian_orders_them() -> None:
+    if not shutil.which("dpkg"):
+        pytest.skip("no dpkg: its order of versions is used")
+    tried = newest_first(["3.5.7-1~deb13u2", "3.5.10-1", "3.5.7-1~deb13u10", "3.5.7-1"])
+    assert tried == ["3.5.10-1", "3.5.7-1", "3.5.7-1~deb13u10", "3.5.7-1~deb13u2"]
 
 
 SHOWSRC = "Package: curl\nVersion: 8.14.1-2+deb13u5\n\nPackage: curl\nVersion: 8.14.1-2+deb13u7\n\nPackage: curl\nVersion: 8.14.1-2+deb13u7\n"
