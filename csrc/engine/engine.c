@@ -26,6 +26,7 @@ struct engine {
   struct hj_workers *workers;
   struct hj_hosts hosts;
   struct hj_job *jobs;         /* the network thread's */
+  struct hj_throttle throttle;
   uint64_t idle_since_ms;
 };
 
@@ -35,6 +36,7 @@ static struct engine *retired;          /* ended by itself, to be joined */
 static bool fork_noticed;
 static _Atomic unsigned generation;
 static char user_agent[48] = "hubjet";
+static _Atomic uint64_t own_rate = HJ_NO_OVERRIDE;
 
 #ifdef HJ_FAULTS
 static _Atomic uint32_t idle_for_test_ms;
@@ -45,6 +47,12 @@ static uint32_t idle_ms(void) { return HJ_ENGINE_IDLE_MS; }
 #endif
 
 void hj_engine_user_agent(const char *text) { (void)hj_text_copy(user_agent, sizeof user_agent, text, strlen(text)); }
+
+void hj_engine_limit_rate(uint64_t rate)
+{
+  atomic_store(&own_rate, rate);
+  hj_engine_nudge();
+}
 
 const char *hj_engine_versions(void) { return hj_curl_versions(); }
 
@@ -82,6 +90,7 @@ static void take_arrivals(struct engine *en)
     j->loop = en->loop;
     j->workers = en->workers;
     j->hosts = &en->hosts;
+    j->throttle = &en->throttle;
     j->next = en->jobs;
     en->jobs = j;
     j = next;
@@ -189,16 +198,18 @@ static void run(void *arg)
     if (told_to_stop(en))
       for (struct hj_job *j = en->jobs; j; j = j->next)
         atomic_store(&j->cancelled, 1);
+    hj_throttle_turn(&en->throttle, en->jobs, atomic_load(&own_rate));
     turn_jobs(en);
     if (may_end(en))
       break;
-    if (hj_loop_turn(en->loop, sleep_ms(en), &e))
+    if (hj_loop_turn(en->loop, hj_throttle_wait_ms(&en->throttle, sleep_ms(en)), &e))
       fail_all(en, &e);
   }
   HJ_TRACE(HJ_T_NET, 0, "the network thread ends");
   if (hj_workers_free(en->workers, WORKERS_STOP_MS))
     en->workers = NULL;
   hj_loop_close(en->loop);
+  hj_throttle_end(&en->throttle);
   hj_mutex_lock(&en->lock);
   en->gone = true;
   hj_cond_broadcast(&en->ended);

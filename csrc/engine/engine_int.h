@@ -16,6 +16,7 @@
 #include "engine/plan.h"
 #include "engine/sched.h"
 #include "engine/source.h"
+#include "engine/throttle.h"
 #include "plat/plat.h"
 #include "store/blob.h"
 #include "store/lock.h"
@@ -95,7 +96,8 @@ struct hj_part {
   bool is_probe;             /* its answer decides whether the redirected URL may be re-used */
   bool ranged;               /* asks with Range; kept over redirects, whose URL may be signed for it */
   bool whole;                /* 200: the body is the file from byte 0 */
-  bool paused;
+  bool paused;               /* until the blob is open */
+  uint64_t ticket;           /* paused for the limit of rate, since so many others were; 0: not */
   bool sent_if_range;
   unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
   uint64_t not_before_ms, last_byte_ms, flushed_ms, began_ms, began_pos;
@@ -228,6 +230,9 @@ struct hj_job {
   unsigned active;                     /* requests out */
   unsigned slots;                      /* how many may be out: limits.connections, less what the process's other jobs hold (engine/share.h) */
   bool starved;                        /* it had work for a further one and no slot */
+  struct hj_throttle *throttle;        /* the engine's, while running */
+  struct hj_brake brake;
+  bool limited;                        /* a limit of rate holds for it now */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
   uint64_t sampled_ms;                 /* when the way was last looked at */
   uint32_t trip_ms;                    /* of the host that large files come from; 0 = not known */
@@ -243,7 +248,7 @@ struct hj_job {
   atomic_int owners;                   /* caller and engine */
   atomic_int cancelled, state;         /* 0 new, 1 running, 2 done */
   atomic_uint files_done, files_failed, connections;
-  _Atomic uint64_t size, sizes_unknown, held, from_net, on_disk, proven, requests;
+  _Atomic uint64_t size, sizes_unknown, held, from_net, on_disk, proven, requests, rate, waits;
 };
 
 void hj_job_turn(struct hj_job *j, uint64_t now_ms);                      /* job.c; network thread */

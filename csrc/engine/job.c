@@ -123,6 +123,8 @@ struct hj_progress_view hj_job_look(struct hj_job *j)
   v.sizes_unknown = (unsigned)atomic_load(&j->sizes_unknown);
   v.connections = atomic_load(&j->connections);
   v.requests = atomic_load(&j->requests);
+  v.rate = atomic_load(&j->rate);
+  v.waits = atomic_load(&j->waits);
   return v;
 }
 
@@ -244,7 +246,7 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
 {
   struct census c;
   struct hj_fetch *f;
-  if (!has_room(j, HJ_PIECE + HJ_SMALL_MAX))
+  if (!has_room(j, HJ_PIECE + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
     return false;
   c = count(j);
   if (j->active >= j->slots) {
@@ -342,15 +344,16 @@ static void look_at_the_way(struct hj_job *j, uint64_t now_ms)
   if (!j->settled_in && hj_host_level(h, now_ms))
     hj_sched_resume(&j->sched, hj_host_level(h, now_ms), h->lone_rate, now_ms);
   j->settled_in = true;
-  if (j->sched.phase == HJ_SCHED_HOLDING && j->sched.base_rate)
+  if (j->sched.phase == HJ_SCHED_HOLDING && j->sched.base_rate && !j->limited)
     hj_host_remember(h, j->sched.base_want, j->sched.lone_rate, now_ms);
 }
 
 void hj_job_turn(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
-  unsigned level, before, flowing;
+  unsigned level, cap, before, flowing;
   enum hj_sched_phase phase;
+  bool hungry;
   if (!j->moved_ms) {
     j->moved_ms = now_ms;
     hj_sched_init(&j->sched, j->limits.first_connections, j->limits.connections, now_ms);
@@ -370,13 +373,16 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   flowing = j->proven_connections < c.large_parts ? j->proven_connections : c.large_parts;
   before = j->sched.want;
   phase = j->sched.phase;
-  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing,
-                        c.neediest || next_of(j, &j->next_large, true));
+  hungry = c.neediest || next_of(j, &j->next_large, true);
+  cap = hj_brake_turn(&j->brake, now_ms, j->limited, atomic_load(&j->waits), c.large_parts, hungry);
+  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds);
   if (level != before || phase != j->sched.phase)
     HJ_TRACE(HJ_T_SCHED, 0, "%s, %u -> %s, %u connections; %llu bytes/s at %u, one alone %llu, trip %u ms, %s", hj_sched_phase_name(phase), before,
              hj_sched_phase_name(j->sched.phase), level, (unsigned long long)j->sched.base_rate, j->sched.base_want,
              (unsigned long long)j->sched.lone_rate, j->sched.rtt_ms, hj_sched_queue_name(j->sched.queue));
-  if (j->sched.last_rate && flowing)
+  if (level > cap)
+    level = cap;
+  if (j->sched.last_rate && flowing && !j->brake.binds)
     j->connection_rate = j->sched.last_rate / flowing;
   j->starved = false;
   if (!atomic_load(&j->cancelled))

@@ -43,6 +43,7 @@ struct hj_progress_view {
   int state;                          /* 0 new, 1 running, 2 done */
   unsigned files, files_done, files_failed, sizes_unknown, connections;
   uint64_t size, held, from_net, on_disk, proven, requests;
+  uint64_t rate, waits;               /* bytes per second it may use at most, 0: no limit; how often a transfer waited for that */
 };
 
 int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_limits *limits, struct hj_err *e);

@@ -60,6 +60,7 @@ void hj_part_cut(struct hj_part *p)
   lose_connection(p);
   hj_request_stop(p->request);
   p->request = NULL;
+  hj_throttle_drop(p);
   p->paused = false;
   p->fetch->job->active--;
   if (p->is_probe)
@@ -253,6 +254,8 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
     p->paused = true;
     return HJ_GO_PAUSE;
   }
+  if (!hj_throttle_admit(f->job->throttle, p, n))
+    return HJ_GO_PAUSE;
   f->from_net += n;
   f->job->moved_ms = p->last_byte_ms;
   atomic_fetch_add(&f->job->from_net, n); /* before they are on disk: who looks meanwhile must not see more there than came */
@@ -326,6 +329,7 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped)
     lose_connection(p);
   p->request = NULL;
+  hj_throttle_drop(p);
   p->paused = false;
   f->job->active--;
   p->err = (struct hj_err)HJ_ERR_INIT;
@@ -383,6 +387,8 @@ static void start(struct hj_part *p, uint64_t now_ms)
   }
   p->sent_if_range = ask.if_range != NULL;
   ask.multiplex = f->want->dest == HJ_DEST_MEMORY || f->in_memory || (p->lead && !hj_fetch_has_blob(f) && on_first);
+  if (j->limited) /* a piece is taken whole: a large one would be a burst of its own */
+    ask.buffer = (size_t)(j->throttle->bucket.rate / (1000 / HJ_STEP_MS));
   p->excerpt_n = 0;
   p->err = (struct hj_err)HJ_ERR_INIT;
   p->whole = false;

@@ -2,6 +2,7 @@
 #include "engine/want.h"
 
 #include <string.h>
+#include "engine/rate.h"
 #include "store/blob.h"
 #include "store/layout.h"
 #include "util/mem.h"
@@ -106,6 +107,7 @@ void hj_limits_release(struct hj_limits *l)
   hj_mem_free(l->proxy_http);
   hj_mem_free(l->proxy_https);
   hj_mem_free(l->no_proxy);
+  hj_mem_free(l->run_dir);
   memset(l, 0, sizeof *l);
 }
 
@@ -115,6 +117,8 @@ int hj_limits_check(struct hj_limits *l, struct hj_err *e)
     return hj_fail(e, HJ_E_BADARG, "connections is %u: 1 to 256 are possible", l->connections);
   if (l->memory < (uint64_t)4 << 20)
     return hj_fail(e, HJ_E_BADARG, "memory is %llu bytes: at least 4 MiB are needed", (unsigned long long)l->memory);
+  if (l->rate && l->rate < HJ_RATE_MIN)
+    return hj_fail(e, HJ_E_BADARG, "rate is %llu bytes per second: at least %u are possible", (unsigned long long)l->rate, HJ_RATE_MIN);
   if (l->tries < 1 || !l->stall_ms || !l->connect_ms || !l->give_up_ms)
     return hj_fail(e, HJ_E_BADARG, "tries, stall_ms, connect_ms and give_up_ms must be above 0");
   if (l->first_connections < 1)

@@ -41,9 +41,11 @@ struct hj_want {
 
 struct hj_limits {
   unsigned connections, first_connections, tries;
+  uint64_t rate;                   /* bytes per second, 0: no limit */
   uint64_t memory, range_min, range_max;
   uint32_t stall_ms, connect_ms, give_up_ms;
   char *ca_file, *ca_dir, *proxy_http, *proxy_https, *no_proxy;
+  char *run_dir;                   /* where processes of one user see each other; NULL: they do not */
   bool offline, sync, ipv4_only, allow_http_downgrade;
 };
 

@@ -20,7 +20,7 @@ static bool has_slot(const struct hj_job *j) { return j->active < j->slots; }
 static int check_silence(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
 {
   uint32_t stall_ms = p->fetch->job->limits.stall_ms;
-  if (!hj_part_is_active(p) || p->paused || now_ms - p->last_byte_ms < stall_ms)
+  if (!hj_part_is_active(p) || p->paused || p->ticket || now_ms - p->last_byte_ms < stall_ms)
     return HJ_E_OK;
   hj_fail(e, HJ_E_STALLED, "no byte came for %u s (%llu of %llu bytes of this range were here)", stall_ms / 1000,
           (unsigned long long)(p->pos - p->at), (unsigned long long)(p->end == HJ_UNKNOWN ? 0 : p->end - p->at));
@@ -34,6 +34,8 @@ static bool is_outlier(const struct hj_part *p, uint64_t now_ms)
   struct hj_pace pace = { .age_ms = now_ms - p->began_ms, .bytes = p->pos - p->began_pos, .typical = f->job->connection_rate,
                           .rtt_ms = f->job->trip_ms, .flowed_ms = p->head_ms && now_ms > p->head_ms ? now_ms - p->head_ms : 0 };
   if (f->state != HJ_FETCH_FLOWING || f->in_memory || f->single || p->whole || p->paused || !p->ranged || p->end == HJ_UNKNOWN)
+    return false;
+  if (p->ticket || f->job->brake.binds) /* its rate is our doing */
     return false;
   if (!hj_part_is_active(p) || f->job->proven_connections < 3) /* two are too few to say which of them is typical */
     return false;

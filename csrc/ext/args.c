@@ -274,7 +274,7 @@ int ext_args_limits(struct ext_state *s, PyObject *dict, struct hj_limits *l)
   if (!PyDict_Check(dict))
     return refuse("limits", "dict", dict);
   if (number_u32(dict, "connections", &l->connections) || number_u32(dict, "first_connections", &l->first_connections) ||
-      number_u32(dict, "tries", &l->tries) || number_u64(dict, "memory", &l->memory) || number_u64(dict, "range_min", &l->range_min) ||
+      number_u32(dict, "tries", &l->tries) || number_u64(dict, "memory", &l->memory) || number_u64(dict, "limit_rate", &l->rate) || path(s, dict, "run_dir", &l->run_dir) || number_u64(dict, "range_min", &l->range_min) ||
       number_u64(dict, "range_max", &l->range_max) || number_u32(dict, "stall_ms", &l->stall_ms) ||
       number_u32(dict, "connect_ms", &l->connect_ms) || number_u32(dict, "give_up_ms", &l->give_up_ms) ||
       path(s, dict, "ca_file", &l->ca_file) || path(s, dict, "ca_dir", &l->ca_dir) || text(s, dict, "proxy_http", &l->proxy_http) ||

@@ -84,6 +84,22 @@ static PyObject *info_trace_lines(PyObject *self, PyObject *unused)
   return list;
 }
 
+static PyObject *info_limit_rate(PyObject *self, PyObject *args)
+{
+  PyObject *value;
+  unsigned long long rate = UINT64_MAX;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "O:limit_rate", &value))
+    return NULL;
+  if (value != Py_None) {
+    rate = PyLong_AsUnsignedLongLong(value);
+    if (PyErr_Occurred())
+      return NULL;
+  }
+  hj_engine_limit_rate(rate);
+  Py_RETURN_NONE;
+}
+
 static PyObject *info_about(PyObject *self, PyObject *unused)
 {
   (void)self;
@@ -106,6 +122,7 @@ PyMethodDef ext_info_methods[] = {
   { "trace", info_trace, METH_VARARGS, "trace(mask) -> None: \"net,part\", \"all,-net\", \"\" = off." },
   { "trace_file", info_trace_file, METH_VARARGS, "trace_file(path) -> bool: also append each line there, at once." },
   { "trace_lines", info_trace_lines, METH_NOARGS, "trace_lines() -> list[(part, line)]: takes what has gathered." },
+  { "limit_rate", info_limit_rate, METH_VARARGS, "limit_rate(bytes_per_s) -> None: of all jobs, now and later; 0: none; None: each its own." },
   { "about", info_about, METH_NOARGS, "about() -> dict: versions." },
   { "shutdown", info_shutdown, METH_NOARGS, "shutdown() -> None: cancels every job, ends the threads." },
   { NULL, NULL, 0, NULL },

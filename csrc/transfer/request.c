@@ -16,6 +16,7 @@
 /* Under TLS libcurl hands over one record (16 KiB) at a time whatever this says; in plain HTTP 256 KiB saves system calls. */
 #define BUFFER_TLS (16L << 10)
 #define BUFFER_PLAIN (256L << 10)
+#define BUFFER_LEAST (4L << 10)
 
 static size_t on_header(char *p, size_t size, size_t n, void *user)
 {
@@ -148,7 +149,13 @@ static int socket_of(struct hj_loop *l, unsigned port)
   return -1;
 }
 
-static long buffer_for(const struct hj_ask *ask) { return ask->url->https ? BUFFER_TLS : BUFFER_PLAIN; }
+static long buffer_for(const struct hj_ask *ask)
+{
+  long usual = ask->url->https ? BUFFER_TLS : BUFFER_PLAIN;
+  if (!ask->buffer || ask->buffer >= (size_t)usual)
+    return usual;
+  return ask->buffer < BUFFER_LEAST ? BUFFER_LEAST : (long)ask->buffer;
+}
 
 #define SET(option, value)                                                                                    \
   do {                                                                                                        \

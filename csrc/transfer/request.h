@@ -40,6 +40,7 @@ struct hj_ask {
   bool has_range;
   uint64_t first, last;             /* inclusive; last HJ_UNKNOWN: to the end */
   const char *if_range;             /* NULL = none */
+  size_t buffer;                    /* hand over at most so many bytes at a time, 0 = the usual */
   bool multiplex;                   /* HTTP/2 welcome: many small answers over one connection. Large bodies: own TCP connections */
 };
 

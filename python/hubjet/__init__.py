@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         TokenRefused,
     )
     from ._fetch import fetch
+    from ._limits import limit_rate
     from ._loader import from_pretrained
     from ._trace import trace
 
@@ -102,6 +103,7 @@ __all__ = [
     "hf_hub_download",
     "hf_hub_url",
     "ledger",
+    "limit_rate",
     "ls",
     "settings",
     "snapshot_download",
@@ -124,6 +126,7 @@ _HOMES = {
     "hf_hub_download": "_compat",
     "hf_hub_url": "_compat",
     "ledger": "_cache",
+    "limit_rate": "_limits",
     "ls": "_cache",
     "settings": "_config",
     "snapshot_download": "_compat",

@@ -1,4 +1,4 @@
-"""The command line: `hubjet download|get|where|ls|config`. Imports the public functions; decides nothing by itself.
+"""The command line: `hubjet download|get|limit|where|ls|config`. Imports the public functions; decides nothing by itself.
 
 Data on stdout, talk on stderr; `--json` for programs; exit codes that scripts may rely on.
 """
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _talk_through_logging(options.verbose)
     try:
-        with settings(**({"progress": False} if options.quiet else {})):
+        with settings(**_settings_of(options)):
             options.run(options)
             sys.stdout.flush()
         return 0
@@ -53,6 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (Exception, KeyboardInterrupt) as error:
         return _failed(error, options.verbose)
+
+
+def _settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said on the command line and is a setting."""
+    said = {name: getattr(options, name, None) for name in ("limit_rate", "max_connections", "memory")}
+    if options.quiet:
+        said["progress"] = False
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _failed(error: BaseException, verbose: bool) -> int:
@@ -133,6 +141,18 @@ def _get(options: argparse.Namespace) -> None:
         options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force
     )
     _print_json({"path": str(path)}) if options.json else print(path)
+
+
+def _limit(options: argparse.Namespace) -> None:
+    from ._limits import limit_rate, users_rate
+
+    if options.rate is not None:
+        limit_rate(options.rate, everywhere=True)
+    rate = users_rate()
+    if options.json:
+        _print_json({"limit_rate": rate or None})
+    else:
+        print(f"{rate} bytes per second" if rate else "no limit")
 
 
 def _where(options: argparse.Namespace) -> None:
@@ -220,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hubjet {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|where|ls|config")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|limit|where|ls|config")
 
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[everywhere], help=text, description=text)
@@ -239,6 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
     one.add_argument("--offline", action="store_true", help="no request: only what is here")
     one.add_argument("--dry-run", action="store_true", help="say what would be fetched")
+    _limit_arguments(one)
 
     one = verb("get", _get, "fetch any http(s) URL; prints where the file is")
     one.add_argument("url", metavar="URL")
@@ -247,6 +268,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--size", type=int, help="bytes it must have")
     one.add_argument("--token", help="sent to the URL's own host only")
     one.add_argument("--force", action="store_true", help="fetch even if the right file is there")
+    _limit_arguments(one)
+
+    one = verb("limit", _limit, "bytes per second of all this user's downloads together, those that run included")
+    one.add_argument("rate", metavar="RATE", nargs="?", help="such as 4M; off: no limit; none given: say what holds")
 
     one = verb("where", _where, "say where things lie, and why there")
     one.add_argument("repo", metavar="REPO", nargs="?", help="org/name")
@@ -257,6 +282,12 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("config", _config, "every setting, its value, and where it comes from")
     return parser
+
+
+def _limit_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit-rate", metavar="RATE", help="bytes per second, such as 8M; off: no limit")
+    parser.add_argument("--max-connections", metavar="N", help="most connections to one hub")
+    parser.add_argument("--memory", metavar="SIZE", help="bytes of buffers, such as 64M")
 
 
 def _repo_arguments(parser: argparse.ArgumentParser) -> None:

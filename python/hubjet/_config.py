@@ -123,6 +123,20 @@ def _size(text: str) -> int:
     return size
 
 
+def _rate(text: str) -> int:
+    """ "8M", "500 KB/s" → bytes per second; "off", "0" → 0, no limit."""
+    word = text.strip().lower().removesuffix("/s")
+    if word in ("0", "off", "none", "unlimited"):
+        return 0
+    try:
+        rate = _size(word)
+    except ValueError:
+        rate = 0
+    if rate < 1024:
+        raise ValueError("bytes per second such as 8M, from 1K up, or off")
+    return rate
+
+
 # --- defaults that depend on the machine ----------------------------------------------------------
 
 
@@ -139,6 +153,22 @@ def _below_hf_home(name: str) -> Callable[[Known], Setting]:
         return Setting(os.path.join(home.value, name), origin)
 
     return place
+
+
+def _run_dir(_known: Known) -> Setting:
+    """A folder of this user's on this computer. XDG_RUNTIME_DIR is the system's place for it, if it is ours (sudo may leave
+    somebody else's)."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    if base and hasattr(os, "getuid"):
+        try:
+            status = os.stat(base)
+        except OSError:
+            status = None
+        if status is not None and status.st_uid == os.getuid() and not status.st_mode & 0o022:
+            return Setting(os.path.join(base, "hubjet"), "environment XDG_RUNTIME_DIR")
+    base = os.environ.get("XDG_CACHE_HOME")
+    origin = "environment XDG_CACHE_HOME" if base else "default"
+    return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "run")), origin)
 
 
 def _ca_file(known: Known) -> Setting:
@@ -248,6 +278,15 @@ class Config:
         32,
         "HUBJET_MAX_CONNECTIONS",
         "HUBJET_CONNECTIONS",
+    )
+    limit_rate: int | None = _option(
+        "Bytes per second, such as 8M; off: none. All downloads and processes of this user that have a limit share it.",
+        _rate,
+        None,
+        "HUBJET_LIMIT_RATE",
+    )
+    run_dir: str = _option(
+        "Where this user's processes see each other, to share limit_rate.", _path, _run_dir, "HUBJET_RUN_DIR"
     )
     memory: int = _option("Bytes of buffers of one job, hard.", _size, 256 << 20, "HUBJET_MEMORY")
     sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
@@ -414,6 +453,11 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
         return read(text)
     except ValueError as error:
         raise ConfigError(f"{name} = {text!r} ({origin}) cannot be understood; expected {error}") from None
+
+
+def read_rate(value: str | int) -> int:
+    """A rate as the setting limit_rate understands it; 0: no limit. ConfigError for what is none."""
+    return int(_value("rate", _rate, value, "argument"))
 
 
 # --- environment of the token, which is no setting ------------------------------------------------

@@ -35,6 +35,9 @@ def fetch(
     token: Token | str | bool | None = None,
     force: bool = False,
     tqdm_class: Any = None,
+    limit_rate: str | int | None = None,
+    max_connections: int | None = None,
+    memory: str | int | None = None,
 ) -> Path:
     """Fetches any http or https URL into a file, over several connections, and goes on where an earlier call stopped.
 
@@ -49,6 +52,8 @@ def fetch(
             None: the same, when the hub asks for it; False: never.
         force: fetch even if the file is there with the right sha256.
         tqdm_class: class of the progress bar; None: tqdm's where somebody can see it.
+        limit_rate: bytes per second such as "8M"; max_connections; memory: bytes of buffers such as "64M". None: the
+            setting of that name.
 
     Returns: the Path of the whole, verified file. What was at the path stays until then, and if the fetch fails.
     Errors: IntegrityError, NetworkError (TimedOut, TlsError, RateLimited …), NotFound, AccessDenied, StorageError,
@@ -60,7 +65,7 @@ def fetch(
     """
     from pathlib import Path
 
-    config = resolve()
+    config = resolve(limit_rate=limit_rate, max_connections=max_connections, memory=memory)
     place = _place(url, path)
     digest = _digest(sha256)
     if digest is not None and not force and os.path.isfile(place) and _native.hash_file(place, "sha256") == digest[7:]:

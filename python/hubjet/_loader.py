@@ -43,6 +43,9 @@ def from_pretrained(
     allow_patterns: Patterns = None,
     ignore_patterns: Patterns = None,
     endpoint: str | None = None,
+    limit_rate: str | int | None = None,
+    max_connections: int | None = None,
+    memory: str | int | None = None,
     **loader_kwargs: Any,
 ) -> Any:
     """Gets a model onto this computer, verified, and loads it.
@@ -59,7 +62,9 @@ def from_pretrained(
         local_files_only: no request at all. force_download: fetch again what is here.
         subfolder: only this folder of the repository. variant: such as "fp16", where the repository has it.
         allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model
-        card stay. endpoint: the hub to ask; default HF_ENDPOINT. **loader_kwargs: passed to the loader as they are.
+        card stay. endpoint: the hub to ask; default HF_ENDPOINT.
+        limit_rate: bytes per second such as "8M"; max_connections; memory: bytes of buffers such as "64M". None: the
+            setting of that name. **loader_kwargs: passed to the loader as they are.
 
     Returns: what the loader returns; a pathlib.Path without one.
     Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files.
@@ -76,7 +81,13 @@ def from_pretrained(
         folder = os.fspath(os.path.expanduser(model))
     else:
         one, revision = repo(_hub_id(model)), check_revision(revision)
-        config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
+        config = resolve(
+            cache_dir=cache_dir,
+            endpoint=endpoint or None,
+            limit_rate=limit_rate,
+            max_connections=max_connections,
+            memory=memory,
+        )
         hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
         choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)
         folder = snapshot(hub, store, revision, choose, force=force_download, local_only=local_files_only)

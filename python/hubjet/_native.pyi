@@ -48,6 +48,8 @@ class Limits(TypedDict, total=False):
 
     connections: int  # most connections at once, shared with the other jobs of this process at the same hub (default 32)
     first_connections: int  # how many to start with (default 4)
+    limit_rate: int  # bytes per second, shared by all jobs and processes that have a limit; 0 (default): none
+    run_dir: str | None  # where the processes of this user see each other; None: they do not
     memory: int  # bytes of buffers, hard (default 256 MiB)
     range_min: int  # smallest range (default 1 MiB)
     range_max: int  # largest range (default 64 MiB)
@@ -80,6 +82,8 @@ class Look(TypedDict):
     proven: int  # bytes that have been through the digest (held ones included)
     connections: int  # open right now
     requests: int  # HTTP exchanges begun
+    limit_rate: int  # bytes per second that hold for it now, 0: no limit (this one may fall)
+    waits: int  # how often a transfer waited for that
 
 class Result(TypedDict):
     """How one wanted file ended."""
@@ -159,5 +163,6 @@ def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: 
 def trace(mask: str) -> None: ...  # "net,part", "all,-net", "" = off
 def trace_file(path: str) -> bool: ...  # also append each line there at once, for hangs and crashes
 def trace_lines() -> list[tuple[str, str]]: ...  # drains (part, line)
+def limit_rate(bytes_per_s: int | None) -> None: ...  # of all jobs, now and later, in place of their own; 0: none; None: each its own
 def about() -> dict[str, Any]: ...  # versions of libcurl, OpenSSL, xxHash; features; build flags
 def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package)

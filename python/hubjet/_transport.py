@@ -30,6 +30,8 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
     wait_ms = int(config.etag_timeout * 1000)
     chosen: Limits = {
         "connections": config.max_connections,
+        "limit_rate": config.limit_rate or 0,
+        "run_dir": config.run_dir,
         "memory": config.memory,
         "connect_ms": wait_ms,
         "stall_ms": int(config.download_timeout * 1000),

@@ -12,7 +12,7 @@ RANKS = (
     "_errors _record _dry_run",
     "_names _edge _trace",
     "_config _choose",
-    "_auth _progress _store",
+    "_auth _limits _progress _store",
     "_transport _resolve",
     "_hub",
     "_download _fetch _cache",

@@ -163,3 +163,10 @@ def test_the_help_tells_the_exit_codes() -> None:
 def test_the_codes_promised_are_the_codes_used() -> None:
     promised = {int(part.split()[0]) for part in _cli.EXIT_TEXT.partition(":")[2].replace("\n", " ").split(",")}
     assert promised == {0, 1, *(code for _, code in _cli.EXIT_CODES)}
+
+
+def test_limits_of_the_command_line_are_settings(repo: Any) -> None:
+    assert Run("download", "org/model", "--limit-rate", "1G", "--max-connections", "3", "--memory", "32M").code == 0
+    for option in ("--limit-rate", "--max-connections", "--memory"):
+        run = Run("download", "org/model", option, "lots", "--force")
+        assert run.code == 2 and option[2:].replace("-", "_") in run.err

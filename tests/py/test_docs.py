@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
 
 import hubjet
+from hubjet import _config
 from tests.py.child import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -42,3 +44,20 @@ def test_the_commands_of_the_readme_are_known_to_the_program() -> None:
     assert len(verbs) >= 5
     for verb in verbs:
         assert re.search(rf"\b{verb}\b", shown), verb
+
+
+def test_the_limits_are_described_by_names_that_exist() -> None:
+    """Settings, variables, functions and options of docs/limits.md."""
+    text = (ROOT / "docs" / "limits.md").read_text("utf-8")
+    for name in re.findall(r"^## .*: `(\w+)`", text, re.M):
+        option = _config.OPTIONS[name]
+        assert any(env in text for env in option.env), name
+        for function in (hubjet.fetch, hubjet.from_pretrained):
+            assert name in inspect.signature(function).parameters, (function, name)
+        shown = subprocess.run([sys.executable, "-m", "hubjet", "download", "--help"], capture_output=True, text=True, check=True,
+                               env={"PYTHONPATH": str(ROOT / "python"), "PATH": "/usr/bin:/bin"}).stdout
+        assert "--" + name.replace("_", "-") in shown, name
+    known = {env for option in _config.OPTIONS.values() for env in option.env}
+    assert set(re.findall(r"HUBJET_\w+", text)) <= known
+    for name in set(re.findall(r"hubjet\.(\w+)", text)):
+        assert name in hubjet.__all__, name

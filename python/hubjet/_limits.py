@@ -1,0 +1,58 @@
+"""Limits that are changed while downloads run. Imports _config."""
+
+from __future__ import annotations
+
+import os
+
+from . import _native
+from ._config import read_rate, resolve
+
+
+def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
+    """Changes how fast this process may download, from now on and for what is running.
+
+    Args:
+        rate: bytes per second: "8M", 500_000 (K, M, G are powers of 1024); "off" or 0: no limit, whatever a call or the
+            environment says; None: what they say holds again.
+        everywhere: for every process of this user on this computer instead, within a quarter of a second and until it
+            is taken back with None (or "off"). The smaller of this and a process's own limit holds.
+
+    What several downloads and processes that have a limit fetch at once stays within it in sum; if their limits differ,
+    within the smallest. Processes without one are not held back, save by `everywhere`.
+    Errors: ConfigError (a ValueError) for what is no rate; OSError with `everywhere` where the run folder
+    (`hubjet.config()["run_dir"]`) cannot be written. Threads: any.
+
+    >>> import hubjet
+    >>> hubjet.limit_rate("4M")
+    >>> hubjet.limit_rate(None)
+    """
+    value = read_rate(rate) if rate is not None else None
+    if everywhere:
+        _write_users(value or 0)
+    else:
+        _native.limit_rate(value)
+
+
+def users_rate() -> int:
+    """Bytes per second that `limit_rate(…, everywhere=True)` left; 0: none."""
+    try:
+        with open(_users_file(), encoding="ascii") as file:
+            return int(file.read(20))
+    except (OSError, ValueError):
+        return 0
+
+
+def _users_file() -> str:
+    return os.path.join(resolve().run_dir, "limit")
+
+
+def _write_users(rate: int) -> None:
+    path = _users_file()
+    if rate:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        _native.write_small(path, b"%d\n" % rate, 0o600)
+    else:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # none was set
