@@ -304,5 +304,6 @@ void hj_chores_run(struct hj_work *const w[], unsigned n)
   else
     run_one(w[0]);
   for (unsigned i = 0; i < n; i++)
-    HJ_TRACE(HJ_T_STORE, w[i]->fetch->index, "%s: %s, %u at once", hj_chore_name(w[i]->chore), hj_code_name(w[i]->err.code), n);
+    HJ_TRACE(HJ_T_STORE, w[i]->fetch->index, "%s: %s, %u at once, %llu bytes proven", hj_chore_name(w[i]->chore),
+             hj_code_name(w[i]->err.code), n, (unsigned long long)w[i]->proven);
 }

@@ -60,17 +60,19 @@ unsigned hj_engine_generation(void) { return atomic_load(&generation); }
 
 /* ---- the network thread ------------------------------------------------------------------------------------------- */
 
-/* On a worker: the errand is done. */
-static void errand_back(void *user, struct hj_work *w)
+/* On a worker: these errands are done. They arrive together: the first would otherwise be sent out again before the others are seen. */
+static void errands_back(void *user, struct hj_work *const w[], unsigned n)
 {
   struct engine *en = user;
-  w->next = NULL;
   hj_mutex_lock(&en->lock);
-  if (en->backs_last)
-    en->backs_last->next = w;
-  else
-    en->backs = w;
-  en->backs_last = w;
+  for (unsigned i = 0; i < n; i++) {
+    w[i]->next = NULL;
+    if (en->backs_last)
+      en->backs_last->next = w[i];
+    else
+      en->backs = w[i];
+    en->backs_last = w[i];
+  }
   hj_mutex_unlock(&en->lock);
   hj_loop_wake(en->loop);
 }
@@ -251,7 +253,7 @@ static struct engine *new_engine(struct hj_err *e)
   hj_mutex_init(&en->lock);
   hj_cond_init(&en->ended);
   en->idle_since_ms = hj_clock_ms();
-  if (hj_loop_open(&en->loop, user_agent, e) || hj_workers_new(&en->workers, worker_count(), errand_back, en, e) ||
+  if (hj_loop_open(&en->loop, user_agent, e) || hj_workers_new(&en->workers, worker_count(), errands_back, en, e) ||
       hj_thread_start(&en->thread, "hubjet-net", run, en, e))
     goto fail;
   return en;

@@ -79,7 +79,7 @@ void hj_fetch_release(struct hj_fetch *f)
   hj_mem_free(f->link_path);
 }
 
-void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore)
+static struct hj_work *errand(struct hj_fetch *f, enum hj_chore chore)
 {
   switch (chore) {
   case HJ_CHORE_OPEN:
@@ -96,9 +96,12 @@ void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore)
   }
   f->work.fetch = f;
   f->work.chore = chore;
+  f->work.next = NULL;
   f->busy = true;
-  hj_workers_put(f->job->workers, &f->work);
+  return &f->work;
 }
+
+void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore) { hj_workers_put(f->job->workers, errand(f, chore)); }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
@@ -630,6 +633,7 @@ static enum due proof_due(const struct hj_fetch *f)
  * all of them, or as many as go together, are ready too, or one is due: at its end, or too far behind. */
 void hj_fetch_send_proofs(struct hj_fetch *first)
 {
+  struct hj_work *together = NULL, **end = &together;
   unsigned flowing = 0, ready = 0;
   bool due = false;
   for (struct hj_fetch *f = first; f; f = f->next) {
@@ -638,8 +642,12 @@ void hj_fetch_send_proofs(struct hj_fetch *first)
     ready += d != NOT_DUE;
     due = due || d == DUE;
   }
-  if (due || (ready > 0 && ready >= (flowing < HJ_PROOFS_MAX ? flowing : HJ_PROOFS_MAX)))
-    for (struct hj_fetch *f = first; f; f = f->next)
-      if (proof_due(f) != NOT_DUE)
-        hj_fetch_send(f, HJ_CHORE_PROVE);
+  if (!due && (ready == 0 || ready < (flowing < HJ_PROOFS_MAX ? flowing : HJ_PROOFS_MAX)))
+    return;
+  for (struct hj_fetch *f = first; f; f = f->next)
+    if (proof_due(f) != NOT_DUE) {
+      *end = errand(f, HJ_CHORE_PROVE);
+      end = &f->work.next;
+    }
+  hj_workers_put(first->job->workers, together); /* one by one, the first worker would run off with the first */
 }

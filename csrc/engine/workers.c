@@ -14,7 +14,7 @@ struct hj_workers {
   bool stop;
   unsigned n, alive;
   hj_thread threads[WORKERS_MAX];
-  void (*back)(void *user, struct hj_work *w);
+  hj_workers_back *back;
   void *user;
 };
 
@@ -48,8 +48,7 @@ static void run(void *arg)
   unsigned n;
   while ((n = take(ws, w)) > 0) {
     hj_chores_run(w, n);
-    for (unsigned i = 0; i < n; i++)
-      ws->back(ws->user, w[i]);
+    ws->back(ws->user, w, n);
   }
   hj_mutex_lock(&ws->lock);
   ws->alive--;
@@ -57,7 +56,7 @@ static void run(void *arg)
   hj_mutex_unlock(&ws->lock);
 }
 
-int hj_workers_new(struct hj_workers **out, unsigned n, void (*back)(void *user, struct hj_work *w), void *user, struct hj_err *e)
+int hj_workers_new(struct hj_workers **out, unsigned n, hj_workers_back *back, void *user, struct hj_err *e)
 {
   struct hj_workers *ws = hj_mem_zero(1, sizeof *ws, e);
   if (!ws)
@@ -88,12 +87,14 @@ int hj_workers_new(struct hj_workers **out, unsigned n, void (*back)(void *user,
   return HJ_E_OK;
 }
 
-void hj_workers_put(struct hj_workers *ws, struct hj_work *w)
+void hj_workers_put(struct hj_workers *ws, struct hj_work *first)
 {
-  w->next = NULL;
+  struct hj_work *last = first;
   hj_mutex_lock(&ws->lock);
-  *ws->end = w;
-  ws->end = &w->next;
+  *ws->end = first;
+  for (; last->next; last = last->next)
+    hj_cond_signal(&ws->filled);
+  ws->end = &last->next;
   hj_cond_signal(&ws->filled);
   hj_mutex_unlock(&ws->lock);
 }

@@ -16,14 +16,17 @@ struct scene {
   hj_mutex lock;
   hj_cond changed;
   bool gate;
-  unsigned back[MOST], n;
+  unsigned back[MOST], together[MOST], n;
 };
 
-static void back(void *user, struct hj_work *w)
+static void back(void *user, struct hj_work *const w[], unsigned n)
 {
   struct scene *s = user;
   hj_mutex_lock(&s->lock);
-  s->back[s->n++] = (unsigned)(w->fetch - s->f);
+  for (unsigned i = 0; i < n; i++) {
+    s->back[s->n] = (unsigned)(w[i]->fetch - s->f);
+    s->together[s->n++] = n;
+  }
   hj_cond_broadcast(&s->changed);
   while (!s->gate)
     hj_cond_wait(&s->changed, &s->lock);
@@ -40,7 +43,7 @@ static void open_scene(struct scene *s, unsigned workers)
   CHECK_OK(hj_workers_new(&s->ws, workers, back, s, &e), e);
 }
 
-static void send(struct scene *s, unsigned i, enum hj_chore chore)
+static struct hj_work *errand(struct scene *s, unsigned i, enum hj_chore chore)
 {
   struct hj_err e = HJ_ERR_INIT;
   struct hj_fetch *f = &s->f[i];
@@ -57,8 +60,11 @@ static void send(struct scene *s, unsigned i, enum hj_chore chore)
     CHECK_OK(hj_blob_open(&f->blob, &want, &e), e);
     CHECK_OK(hj_blob_put(f->blob, 0, body, SIZE, &e), e);
   }
-  hj_workers_put(s->ws, &f->work);
+  f->work.next = NULL;
+  return &f->work;
 }
+
+static void send(struct scene *s, unsigned i, enum hj_chore chore) { hj_workers_put(s->ws, errand(s, i, chore)); }
 
 static void wait_back(struct scene *s, unsigned n)
 {
@@ -124,6 +130,29 @@ TEST(proofs_that_go_together_have_their_own_errors)
   for (unsigned i = 1; i <= 3; i++) {
     CHECK_EQ(s.f[i].work.err.code, i == 2 ? HJ_E_CANCELLED : HJ_E_OK);
     CHECK_EQ(s.f[i].work.proven, i == 2 ? 0 : SIZE);
+  }
+  close_scene(&s);
+}
+
+TEST(proofs_put_together_are_taken_together_however_many_workers_wait)
+{
+  struct scene s;
+  open_scene(&s, 3);
+  open_gate(&s);
+  for (unsigned round = 0; round < 50; round++) {
+    struct hj_work *first = NULL;
+    for (unsigned i = 0; i < HJ_PROOFS_MAX; i++) {
+      struct hj_work *w = errand(&s, i, HJ_CHORE_PROVE);
+      w->next = first;
+      first = w;
+    }
+    hj_workers_put(s.ws, first);
+    wait_back(&s, HJ_PROOFS_MAX);
+    for (unsigned i = 0; i < HJ_PROOFS_MAX; i++) {
+      CHECK_EQ(s.back[i], HJ_PROOFS_MAX - 1 - i);
+      CHECK_EQ(s.together[i], HJ_PROOFS_MAX);
+    }
+    s.n = 0;
   }
   close_scene(&s);
 }
