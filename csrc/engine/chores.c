@@ -180,6 +180,25 @@ static bool is_elsewhere(struct hj_fetch *f, const struct places *at)
   return busy.code == HJ_E_BUSY;
 }
 
+static int look_for_others(struct hj_work *w, struct hj_err *e)
+{
+  struct hj_fetch *f = w->fetch;
+  struct hj_err busy = HJ_ERR_INIT;
+  struct hj_stat st;
+  struct places at;
+  if (find_final(f, e) || find_places(f, &at, e))
+    return (int)e->code;
+  w->opened = have_it(f) ? HJ_OPEN_HELD : HJ_OPEN_NOBODY;
+  if (w->opened == HJ_OPEN_HELD && !hj_path_stat(f->final_path, false, &st, &busy))
+    w->found = st.size;
+  else if (w->opened == HJ_OPEN_NOBODY && hj_rival_look(at.partial_dir, at.key, &f->rival, &busy) == HJ_E_BUSY) {
+    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at.key, busy.msg);
+    w->opened = HJ_OPEN_BUSY;
+  }
+  places_release(&at);
+  return HJ_E_OK;
+}
+
 static int open_blob(struct hj_work *w, struct hj_err *e)
 {
   struct hj_fetch *f = w->fetch;
@@ -271,6 +290,9 @@ static void run_one(struct hj_work *w)
 {
   struct hj_fetch *f = w->fetch;
   switch (w->chore) {
+  case HJ_CHORE_LOOK:
+    look_for_others(w, &w->err);
+    break;
   case HJ_CHORE_OPEN:
     open_blob(w, &w->err);
     break;
@@ -297,7 +319,7 @@ void hj_chores_run(struct hj_work *const w[], unsigned n)
 {
   for (unsigned i = 0; i < n; i++) {
     w[i]->err = (struct hj_err)HJ_ERR_INIT;
-    w[i]->proven = w[i]->lost = 0;
+    w[i]->proven = w[i]->lost = w[i]->found = 0;
   }
   if (n > 1)
     prove_blobs(w, n);

@@ -33,6 +33,7 @@ struct hj_workers;
 /* ---- work: what a worker thread does for a fetch ------------------------------------------------------------------ */
 
 #define HJ_CHORES(X)                                                                     \
+  X(LOOK, "look")      /* does another process fetch it? Before anybody is asked */       \
   X(OPEN, "open")      /* held already? lock, claim, check the journal, reserve */       \
   X(PROVE, "prove")    /* digest what has landed */                                      \
   X(COMMIT, "commit")  /* compare, sync, rename, link, record */                         \
@@ -46,7 +47,7 @@ enum hj_chore {
 #undef HJ_X
 };
 
-enum hj_opened { HJ_OPENED, HJ_OPEN_HELD, HJ_OPEN_BUSY };
+enum hj_opened { HJ_OPENED, HJ_OPEN_HELD, HJ_OPEN_BUSY, HJ_OPEN_NOBODY };
 
 struct hj_work {
   struct hj_work *next;
@@ -56,6 +57,7 @@ struct hj_work {
   /* answers */
   struct hj_err err;
   enum hj_opened opened;
+  uint64_t found;            /* LOOK, HELD: size of the file that another process brought */
   uint64_t proven;           /* bytes proven by this errand */
   uint64_t lost;             /* COMMIT with HJ_E_DIGEST: bytes the disk lost; 0 = the server sent wrong ones */
 };
@@ -157,6 +159,7 @@ struct hj_fetch {
   bool in_memory;                     /* the body goes to `body`, not to the blob */
   bool single;                        /* one plain stream: the server does not do ranges */
   bool no_if_range;                   /* its validator changed although the content is promised: other edge, other ETag */
+  bool looked;                        /* nobody else had it when it began (anew) */
   bool again;                         /* CLOSING only to begin anew */
   unsigned restarts;                  /* from the beginning, after the file changed or ranges were refused */
   bool rechecked;

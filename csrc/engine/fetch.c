@@ -24,7 +24,7 @@ static const uint8_t may_go[] = { /* bit n set: may go to state n */
   [HJ_FETCH_WAITING] = 1 << HJ_FETCH_ASKING | 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_OVER,
   [HJ_FETCH_ASKING] = 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
   [HJ_FETCH_LOCKED] = 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
-  [HJ_FETCH_OPENING] = 1 << HJ_FETCH_LOCKED | 1 << HJ_FETCH_FLOWING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_OPENING] = 1 << HJ_FETCH_LOCKED | 1 << HJ_FETCH_WAITING | 1 << HJ_FETCH_FLOWING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
   [HJ_FETCH_FLOWING] = 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_CLOSING,
   [HJ_FETCH_SEALING] = 1 << HJ_FETCH_FLOWING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
   [HJ_FETCH_CLOSING] = 1 << HJ_FETCH_OVER | 1 << HJ_FETCH_WAITING,
@@ -82,6 +82,9 @@ void hj_fetch_release(struct hj_fetch *f)
 static struct hj_work *errand(struct hj_fetch *f, enum hj_chore chore)
 {
   switch (chore) {
+  case HJ_CHORE_LOOK:
+    enter(f, HJ_FETCH_OPENING);
+    break;
   case HJ_CHORE_OPEN:
     enter(f, HJ_FETCH_OPENING);
     f->job->memory_used -= f->memory_taken; /* its body goes to the disk: kept, a few such files would leave no room for their ranges */
@@ -219,7 +222,7 @@ static void begin_anew(struct hj_fetch *f)
   hj_ranges_release(&f->taken);
   hj_ranges_init(&f->taken);
   hj_buf_clear(&f->body);
-  f->in_memory = f->no_if_range = false;
+  f->looked = f->in_memory = f->no_if_range = false;
   /* Also the commit: the new content belongs to a new one, and must not be linked under the old. */
   f->etag[0] = f->commit[0] = f->validator[0] = f->validator_origin[0] = 0;
   for (int k = 0; k < HJ_KEPT_COUNT; k++) {
@@ -271,6 +274,12 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
   hj_part_ask(p, now_ms);
 }
 
+/* What a plain file is, its first range would tell. Of the sixteen that ask at once fifteen would fetch that for nothing. */
+static bool wants_look(const struct hj_fetch *f)
+{
+  return !f->looked && f->want->dest == HJ_DEST_PATH && f->size == HJ_SIZE_UNKNOWN && !f->single && !f->want->meta_only;
+}
+
 void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
 {
   if (!f->began_ms)
@@ -282,6 +291,8 @@ void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
     hj_fetch_send(f, HJ_CHORE_SMALL);
   } else if (hj_fetch_is_large(f) && !f->single) {
     hj_fetch_send(f, HJ_CHORE_OPEN);
+  } else if (wants_look(f)) {
+    hj_fetch_send(f, HJ_CHORE_LOOK);
   } else {
     ask_first(f, now_ms);
   }
@@ -503,6 +514,11 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
   if (f->work.opened == HJ_OPEN_HELD) {
+    if (f->size == HJ_SIZE_UNKNOWN && f->work.found) {
+      f->size = f->work.found;
+      atomic_fetch_add(&f->job->size, f->size);
+      atomic_fetch_sub(&f->job->sizes_unknown, 1);
+    }
     hj_fetch_end(f, HJ_END_HELD);
     return;
   }
@@ -512,6 +528,13 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
     return;
   }
   f->locked_ms = 0;
+  if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
+    f->looked = true;
+    f->job->memory_used -= f->memory_taken;
+    f->memory_taken = 0;
+    enter(f, HJ_FETCH_WAITING);
+    return;
+  }
   enter(f, HJ_FETCH_FLOWING);
   f->held = hj_blob_landed(f->blob);
   atomic_fetch_add(&f->job->held, f->held);
@@ -570,6 +593,7 @@ void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
     return;
   }
   switch (chore) {
+  case HJ_CHORE_LOOK:
   case HJ_CHORE_OPEN:
     if (err.code != HJ_E_OK)
       hj_fetch_fail(f, &err, true);
@@ -599,7 +623,7 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
     hj_fetch_begin(f, now_ms);
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
     f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */
-    hj_fetch_send(f, HJ_CHORE_OPEN);
+    hj_fetch_send(f, wants_look(f) ? HJ_CHORE_LOOK : HJ_CHORE_OPEN);
   } else if (f->state == HJ_FETCH_LOCKED && (!f->job->look_ms || f->not_before_ms < f->job->look_ms)) {
     f->job->look_ms = f->not_before_ms;
   }

@@ -205,13 +205,13 @@ static struct census count(struct hj_job *j)
 {
   struct census c = { 0, 0, 0, NULL };
   for (struct hj_fetch *f = j->under_way; f; f = f->next) {
-    if (f->state == HJ_FETCH_FLOWING || f->state == HJ_FETCH_OPENING || (f->state == HJ_FETCH_SEALING && !f->in_memory)) {
+    if (f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_WAITING || (f->busy && f->work.chore == HJ_CHORE_LOOK)) {
+      c.small++;
+    } else if (f->state == HJ_FETCH_FLOWING || f->state == HJ_FETCH_OPENING || (f->state == HJ_FETCH_SEALING && !f->in_memory)) {
       c.large_files += f->state != HJ_FETCH_SEALING;
       c.large_parts += f->parts_n ? f->parts_n : f->state == HJ_FETCH_OPENING;
       if ((!c.neediest || f->parts_n < c.neediest->parts_n) && hj_fetch_wants_part(f))
         c.neediest = f;
-    } else if (f->state == HJ_FETCH_ASKING) {
-      c.small++;
     }
   }
   return c;

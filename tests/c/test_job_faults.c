@@ -659,7 +659,8 @@ TEST(a_partial_that_was_spoilt_between_two_jobs_is_noticed)
   spoil(data_of_partial("hub/models--a--b/.hubjet/partial"), 10);
   j = store(&w, "/resolve/m.bin", "m.bin", NULL, &o);
   expect_end(&o, HJ_END_DONE);
-  CHECK_EQ(o.held, on_disk - 262144);
+  CHECK_LE(o.held, on_disk - 1);           /* one piece; smaller ones are written when a connection is slow */
+  CHECK_GE(o.held, on_disk - HJ_PIECE);
   expect_stored(t, "m.bin");
   free_job_of(j);
   close_world(&w);
