@@ -147,6 +147,8 @@ def write_small(path: str, data: bytes, mode: int = 0o666) -> None: ...  # makes
 def link_snapshot(repo_dir: str, commit: str, path: str, etag: str, links: bool = True) -> str: ...  # blobs/<etag> under its readable name
 def can_link(dir: str) -> bool: ...  # tries a symbolic link in dir
 def hash_file(path: str, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...  # lower-case hex
+def hash_files(paths: Sequence[str], algo: Literal["sha256", "git-sha1", "sha1", "xxh3"], threads: int = 0) -> list[str | BaseException]:
+    ...  # of each file its hex or what went wrong; side by side, on so many processors (0: all)
 def hash_bytes(data: bytes, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...
 
 # A snapshot whose every file was there and fit to be served is noted whole, with each file's size, mtime and inode; the

@@ -88,7 +88,7 @@ static void run_paths(unsigned lanes)
   (void)lanes;
   for (unsigned i = 0; i < paths_n; i++)
     files[i] = (struct hj_hashing){ .path = paths[i], .algo = HJ_SHA256, .e = HJ_ERR_INIT };
-  hj_hash_paths(files, paths_n, NULL);
+  hj_hash_paths(files, paths_n, 1, NULL);
   for (unsigned i = 0; i < paths_n; i++)
     if (!files[i].done)
       die(files[i].e.msg);

@@ -70,7 +70,4 @@ def run(bench: Bench, out: Path) -> list[Table]:
     )
     xxh3 = table.of("hubjet xxh3, 1 file", lambda run: run.note["call"] * 2 * GIB / size)
     table.goal("XXH3 of 2 GiB" + (" (scaled)" if size != 2 * GIB else ""), xxh3, 0.12, unit=" s")
-    table.note(
-        "files of one call go one after the other through hash_file: lanes can only show where the public verify hands several files to one thread"
-    )
     return [table]

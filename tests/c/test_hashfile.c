@@ -165,16 +165,16 @@ TEST(several_files_have_the_digests_they_have_alone)
   static const size_t sizes[SEVERAL] = { 1000000, 0, 300000, 256 << 10, 700001, 1, (512 << 10) + 64 };
   struct hj_hashing h[SEVERAL];
   uint8_t want[SEVERAL][HJ_DIGEST_MAX];
-  for (size_t n = 0; n <= SEVERAL; n++) {
+  for (size_t n = 0; n <= 2 * SEVERAL + 1; n++) {
     make_several(sizes, h, want);
     unsigned before = open_files();
-    hj_hash_paths(h, n, NULL);
+    hj_hash_paths(h, n / 2, n % 2 ? 3 : 1, NULL);
     CHECK_EQ(open_files(), before);
-    check_several(h, want, n);
+    check_several(h, want, n / 2);
   }
 }
 
-TEST(large_files_are_read_ahead_and_have_the_same_digests)
+static void large_files_are_read_ahead_and_have_the_same_digests_by(unsigned threads)
 {
   static const size_t sizes[SEVERAL] = { 20 << 20, 3, 18 << 20, 400000, 17 << 20, (21 << 20) + 5, 1 << 20 };
   struct hj_hashing h[SEVERAL];
@@ -183,11 +183,17 @@ TEST(large_files_are_read_ahead_and_have_the_same_digests)
   make_several(sizes, h, want);
   CHECK_OK(hj_hash_path(HJ_SHA256, several_path(0), NULL, alone, &e), e);
   CHECK_MEM(alone, want[0], HJ_DIGEST_MAX);
-  hj_hash_paths(h, SEVERAL, NULL);
+  hj_hash_paths(h, SEVERAL, threads, NULL);
   check_several(h, want, SEVERAL);
 }
 
-TEST(one_that_is_not_there_does_not_harm_the_others)
+TEST(large_files_are_read_ahead_and_have_the_same_digests)
+{
+  for (unsigned threads = 0; threads <= 2; threads++)
+    large_files_are_read_ahead_and_have_the_same_digests_by(threads);
+}
+
+static void one_that_is_not_there_does_not_harm_the_others_by(unsigned threads)
 {
   static const size_t sizes[SEVERAL] = { 17 << 20, 9, 300000, 256 << 10, 700001, 1, 5 };
   struct hj_hashing h[SEVERAL];
@@ -196,7 +202,7 @@ TEST(one_that_is_not_there_does_not_harm_the_others)
   h[1].path = temp_path("none");
   h[3].path = temp_dir();
   h[5].algo = HJ_ALGO_NONE;
-  hj_hash_paths(h, SEVERAL, NULL);
+  hj_hash_paths(h, SEVERAL, threads, NULL);
   CHECK_EQ(h[1].e.code, HJ_E_NONE);
   CHECK_EQ(h[3].e.code, HJ_E_IO);
   CHECK_EQ(h[5].e.code, HJ_E_BADARG);
@@ -205,16 +211,28 @@ TEST(one_that_is_not_there_does_not_harm_the_others)
   CHECK(!h[1].done && !h[3].done && !h[5].done);
 }
 
-TEST(a_stop_ends_all_files)
+TEST(one_that_is_not_there_does_not_harm_the_others)
+{
+  for (unsigned threads = 0; threads <= 2; threads++)
+    one_that_is_not_there_does_not_harm_the_others_by(threads);
+}
+
+static void a_stop_ends_all_files_by(unsigned threads)
 {
   static const size_t sizes[SEVERAL] = { 17 << 20, 18 << 20, 3, 20 << 20, 5, 19 << 20, 7 };
   struct hj_hashing h[SEVERAL];
   uint8_t want[SEVERAL][HJ_DIGEST_MAX];
   atomic_int stop = 1;
   make_several(sizes, h, want);
-  hj_hash_paths(h, SEVERAL, &stop);
+  hj_hash_paths(h, SEVERAL, threads, &stop);
   for (unsigned i = 0; i < SEVERAL; i++)
     CHECK_EQ(h[i].e.code, HJ_E_CANCELLED);
+}
+
+TEST(a_stop_ends_all_files)
+{
+  for (unsigned threads = 0; threads <= 2; threads++)
+    a_stop_ends_all_files_by(threads);
 }
 
 static void stop_soon(void *user)
@@ -223,7 +241,7 @@ static void stop_soon(void *user)
   atomic_store((atomic_int *)user, 1);
 }
 
-TEST(a_stop_in_the_middle_leaves_each_done_or_cancelled)
+static void a_stop_in_the_middle_leaves_each_done_or_cancelled_by(unsigned threads)
 {
   static const size_t sizes[SEVERAL] = { 17 << 20, 300, 18 << 20, 20 << 20, 5, 19 << 20, 7 };
   struct hj_hashing h[SEVERAL];
@@ -233,13 +251,19 @@ TEST(a_stop_in_the_middle_leaves_each_done_or_cancelled)
   hj_thread t;
   make_several(sizes, h, want);
   CHECK_OK(hj_thread_start(&t, "stopper", stop_soon, &stop, &e), e);
-  hj_hash_paths(h, SEVERAL, &stop);
+  hj_hash_paths(h, SEVERAL, threads, &stop);
   hj_thread_join(&t);
   for (unsigned i = 0; i < SEVERAL; i++) {
     CHECK_EQ(h[i].e.code, h[i].done ? HJ_E_OK : HJ_E_CANCELLED);
     if (h[i].done)
       CHECK_MEM(h[i].out, want[i], HJ_DIGEST_MAX);
   }
+}
+
+TEST(a_stop_in_the_middle_leaves_each_done_or_cancelled)
+{
+  for (unsigned threads = 0; threads <= 2; threads++)
+    a_stop_in_the_middle_leaves_each_done_or_cancelled_by(threads);
 }
 
 /* The sites of a large file: its first read, the helper's memory and thread, and the reads on that thread. */

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import hubjet
+from hubjet import _native
 from tests.server import Sparse, World
 
 pytestmark = pytest.mark.usefixtures("hub_env")
@@ -139,3 +140,21 @@ def test_the_disk_is_measured_for_the_whole_job_before_the_first_byte(
     assert caught.value.errno == 28
     assert str(6 << 20) in str(caught.value).replace(",", "").replace("_", "") or "6" in str(caught.value)
     assert world.bodies() == []
+
+
+def test_many_files_are_hashed_in_one_call_each_with_its_own_outcome(tmp_path: Path) -> None:
+    contents = [b"", b"a", b"b" * 300_000, b"c" * (5 << 20), b"d" * 70_000]
+    paths = [tmp_path / str(n) for n in range(len(contents))]
+    for path, content in zip(paths, contents):
+        path.write_bytes(content)
+    names = [*map(str, paths), str(tmp_path / "none")]
+    for algo in ("sha256", "xxh3"):
+        for threads in (0, 1, 3):
+            *hexes, missing = _native.hash_files(names, algo, threads)
+            assert hexes == [_native.hash_file(str(path), algo) for path in paths]
+            assert isinstance(missing, hubjet.HubjetError) and "No such file" in str(missing)
+    assert _native.hash_files([], "sha256") == []
+    with pytest.raises(ValueError, match="algo"):
+        _native.hash_files(names, "md5")
+    with pytest.raises(TypeError):
+        _native.hash_files([3], "sha256")
