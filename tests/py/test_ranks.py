@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from tests.py.child import Child
-from tests.py.test_resume import digest, wait_for_journal
+from tests.py.test_resume import digest, side, wait_for_journal
 from tests.server import Sparse, World
 from tests.server.content import sparse_content
 
@@ -121,7 +121,7 @@ def test_a_leader_killed_in_the_middle_is_taken_over(
     gate = world.gate("model.safetensors")
     with ranks("hubjet.hf_hub_download('org/name', 'model.safetensors')", flock, tmp_path) as children:
         gate.wait_reached(128 * MIB)
-        wait_for_journal(cache, 128 * MIB)
+        wait_for_journal(side(cache), 128 * MIB)
         until(lambda: waiting(tmp_path) == RANKS - 1)
         dead = leader(cache)
         (first,) = (child for child in children if child.process.pid == dead)
