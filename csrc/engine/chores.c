@@ -34,6 +34,7 @@ static void places_release(struct places *p)
   hj_mem_free(p->partial_dir);
   hj_mem_free(p->key);
   hj_mem_free(p->lock);
+  memset(p, 0, sizeof *p);
 }
 
 /* The name of the partial: the content's own where it is known, else of the address. */
@@ -114,21 +115,43 @@ static void fill_want(struct hj_fetch *f, const struct places *at, struct hj_blo
 
 /* ---- after the bytes ---------------------------------------------------------------------------------------------- */
 
-/* The blob gets its readable name, and what was proven is written down. */
-static int publish(struct hj_fetch *f, struct hj_err *e)
+/* What was proven is written down: for those of one repository that follow each other, in one write. */
+static void note_proven(struct hj_work *const w[], unsigned n)
+{
+  const char *etags[HJ_SMALLS_MAX];
+  unsigned k = 0;
+  for (unsigned i = 0; i < n; i++) {
+    const struct hj_fetch *f = w[i]->fetch, *next = i + 1 < n ? w[i + 1]->fetch : NULL;
+    struct hj_err scratch = HJ_ERR_INIT;
+    if (f->want->dest != HJ_DEST_STORE)
+      continue;
+    if (w[i]->err.code == HJ_E_OK)
+      etags[k++] = f->etag;
+    if (next && next->want->dest == HJ_DEST_STORE && !strcmp(next->want->repo_dir, f->want->repo_dir))
+      continue;
+    if (k && hj_record_add_all(f->want->repo_dir, etags, k, &scratch)) /* benign: the blob is then "new", not "same" */
+      HJ_TRACE(HJ_T_STORE, f->index, "no record of %u files: %s", k, scratch.msg);
+    k = 0;
+  }
+}
+
+/* The blob gets its readable name. */
+static int name_it(struct hj_fetch *f, struct hj_err *e)
 {
   const struct hj_want *w = f->want;
-  struct hj_err scratch = HJ_ERR_INIT;
   const char *commit = w->commit ? w->commit : f->commit;
-  if (w->dest != HJ_DEST_STORE)
-    return HJ_E_OK;
-  if (hj_record_add(w->repo_dir, f->etag, &scratch)) /* benign: the blob is then "new", not "same" */
-    HJ_TRACE(HJ_T_STORE, f->index, "no record of %s: %s", f->etag, scratch.msg);
-  if (!w->link_path || f->link_path)
+  if (w->dest != HJ_DEST_STORE || !w->link_path || f->link_path)
     return HJ_E_OK;
   if (!commit[0])
     return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->first.origin);
   return hj_link_snapshot(w->repo_dir, commit, w->link_path, f->etag, w->links, &f->link_path, e);
+}
+
+static int publish(struct hj_fetch *f, struct hj_err *e)
+{
+  struct hj_work *w = &f->work;
+  note_proven(&w, 1);
+  return name_it(f, e);
 }
 
 /* ---- the chores --------------------------------------------------------------------------------------------------- */
@@ -267,23 +290,38 @@ static int commit_blob(struct hj_work *w, struct hj_err *e)
   return (int)e->code;
 }
 
-static int store_small(struct hj_work *w, struct hj_err *e)
+/* All in one go (store/blob.h). Nobody waits for their locks, who else stores these bytes stores the same; but huggingface_hub's
+ * cache has them, and its processes may look. */
+static void store_small(struct hj_work *const w[], unsigned n)
 {
-  struct hj_fetch *f = w->fetch;
-  struct hj_err busy = HJ_ERR_INIT; /* benign: who else stores these bytes stores the same */
-  struct hj_blob_want want;
-  struct places at;
-  if (find_final(f, e) || find_places(f, &at, e))
-    return (int)e->code;
-  if (at.lock)
-    (void)hj_lock_try(&f->lock, at.lock, &busy);
-  (void)have_it(f);
-  fill_want(f, &at, &want);
-  if (!hj_blob_store_small(&want, f->body.p, f->body.len, &f->proven, e))
-    publish(f, e);
-  hj_lock_drop(&f->lock);
-  places_release(&at);
-  return (int)e->code;
+  struct hj_small s[HJ_SMALLS_MAX] = { { { 0 }, NULL, 0, { 0 }, NULL, NULL, HJ_FILE_INIT, false } };
+  struct places at[HJ_SMALLS_MAX] = { { 0 } };
+  for (unsigned i = 0; i < n; i++) {
+    struct hj_fetch *f = w[i]->fetch;
+    s[i].e = &w[i]->err;
+    if (find_final(f, s[i].e) || find_places(f, &at[i], s[i].e))
+      continue;
+    struct hj_err busy = HJ_ERR_INIT;
+    if (at[i].lock)
+      (void)hj_lock_try(&f->lock, at[i].lock, &busy);
+    (void)have_it(f);
+    fill_want(f, &at[i], &s[i].want);
+    s[i].p = f->body.p;
+    s[i].n = f->body.len;
+  }
+  hj_blobs_store_small(s, n);
+  note_proven(w, n);
+  for (unsigned i = 0; i < n; i++) {
+    struct hj_fetch *f = w[i]->fetch;
+    f->proven = s[i].got;
+    if (s[i].e->code == HJ_E_OK)
+      name_it(f, s[i].e);
+    hj_lock_drop(&f->lock);
+    if (f->want->dest == HJ_DEST_PATH && at[i].partial_dir && (i + 1 == n || !at[i + 1].partial_dir || strcmp(at[i].partial_dir, at[i + 1].partial_dir)))
+      hj_blob_tidy(at[i].partial_dir);
+  }
+  for (unsigned i = 0; i < n; i++)
+    places_release(&at[i]);
 }
 
 static void run_one(struct hj_work *w)
@@ -303,7 +341,7 @@ static void run_one(struct hj_work *w)
     commit_blob(w, &w->err);
     break;
   case HJ_CHORE_SMALL:
-    store_small(w, &w->err);
+    store_small(&w, 1);
     break;
   case HJ_CHORE_DROP:
     hj_blob_drop(f->blob, w->keep);
@@ -321,7 +359,9 @@ void hj_chores_run(struct hj_work *const w[], unsigned n)
     w[i]->err = (struct hj_err)HJ_ERR_INIT;
     w[i]->proven = w[i]->lost = w[i]->found = 0;
   }
-  if (n > 1)
+  if (n > 1 && w[0]->chore == HJ_CHORE_SMALL)
+    store_small(w, n);
+  else if (n > 1)
     prove_blobs(w, n);
   else
     run_one(w[0]);

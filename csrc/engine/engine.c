@@ -64,7 +64,9 @@ unsigned hj_engine_generation(void) { return atomic_load(&generation); }
 static void errands_back(void *user, struct hj_work *const w[], unsigned n)
 {
   struct engine *en = user;
+  bool first;
   hj_mutex_lock(&en->lock);
+  first = !en->backs; /* those behind it are taken together with it */
   for (unsigned i = 0; i < n; i++) {
     w[i]->next = NULL;
     if (en->backs_last)
@@ -74,7 +76,8 @@ static void errands_back(void *user, struct hj_work *const w[], unsigned n)
     en->backs_last = w[i];
   }
   hj_mutex_unlock(&en->lock);
-  hj_loop_wake(en->loop);
+  if (first)
+    hj_loop_wake(en->loop);
 }
 
 static void take_arrivals(struct engine *en)
@@ -120,7 +123,7 @@ static void share_out(struct engine *en, struct hj_job *me)
     if (j == me || !j->n || !me->n || hj_job_is_over(j) || !hj_url_same_origin(&j->fetches[0].first, &me->fetches[0].first))
       continue;
     s.others++;
-    s.others_active += j->active;
+    s.others_active += j->own;
     s.others_starved = s.others_starved || j->starved;
   }
   me->slots = hj_share(&s);

@@ -62,13 +62,14 @@ struct hj_work {
   uint64_t lost;             /* COMMIT with HJ_E_DIGEST: bytes the disk lost; 0 = the server sent wrong ones */
 };
 
-void hj_chores_run(struct hj_work *const w[], unsigned n);   /* on a worker thread; more than one: all PROVE, at most HJ_PROOFS_MAX */
+void hj_chores_run(struct hj_work *const w[], unsigned n);   /* on a worker thread; more than one: all PROVE, at most HJ_PROOFS_MAX, or all SMALL, at most HJ_SMALLS_MAX */
 const char *hj_chore_name(enum hj_chore c);
 
 /* ---- a part ------------------------------------------------------------------------------------------------------- */
 
 #define HJ_PART_STATES(X)                                                                        \
   X(RESTING, "resting")  /* until `not_before`, or until the source is known */                  \
+  X(QUEUED, "queued")    /* until there is a connection for it; then it is asked as it stands */ \
   X(ASKING, "asking")    /* a request is out, its head is not here */                            \
   X(FLOWING, "flowing")  /* the body comes */                                                    \
   X(PARKED, "parked")    /* a redirect is known; waits for the blob before it is followed */     \
@@ -82,6 +83,7 @@ enum hj_part_state {
 
 struct hj_part {
   struct hj_part *next;
+  struct hj_part *queued_after, *queued_before;   /* QUEUED: in the job's queue */
   struct hj_fetch *fetch;
   uint64_t id;
   enum hj_part_state state;
@@ -91,6 +93,8 @@ struct hj_part {
   uint64_t piece_at;
   size_t piece_n;
   struct hj_request *request;
+  uint64_t memory_taken;     /* of the job's budget */
+  bool own;                  /* its request has a connection of its own, and counts as one */
   struct hj_url url;         /* what is asked now */
   unsigned hops;
   bool lead;                 /* the first of its fetch: it finds out what the file is */
@@ -130,6 +134,7 @@ enum hj_fetch_state {
 struct hj_fetch {
   struct hj_fetch *next, *before;     /* in the job's list of those under way */
   bool listed;
+  bool light;                         /* known to be small: it never has a blob, and there may be hundreds of them at once */
   struct hj_job *job;
   size_t index;
   const struct hj_want *want;
@@ -180,6 +185,8 @@ struct hj_fetch {
 int hj_fetch_init(struct hj_fetch *f, struct hj_job *j, size_t index, struct hj_err *e);
 void hj_fetch_release(struct hj_fetch *f);
 bool hj_fetch_is_large(const struct hj_fetch *f);                         /* known to go over a blob */
+bool hj_fetch_is_light(const struct hj_fetch *f);                         /* known to be small enough for memory */
+bool hj_fetch_take_memory(struct hj_fetch *f);                            /* room for a body whose size is just known; false: over a blob */
 bool hj_fetch_has_blob(const struct hj_fetch *f);                         /* one that the network thread may look at and put into */
 void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms);
 bool hj_fetch_has_gap(const struct hj_fetch *f);                          /* a range that nobody fetches */
@@ -203,6 +210,7 @@ struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struc
 void hj_part_free(struct hj_part *p);                                     /* its request is stopped; nothing is flushed */
 void hj_part_ask(struct hj_part *p, uint64_t now_ms);                     /* (again): over the way the source says */
 void hj_part_follow_on(struct hj_part *p, uint64_t now_ms);               /* PARKED: go on to p->url */
+bool hj_part_has_way(const struct hj_part *p);                            /* QUEUED: it could be asked now */
 int hj_part_flush(struct hj_part *p, struct hj_err *e);                   /* what is in the piece goes to the blob */
 bool hj_part_is_active(const struct hj_part *p);                          /* a request is out */
 void hj_part_cut(struct hj_part *p);                                      /* stops the request, keeps the rest */
@@ -215,6 +223,11 @@ void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single,
 
 /* ---- a job -------------------------------------------------------------------------------------------------------- */
 
+#define HJ_ASK_COST ((uint64_t)64 << 10)  /* of an exchange without a piece: 36 MiB were seen for 400 (engine bench) */
+#define HJ_UNKNOWN_AT_ONCE 32u
+
+struct hj_list { struct hj_fetch *first, *last; unsigned n; };
+
 struct hj_job {
   struct hj_job *next;                 /* in the engine's list */
   struct hj_want *wants;
@@ -226,12 +239,17 @@ struct hj_job {
   struct hj_loop *loop;                /* the engine's, while running */
   struct hj_workers *workers;
   struct hj_hosts *hosts;              /* the engine's, too */
-  struct hj_fetch *under_way;
-  size_t next_small, next_large;       /* the first not begun of each sort, in the order of the wants */
+  struct hj_list under_way, light;     /* the light ones apart: the others are looked at in every turn */
+  size_t next_light, next_unknown, next_large; /* the first not begun of each sort, in the order of the wants */
+  unsigned unknown_most;               /* files of unknown size at once: more while they turn out small */
+  struct hj_part *queue, *queue_last;  /* QUEUED, first come first served */
+  struct hj_part *queue_at;            /* the next one to be looked at, while they are */
+  unsigned queued_first;               /* of those: how many have not asked anything yet */
   uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
+  uint64_t light_ms;                   /* when the light ones were last looked at */
   uint64_t look_ms;                    /* when the next file in another's hands is looked after; 0: there is none */
-  unsigned active;                     /* requests out */
-  unsigned slots;                      /* how many may be out: limits.connections, less what the process's other jobs hold (engine/share.h) */
+  unsigned active, own;                /* requests out; those among them that have a connection of their own */
+  unsigned slots;                      /* how many of the latter there may be: limits.connections, less what the process's other jobs hold (engine/share.h) */
   bool starved;                        /* it had work for a further one and no slot */
   struct hj_throttle *throttle;        /* the engine's, while running */
   struct hj_brake brake;
@@ -258,6 +276,10 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms);                      /* job
 bool hj_job_is_over(const struct hj_job *j);
 void hj_job_let_go(struct hj_job *j);                                     /* the last owner frees it */
 uint32_t hj_job_roll(struct hj_job *j);                                   /* dice for jitter */
+bool hj_job_has_memory(const struct hj_job *j, uint64_t bytes);
+void hj_job_unlist(struct hj_job *j, struct hj_fetch *f);                 /* it has ended */
+void hj_job_queue(struct hj_job *j, struct hj_part *p);
+void hj_job_unqueue(struct hj_job *j, struct hj_part *p);
 
 /* engine.c */
 int hj_engine_take(struct hj_job *j, struct hj_err *e);

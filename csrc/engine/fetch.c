@@ -13,6 +13,8 @@
 #define LOCK_AGAIN_MIN_MS 10u
 #define LOCK_AGAIN_MAX_MS 50u
 #define RESTARTS_MAX 2u
+#define UNKNOWN_AT_MOST 400u            /* files of unknown size at once, while all turn out small */
+#define UNKNOWN_STEP 8u                 /* more of them for each that did: 32, 288, 400 */
 
 static const char *const state_names[] = {
 #define HJ_X(name, text) text,
@@ -87,6 +89,8 @@ static struct hj_work *errand(struct hj_fetch *f, enum hj_chore chore)
     break;
   case HJ_CHORE_OPEN:
     enter(f, HJ_FETCH_OPENING);
+    if (f->want->size == HJ_SIZE_UNKNOWN)
+      f->job->unknown_most = HJ_UNKNOWN_AT_ONCE;
     f->job->memory_used -= f->memory_taken; /* its body goes to the disk: kept, a few such files would leave no room for their ranges */
     f->memory_taken = 0;
     break;
@@ -117,6 +121,7 @@ static void over(struct hj_fetch *f)
   f->memory_taken = 0;
   if (f->want->dest != HJ_DEST_MEMORY || f->end == HJ_END_FAILED)
     hj_buf_release(&f->body);
+  hj_job_unlist(j, f);
   j->over++;
   j->moved_ms = f->ended_ms;
   if (f->end == HJ_END_FAILED)
@@ -252,6 +257,25 @@ bool hj_fetch_is_large(const struct hj_fetch *f)
          f->want->size > HJ_SMALL_MAX && !f->want->meta_only;
 }
 
+bool hj_fetch_is_light(const struct hj_fetch *f)
+{
+  return f->want->dest != HJ_DEST_MEMORY && f->want->size <= HJ_SMALL_MAX && !f->want->meta_only && !f->want->post; /* HJ_SIZE_UNKNOWN is more */
+}
+
+/* What its part has reserved for a piece it does not need. Without room for more, a small body goes over a blob, too. */
+bool hj_fetch_take_memory(struct hj_fetch *f)
+{
+  struct hj_job *j = f->job;
+  uint64_t more = f->size > HJ_PIECE + f->memory_taken ? f->size - HJ_PIECE - f->memory_taken : 0;
+  if (f->size > HJ_SMALL_MAX || !hj_job_has_memory(j, more))
+    return false;
+  j->memory_used += more;
+  f->memory_taken += more;
+  if (j->unknown_most < UNKNOWN_AT_MOST)
+    j->unknown_most += UNKNOWN_STEP;
+  return true;
+}
+
 static void ask_first(struct hj_fetch *f, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -264,6 +288,10 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
     end = HJ_UNKNOWN;
   else if (f->size != HJ_SIZE_UNKNOWN && f->size < end)
     end = f->size;
+  if (f->want->dest != HJ_DEST_MEMORY && f->size == HJ_SIZE_UNKNOWN) {
+    f->job->memory_used -= f->memory_taken;
+    f->memory_taken = 0;
+  }
   p = hj_part_new(f, 0, end, &e);
   if (!p) {
     hj_fetch_fail(f, &e, true);
@@ -284,7 +312,12 @@ void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
 {
   if (!f->began_ms)
     f->began_ms = now_ms;
-  f->memory_taken = hj_fetch_is_large(f) ? 0 : f->size < HJ_SMALL_MAX ? f->size : HJ_SMALL_MAX;
+  if (f->want->dest == HJ_DEST_MEMORY)
+    f->memory_taken = f->size < HJ_SMALL_MAX ? f->size : HJ_SMALL_MAX;
+  else if (f->size == HJ_SIZE_UNKNOWN)
+    f->memory_taken = HJ_PIECE; /* its part's, until there is one */
+  else
+    f->memory_taken = hj_fetch_is_large(f) ? 0 : f->size < HJ_SMALL_MAX ? f->size : HJ_SMALL_MAX;
   f->job->memory_used += f->memory_taken;
   if (f->size == 0 && f->promise.algo != HJ_ALGO_NONE && f->want->dest != HJ_DEST_MEMORY && !f->want->meta_only) {
     f->in_memory = true; /* nobody needs to be asked for nothing; the digest of nothing is compared all the same */
@@ -316,7 +349,7 @@ void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
       hj_fetch_end(f, HJ_END_META);
       return;
     }
-    if (!f->in_memory && f->size <= HJ_SMALL_MAX)
+    if (!f->in_memory && hj_fetch_take_memory(f))
       f->in_memory = true;
     if (!f->in_memory && f->size != HJ_SIZE_UNKNOWN && f->promise.algo != HJ_ALGO_NONE && f->state == HJ_FETCH_ASKING &&
         !f->single && !f->want->no_ranges && !f->want->meta_only) {
@@ -619,7 +652,7 @@ void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
 
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
 {
-  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && f->job->active < f->job->slots) /* it begins anew */
+  if (f->state == HJ_FETCH_WAITING && now_ms >= f->not_before_ms && f->job->own < f->job->slots) /* it begins anew */
     hj_fetch_begin(f, now_ms);
   if (f->state == HJ_FETCH_LOCKED && now_ms >= f->not_before_ms) {
     f->job->moved_ms = now_ms; /* the holder moves, or its lock falls: waiting for it is no standstill of ours */

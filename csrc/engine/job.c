@@ -9,9 +9,11 @@
 #include "util/banned.h"
 
 #define LARGE_OPEN_MAX 4u    /* files under way over blobs: enough to fill the digest's lanes, few enough to finish early ones first */
-#define SMALL_MAX_AT_ONCE 32u
 #define SAMPLE_MS 100u       /* how often the way is looked at */
 #define TRIPS_MAX 16u        /* connections that are asked for it */
+#define LIGHT_AT_MOST 1000u   /* small files under way, those that wait for the second host of a redirect or for the disk included */
+#define LIGHT_LIMITED 32u      /* under a limit of rate: what has been asked for comes, and libcurl keeps it */
+#define LIGHT_LOOK_MS 20u     /* how often they are looked at: only pauses and silence need it */
 
 static void free_job(struct hj_job *j)
 {
@@ -199,14 +201,81 @@ uint32_t hj_job_roll(struct hj_job *j)
 
 bool hj_job_is_over(const struct hj_job *j) { return j->over == j->n; }
 
-struct census { unsigned large_files, large_parts, small; struct hj_fetch *neediest; };
+bool hj_job_has_memory(const struct hj_job *j, uint64_t bytes) { return j->memory_used + bytes <= j->limits.memory; }
+
+/* ---- who is under way, who waits ---- */
+
+static void list(struct hj_job *j, struct hj_fetch *f)
+{
+  struct hj_list *l = f->light ? &j->light : &j->under_way;
+  f->listed = true;
+  f->next = NULL;
+  f->before = l->last;
+  if (l->last)
+    l->last->next = f;
+  else
+    l->first = f;
+  l->last = f;
+  l->n++;
+}
+
+void hj_job_unlist(struct hj_job *j, struct hj_fetch *f)
+{
+  struct hj_list *l = f->light ? &j->light : &j->under_way;
+  if (!f->listed)
+    return;
+  *(f->before ? &f->before->next : &l->first) = f->next;
+  *(f->next ? &f->next->before : &l->last) = f->before;
+  l->n--;
+}
+
+void hj_job_queue(struct hj_job *j, struct hj_part *p)
+{
+  p->queued_after = NULL;
+  p->queued_before = j->queue_last;
+  *(j->queue_last ? &j->queue_last->queued_after : &j->queue) = p;
+  j->queue_last = p;
+  j->queued_first += p->hops == 0;
+}
+
+void hj_job_unqueue(struct hj_job *j, struct hj_part *p)
+{
+  if (j->queue_at == p)
+    j->queue_at = p->queued_after;
+  *(p->queued_before ? &p->queued_before->queued_after : &j->queue) = p->queued_after;
+  *(p->queued_after ? &p->queued_after->queued_before : &j->queue_last) = p->queued_before;
+  j->queued_first -= p->hops == 0;
+}
+
+/* Whoever waits for a full origin lets those behind him pass who want another one. */
+static void ask_queued(struct hj_job *j, uint64_t now_ms)
+{
+  const char *full = NULL;
+  struct hj_part *p;
+  j->queue_at = j->queue;
+  while ((p = j->queue_at) != NULL) { /* asking may fail, and take other parts of its file out of the queue */
+    j->queue_at = p->queued_after;
+    if (full && !strcmp(full, p->url.origin))
+      continue;
+    if (!hj_part_has_way(p)) {
+      full = p->url.origin;
+      continue;
+    }
+    hj_job_unqueue(j, p);
+    hj_part_follow_on(p, now_ms);
+  }
+}
+
+/* ---- who is next ---- */
+
+struct census { unsigned large_files, large_parts, unknown; struct hj_fetch *neediest; };
 
 static struct census count(struct hj_job *j)
 {
   struct census c = { 0, 0, 0, NULL };
-  for (struct hj_fetch *f = j->under_way; f; f = f->next) {
+  for (struct hj_fetch *f = j->under_way.first; f; f = f->next) {
     if (f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_WAITING || (f->busy && f->work.chore == HJ_CHORE_LOOK)) {
-      c.small++;
+      c.unknown++;
     } else if (f->state == HJ_FETCH_FLOWING || f->state == HJ_FETCH_OPENING || (f->state == HJ_FETCH_SEALING && !f->in_memory)) {
       c.large_files += f->state != HJ_FETCH_SEALING;
       c.large_parts += f->parts_n ? f->parts_n : f->state == HJ_FETCH_OPENING;
@@ -217,11 +286,16 @@ static struct census count(struct hj_job *j)
   return c;
 }
 
-static struct hj_fetch *next_of(struct hj_job *j, size_t *cursor, bool large)
+enum sort { LIGHT, UNKNOWN, LARGE };
+
+static enum sort sort_of(const struct hj_fetch *f) { return hj_fetch_is_large(f) ? LARGE : hj_fetch_is_light(f) ? LIGHT : UNKNOWN; }
+
+static struct hj_fetch *next_of(struct hj_job *j, enum sort sort)
 {
+  size_t *cursor = sort == LIGHT ? &j->next_light : sort == LARGE ? &j->next_large : &j->next_unknown;
   while (*cursor < j->n) {
     struct hj_fetch *f = &j->fetches[*cursor];
-    if (!f->listed && f->state == HJ_FETCH_WAITING && hj_fetch_is_large(f) == large)
+    if (!f->listed && f->state == HJ_FETCH_WAITING && sort_of(f) == sort)
       return f;
     (*cursor)++;
   }
@@ -230,43 +304,44 @@ static struct hj_fetch *next_of(struct hj_job *j, size_t *cursor, bool large)
 
 static void begin(struct hj_job *j, struct hj_fetch *f, uint64_t now_ms)
 {
-  f->listed = true;
-  f->next = j->under_way;
-  f->before = NULL;
-  if (f->next)
-    f->next->before = f;
-  j->under_way = f;
+  f->light = hj_fetch_is_light(f);
+  list(j, f);
   hj_fetch_begin(f, now_ms);
 }
 
-static bool has_room(const struct hj_job *j, uint64_t bytes) { return j->memory_used + bytes <= j->limits.memory; }
+/* Hundreds at once: each is little more than a round trip. Not more than can be asked: those who wait hold memory. */
+static void fill_light(struct hj_job *j, uint64_t now_ms)
+{
+  struct hj_fetch *f;
+  while (j->light.n < (j->limited ? LIGHT_LIMITED : LIGHT_AT_MOST) && hj_throttle_is_open(j->throttle, j) && !j->queued_first && (f = next_of(j, LIGHT)) && hj_job_has_memory(j, f->size + HJ_ASK_COST))
+    begin(j, f, now_ms);
+}
 
 /* Small files first (they are latency, not bandwidth), then ranges for the file with the fewest, then further large files. */
 static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
 {
   struct census c;
   struct hj_fetch *f;
-  if (!has_room(j, HJ_PIECE + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
+  if (!hj_job_has_memory(j, HJ_PIECE + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
     return false;
   c = count(j);
-  if (j->active >= j->slots) {
+  if (j->own >= j->slots) {
     j->starved = j->slots < j->limits.connections &&
-                 ((c.neediest && c.large_parts < level) || next_of(j, &j->next_small, false) || next_of(j, &j->next_large, true));
+                 ((c.neediest && c.large_parts < level) || j->queue || next_of(j, UNKNOWN) || next_of(j, LARGE));
     return false;
   }
-  f = c.small < SMALL_MAX_AT_ONCE ? next_of(j, &j->next_small, false) : NULL;
+  f = c.unknown < j->unknown_most && !j->queued_first ? next_of(j, UNKNOWN) : NULL;
   if (f) {
     begin(j, f, now_ms);
     return true;
   }
   if (c.large_parts >= level)
     return false;
-  if (c.neediest && (c.neediest->parts_n == 0 || c.large_files >= LARGE_OPEN_MAX || c.large_parts * 2 < level ||
-                     !next_of(j, &j->next_large, true))) {
+  if (c.neediest && (c.neediest->parts_n == 0 || c.large_files >= LARGE_OPEN_MAX || c.large_parts * 2 < level || !next_of(j, LARGE))) {
     hj_fetch_add_part(c.neediest, now_ms);
     return true;
   }
-  f = c.large_files < LARGE_OPEN_MAX ? next_of(j, &j->next_large, true) : NULL;
+  f = c.large_files < LARGE_OPEN_MAX ? next_of(j, LARGE) : NULL;
   if (f) {
     begin(j, f, now_ms);
     return true;
@@ -276,22 +351,6 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
     return true;
   }
   return false;
-}
-
-static void unlist_ended(struct hj_job *j)
-{
-  struct hj_fetch *next;
-  for (struct hj_fetch *f = j->under_way; f; f = next) {
-    next = f->next;
-    if (f->state != HJ_FETCH_OVER)
-      continue;
-    if (f->before)
-      f->before->next = f->next;
-    else
-      j->under_way = f->next;
-    if (f->next)
-      f->next->before = f->before;
-  }
 }
 
 static void cancel_all(struct hj_job *j)
@@ -323,7 +382,7 @@ static void look_at_the_way(struct hj_job *j, uint64_t now_ms)
   unsigned n = 0;
   if (now_ms - j->sampled_ms < SAMPLE_MS && j->settled_in)
     return;
-  for (struct hj_fetch *f = j->under_way; f; f = f->next)
+  for (struct hj_fetch *f = j->under_way.first; f; f = f->next)
     for (struct hj_part *p = f->in_memory ? NULL : f->parts; p && n < TRIPS_MAX; p = p->next) {
       struct hj_pulse pulse;
       if (p->state != HJ_PART_FLOWING || !p->request || (origin && strcmp(origin, p->url.origin) != 0))
@@ -348,6 +407,21 @@ static void look_at_the_way(struct hj_job *j, uint64_t now_ms)
     hj_host_remember(h, j->sched.base_want, j->sched.lone_rate, now_ms);
 }
 
+/* For those who watch: what shares connections counts as the few it shares. */
+static unsigned connections_of(const struct hj_job *j)
+{
+  unsigned sharing = j->active - j->own;
+  return j->own + (sharing < HJ_LANES_MAX ? sharing : HJ_LANES_MAX);
+}
+
+static void look_at(struct hj_list *l, uint64_t now_ms)
+{
+  for (struct hj_fetch *f = l->first, *next; f; f = next) {
+    next = f->next; /* f may end in its turn; nobody else does */
+    hj_fetch_turn(f, now_ms);
+  }
+}
+
 void hj_job_turn(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
@@ -356,24 +430,25 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   bool hungry;
   if (!j->moved_ms) {
     j->moved_ms = now_ms;
+    j->unknown_most = HJ_UNKNOWN_AT_ONCE;
     hj_sched_init(&j->sched, j->limits.first_connections, j->limits.connections, now_ms);
   }
   if (atomic_load(&j->cancelled))
     cancel_all(j);
   j->look_ms = 0;
-  for (struct hj_fetch *f = j->under_way, *next; f; f = next) {
-    next = f->next;
-    hj_fetch_turn(f, now_ms);
+  look_at(&j->under_way, now_ms);
+  if (now_ms - j->light_ms >= LIGHT_LOOK_MS) {
+    j->light_ms = now_ms;
+    look_at(&j->light, now_ms);
   }
-  hj_fetch_send_proofs(j->under_way);
+  hj_fetch_send_proofs(j->under_way.first);
   give_up(j, now_ms);
-  unlist_ended(j);
   look_at_the_way(j, now_ms);
   c = count(j);
   flowing = j->proven_connections < c.large_parts ? j->proven_connections : c.large_parts;
   before = j->sched.want;
   phase = j->sched.phase;
-  hungry = c.neediest || next_of(j, &j->next_large, true);
+  hungry = c.neediest || next_of(j, LARGE);
   cap = hj_brake_turn(&j->brake, now_ms, j->limited, atomic_load(&j->waits), c.large_parts, hungry);
   level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds);
   if (level != before || phase != j->sched.phase)
@@ -385,9 +460,11 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   if (j->sched.last_rate && flowing && !j->brake.binds)
     j->connection_rate = j->sched.last_rate / flowing;
   j->starved = false;
-  if (!atomic_load(&j->cancelled))
+  if (!atomic_load(&j->cancelled)) {
+    ask_queued(j, now_ms);
+    fill_light(j, now_ms);
     while (fill_one(j, level, now_ms))
       ;
-  unlist_ended(j);
-  atomic_store(&j->connections, j->active);
+  }
+  atomic_store(&j->connections, connections_of(j));
 }

@@ -11,6 +11,7 @@
 #include "util/banned.h"
 
 #define ERROR_BODY_MAX (64u << 10)  /* of an error page or redirect: read, not kept; more is cut off */
+#define LIGHT_BODY_MAX HJ_PIECE     /* 8 MB/s, as a CDN gives one connection, are 320 KB in 40 ms */
 #define RESOLVES_MAX 4u             /* refusals of a redirected URL by one part before the refusal is believed */
 
 static const char *const state_names[] = {
@@ -39,7 +40,8 @@ struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struc
   p->next = f->parts;
   f->parts = p;
   f->parts_n++;
-  f->job->memory_used += HJ_PIECE;
+  p->memory_taken = f->in_memory ? HJ_ASK_COST : HJ_PIECE;
+  f->job->memory_used += p->memory_taken;
   return p;
 }
 
@@ -53,8 +55,19 @@ static void lose_connection(const struct hj_part *p)
     j->proven_connections--;
 }
 
+static void request_gone(struct hj_part *p)
+{
+  p->fetch->job->active--;
+  p->fetch->job->own -= p->own;
+  p->own = false;
+}
+
 void hj_part_cut(struct hj_part *p)
 {
+  if (p->state == HJ_PART_QUEUED) {
+    hj_job_unqueue(p->fetch->job, p);
+    enter(p, HJ_PART_RESTING);
+  }
   if (!p->request)
     return;
   lose_connection(p);
@@ -62,7 +75,7 @@ void hj_part_cut(struct hj_part *p)
   p->request = NULL;
   hj_throttle_drop(p);
   p->paused = false;
-  p->fetch->job->active--;
+  request_gone(p);
   if (p->is_probe)
     hj_source_probe_lost(&p->fetch->source);
   p->is_probe = false;
@@ -77,7 +90,7 @@ void hj_part_free(struct hj_part *p)
     at = &(*at)->next;
   *at = p->next;
   f->parts_n--;
-  f->job->memory_used -= HJ_PIECE;
+  f->job->memory_used -= p->memory_taken;
   hj_url_release(&p->url);
   hj_mem_free(p->piece);
   hj_mem_free(p);
@@ -198,7 +211,7 @@ static int judge_answer(struct hj_part *p, const struct hj_reply *r, struct hj_e
   }
   if (f->busy)
     return HJ_E_OK;
-  if (f->size <= HJ_SMALL_MAX) { /* HJ_SIZE_UNKNOWN is not */
+  if (hj_fetch_take_memory(f)) {
     f->in_memory = true;
     hj_buf_clear(&f->body);
   }
@@ -313,6 +326,12 @@ static void redirected(struct hj_part *p, const struct hj_reply *r, uint64_t now
   hj_part_stumble(p, &e, now_ms);
 }
 
+static void wait_for_way(struct hj_part *p)
+{
+  enter(p, HJ_PART_QUEUED);
+  hj_job_queue(p->fetch->job, p);
+}
+
 static bool says_empty(const struct hj_part *p, const struct hj_reply *r)
 {
   return p->lead && r->status == 416 && r->has_range && !r->range.satisfied && r->range.total == 0 &&
@@ -325,15 +344,16 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   struct hj_fetch *f = p->fetch;
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
-  (void)request;
   if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped)
     lose_connection(p);
   p->request = NULL;
   hj_throttle_drop(p);
   p->paused = false;
-  f->job->active--;
+  request_gone(p);
   p->err = (struct hj_err)HJ_ERR_INIT;
-  if (own.code != HJ_E_OK) {
+  if (e->code != HJ_E_OK && hj_request_found_no_room(request)) {
+    wait_for_way(p);
+  } else if (own.code != HJ_E_OK) {
     own.http = r->status;
     hj_text_show(p->url.shown, strlen(p->url.shown), own.url, sizeof own.url);
     hj_part_stumble(p, &own, now_ms);
@@ -363,12 +383,43 @@ static const struct hj_visitor visitor = { on_head, on_body, on_done };
 
 /* ---- asking ------------------------------------------------------------------------------------------------------- */
 
+static unsigned most_lanes(const struct hj_job *j)
+{
+  return j->slots < HJ_LANES_MAX ? j->slots : HJ_LANES_MAX;
+}
+
+/* What is latency rather than bandwidth shares connections. The body of a file that one connection would bring in less than a few
+ * round trips does, too; larger ones would share its rate. */
+static struct hj_lane *lane_of(const struct hj_part *p)
+{
+  const struct hj_fetch *f = p->fetch;
+  bool asks_hub = p->lead && !hj_fetch_has_blob(f) && hj_url_same_origin(&p->url, &f->first);
+  if (f->want->dest == HJ_DEST_MEMORY || asks_hub || (f->in_memory && f->size <= LIGHT_BODY_MAX))
+    return hj_loop_lane(f->job->loop, &p->url);
+  return NULL;
+}
+
+static bool has_way(const struct hj_part *p, const struct hj_lane *lane)
+{
+  const struct hj_job *j = p->fetch->job;
+  if (lane && !hj_lane_has_room(lane, most_lanes(j)))
+    return false;
+  return (lane && lane->sort == HJ_LANE_MANY) || j->own < j->slots;
+}
+
+bool hj_part_has_way(const struct hj_part *p) { return has_way(p, lane_of(p)); }
+
 static void start(struct hj_part *p, uint64_t now_ms)
 {
   struct hj_fetch *f = p->fetch;
   struct hj_job *j = f->job;
   struct hj_err e = HJ_ERR_INIT;
   bool on_first = hj_url_same_origin(&p->url, &f->first);
+  struct hj_lane *lane = lane_of(p);
+  if (!has_way(p, lane)) {
+    wait_for_way(p);
+    return;
+  }
   struct hj_ask ask = { .url = &p->url, .net = &j->net, .why = f->want->why ? f->want->why : "fetch" };
   if (f->want->auth && hj_origin_may_see_secret(&f->auth_origin, &p->url))
     ask.auth = f->want->auth;
@@ -386,7 +437,8 @@ static void start(struct hj_part *p, uint64_t now_ms)
       ask.if_range = f->validator;
   }
   p->sent_if_range = ask.if_range != NULL;
-  ask.multiplex = f->want->dest == HJ_DEST_MEMORY || f->in_memory || (p->lead && !hj_fetch_has_blob(f) && on_first);
+  ask.lane = lane;
+  ask.lanes = most_lanes(j);
   if (j->limited) /* a piece is taken whole: a large one would be a burst of its own */
     ask.buffer = (size_t)(j->throttle->bucket.rate / (1000 / HJ_STEP_MS));
   p->excerpt_n = 0;
@@ -401,7 +453,9 @@ static void start(struct hj_part *p, uint64_t now_ms)
     hj_part_stumble(p, &e, now_ms);
     return;
   }
+  p->own = !lane || lane->sort != HJ_LANE_MANY;
   j->active++;
+  j->own += p->own;
   f->requests++;
   atomic_fetch_add(&j->requests, 1);
 }
@@ -451,6 +505,8 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   struct hj_verdict verdict;
   bool mixed;
   HJ_TRACE(HJ_T_PART, p->id, "stumbled: %s, %s", hj_code_name(e->code), e->msg);
+  if (p->request && e->code == HJ_E_STALLED)
+    hj_request_distrust(p->request);
   hj_part_cut(p);
   if (p->is_probe)
     hj_source_probe_lost(&f->source);

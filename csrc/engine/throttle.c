@@ -156,10 +156,11 @@ static struct hj_part *next_waiting(struct hj_job *jobs, bool open)
 {
   struct hj_part *next = NULL;
   for (struct hj_job *j = jobs; j; j = j->next)
-    for (struct hj_fetch *f = j->under_way; f && (open || !j->limited); f = f->next)
-      for (struct hj_part *p = f->parts; p; p = p->next)
-        if (p->ticket && (!next || p->ticket < next->ticket))
-          next = p;
+    for (int light = 0; light < 2 && (open || !j->limited); light++)
+      for (struct hj_fetch *f = light ? j->light.first : j->under_way.first; f; f = f->next)
+        for (struct hj_part *p = f->parts; p; p = p->next)
+          if (p->ticket && (!next || p->ticket < next->ticket))
+            next = p;
   return next;
 }
 

@@ -15,7 +15,7 @@ static bool has_parts(const struct hj_fetch *f)
 }
 
 /* Those that rested meanwhile gave their connection away: they may not all come back at once. */
-static bool has_slot(const struct hj_job *j) { return j->active < j->slots; }
+static bool has_slot(const struct hj_job *j) { return j->own < j->slots; }
 
 static int check_silence(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
 {

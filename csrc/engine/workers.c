@@ -6,6 +6,7 @@
 #include "util/banned.h"
 
 #define WORKERS_MAX 8u
+#define TOGETHER_MAX (HJ_SMALLS_MAX > HJ_PROOFS_MAX ? HJ_SMALLS_MAX : HJ_PROOFS_MAX)
 
 struct hj_workers {
   hj_mutex lock;
@@ -18,17 +19,18 @@ struct hj_workers {
   void *user;
 };
 
-/* The first errand; a proof takes other proofs along that wait, since several together cost little more (store/blob.h). 0: the end. */
-static unsigned take(struct hj_workers *ws, struct hj_work *taken[HJ_PROOFS_MAX])
+/* The first errand; a proof takes other proofs along that wait, a small file other small files, since several together cost
+ * little more (store/blob.h). 0: the end. */
+static unsigned take(struct hj_workers *ws, struct hj_work *taken[TOGETHER_MAX])
 {
-  unsigned n = 0;
+  unsigned n = 0, most = 1;
   hj_mutex_lock(&ws->lock);
   while (!ws->first && !ws->stop)
     hj_cond_wait(&ws->filled, &ws->lock);
-  for (struct hj_work **at = &ws->first, *w; (w = *at) && n < HJ_PROOFS_MAX;) {
-    if (n > 0 && taken[0]->chore != HJ_CHORE_PROVE)
-      break;
-    if (n > 0 && w->chore != HJ_CHORE_PROVE) {
+  if (ws->first)
+    most = ws->first->chore == HJ_CHORE_PROVE ? HJ_PROOFS_MAX : ws->first->chore == HJ_CHORE_SMALL ? HJ_SMALLS_MAX : 1;
+  for (struct hj_work **at = &ws->first, *w; (w = *at) && n < most;) {
+    if (n > 0 && w->chore != taken[0]->chore) {
       at = &w->next;
       continue;
     }
@@ -44,7 +46,7 @@ static unsigned take(struct hj_workers *ws, struct hj_work *taken[HJ_PROOFS_MAX]
 static void run(void *arg)
 {
   struct hj_workers *ws = arg;
-  struct hj_work *w[HJ_PROOFS_MAX];
+  struct hj_work *w[TOGETHER_MAX];
   unsigned n;
   while ((n = take(ws, w)) > 0) {
     hj_chores_run(w, n);

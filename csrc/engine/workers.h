@@ -1,5 +1,5 @@
 /* engine/workers.h - a few threads that run errands which may block (engine/chores.c). First in, first out, save that
- * waiting proofs go together (up to HJ_PROOFS_MAX).
+ * waiting proofs go together (up to HJ_PROOFS_MAX), and waiting small files (up to HJ_SMALLS_MAX).
  *
  * Threads  put: any. back() is called on the worker, without any lock, once for those that went together.
  */

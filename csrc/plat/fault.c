@@ -15,9 +15,18 @@ static atomic_int fired;
 static atomic_int fired_op;
 static _Thread_local int benign;
 static atomic_int always[HJ_OP_COUNT];
+static uint8_t *_Atomic watched;
+static size_t watched_cap;
+static _Atomic size_t watched_n;
 
 int hj_fault(enum hj_op op)
 {
+  uint8_t *ops = atomic_load_explicit(&watched, memory_order_acquire);
+  if (ops) {
+    size_t n = atomic_fetch_add(&watched_n, 1);
+    if (n < watched_cap)
+      ops[n] = (uint8_t)op;
+  }
   if (atomic_load_explicit(&fault_in, memory_order_relaxed) <= 0 || atomic_fetch_sub(&fault_in, 1) != 1)
     return atomic_load_explicit(&always[op], memory_order_relaxed);
   int sys = atomic_load(&answer);
@@ -37,6 +46,17 @@ void hj_fault_at(int64_t n, int sys)
 }
 
 void hj_fault_always(enum hj_op op, int sys) { atomic_store(&always[op], sys); }
+void hj_fault_watch(uint8_t *ops, size_t cap)
+{
+  atomic_store(&watched, NULL);
+  if (!ops)
+    return;
+  atomic_store(&watched_n, 0);
+  watched_cap = cap;
+  atomic_store(&watched, ops);
+}
+
+size_t hj_fault_watched(void) { return atomic_load(&watched_n); }
 int hj_fault_fired(void) { return atomic_load(&fired); }
 enum hj_op hj_fault_op(void) { return (enum hj_op)atomic_load(&fired_op); }
 void hj_benign_enter(void) { benign++; }

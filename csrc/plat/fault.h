@@ -7,6 +7,7 @@
 #ifndef HJ_FAULT_H
 #define HJ_FAULT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define HJ_OP_MAP(X) X(OPEN) X(WRITE) X(READ) X(RESERVE) X(SYNC) X(STAT) X(RENAME) X(REMOVE) X(LINK) X(MKDIR) X(LIST) \
@@ -22,6 +23,8 @@ enum hj_op {
 int hj_fault(enum hj_op op);
 void hj_fault_at(int64_t n, int sys);          /* the n-th call from now answers sys; sys < 0: SIGKILL to ourselves; n = 0: off */
 void hj_fault_always(enum hj_op op, int sys);  /* every call of this kind answers sys, as on a file system that lacks it; 0: off */
+void hj_fault_watch(uint8_t *ops, size_t cap);  /* notes the enum hj_op of each call from now on; NULL: no more */
+size_t hj_fault_watched(void);                 /* how many there were, also beyond cap */
 int hj_fault_fired(void);                      /* 0 no, 1 yes, 2 yes inside a benign stretch */
 enum hj_op hj_fault_op(void);                  /* which operation it was */
 void hj_benign_enter(void);                    /* per thread, nests */

@@ -37,6 +37,7 @@ struct hj_stat {
 
 int hj_file_open(hj_file *f, const char *path, enum hj_open how, unsigned mode, struct hj_err *e);
 void hj_file_close(hj_file *f);                                   /* takes a closed one; f->fd = -1 after */
+void hj_socket_close(int s);                                      /* for transfer/, which counts the sockets of its library */
 int hj_file_write_at(hj_file *f, uint64_t at, const void *p, size_t n, struct hj_err *e);       /* all or error */
 int hj_file_append(hj_file *f, const void *p, size_t n, struct hj_err *e);                      /* one write; all or error */
 int hj_file_read_at(hj_file *f, uint64_t at, void *p, size_t n, size_t *got, struct hj_err *e); /* *got < n only at the end */

@@ -4,7 +4,7 @@
  *        -> prove ... (another thread, meanwhile) ->  drop   : kept for resume, or gone
  *
  * Use      hj_blob_open, then as many hj_blob_put as the network brings, hj_blob(s)_prove whenever hj_blob_provable(b) says so,
- *          hj_blob_commit when hj_blob_is_whole(b). Small files: hj_blob_store_small, one call.
+ *          hj_blob_commit when hj_blob_is_whole(b). Small files: hj_blobs_store_small, one call for many.
  * Owns     the claim of the partial, its files, the running digest. Copies what it is given.
  * Threads  put: one thread at a time. prove and commit: one thread at a time, may differ from put's and run beside it.
  *          The questions (provable, is_whole, landed, proven) any thread: atomics.
@@ -19,6 +19,7 @@
 
 #include <stdatomic.h>
 #include "digest/algo.h"
+#include "plat/file.h"
 #include "store/rival.h"
 #include "util/ranges.h"
 
@@ -71,8 +72,23 @@ int hj_blob_recheck(struct hj_blob *b, uint64_t *lost, struct hj_err *e);
  * that differs: the same bytes would fail again). Takes NULL. After commit: frees only. */
 void hj_blob_drop(struct hj_blob *b, bool keep);
 
-/* A whole small body: digest, private temp in tmp/ beside partial_dir, sync if asked, rename. HJ_E_DIGEST / HJ_E_SIZE: nothing
- * published. Of w: final, partial_dir, promise, size, mode, replace, sync. */
-int hj_blob_store_small(const struct hj_blob_want *w, const void *p, size_t n, struct hj_promise *out, struct hj_err *e);
+/* Whole small bodies: digest, private temps in tmp/ beside partial_dir, sync if asked, renames. HJ_E_DIGEST / HJ_E_SIZE: nothing
+ * published. Each has its own error; one that fails leaves the others alone. All are written before the first is synced, and
+ * all are synced before the first gets its name: a disk takes thirty together for little more than one, and a folder is synced once.
+ * Of want: final, partial_dir, promise, size, mode, replace, sync. */
+#define HJ_SMALLS_MAX 32u
+struct hj_small {
+  struct hj_blob_want want;
+  const void *p;
+  size_t n;
+  struct hj_promise got;      /* what was proven; after HJ_E_DIGEST: what came instead */
+  struct hj_err *e;           /* clear; one that is not is passed over */
+  char *temp;                 /* the rest is theirs: zero */
+  hj_file file;
+  bool named;
+};
+void hj_blobs_store_small(struct hj_small s[], unsigned n);
+/* Removes tmp/ and the folder that it and partial_dir are in, where empty: beside plain files nothing of ours stays. */
+void hj_blob_tidy(const char *partial_dir);
 
 #endif

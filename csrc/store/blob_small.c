@@ -1,4 +1,4 @@
-/* store/blob_small.c - a file that came whole, in one answer. Five system calls without sync. */
+/* store/blob_small.c - files that came whole, each in one answer. Six system calls a file without sync. */
 #include <string.h>
 
 #include "plat/fault.h"
@@ -19,62 +19,117 @@ static char *tmp_dir_of(const char *partial_dir, struct hj_err *e)
   return tmp;
 }
 
-/* The name is taken: equal by size is taken for equal by name (see blob.c); a link that leads nowhere is replaced. */
-static int settle_race(const char *temp, const struct hj_blob_want *w, size_t n, bool *named, struct hj_err *e)
+static void write_temp(struct hj_small *s)
 {
-  struct hj_stat st;
-  struct hj_err s = HJ_ERR_INIT;
-  int rc = hj_path_stat(w->final, true, &st, &s);
-  if (rc == HJ_E_NONE)
-    return hj_temp_publish(temp, w->final, true, w->sync, named, e);
-  if (rc)
-    hj_err_pass(e, &s);
-  else if (st.kind != HJ_KIND_FILE || st.size != n)
-    (void)hj_fail(e, HJ_E_EXISTS, "another file of %llu bytes has the name %s; it was left alone", (unsigned long long)st.size, w->final);
-  return (int)e->code;
-}
-
-int hj_blob_store_small(const struct hj_blob_want *w, const void *p, size_t n, struct hj_promise *out, struct hj_err *e)
-{
-  struct hj_promise got = { .algo = w->promise.algo == HJ_ALGO_NONE ? HJ_SHA256 : w->promise.algo };
-  struct hj_err s = HJ_ERR_INIT;
-  hj_file f = HJ_FILE_INIT;
-  char *dir = NULL, *temp = NULL;
-  bool named = false;
-  if (w->size != HJ_SIZE_UNKNOWN && w->size != n)
-    return hj_fail(e, HJ_E_SIZE, "%llu bytes were expected, %zu came", (unsigned long long)w->size, n);
-  if (hj_digest_bytes(got.algo, p, n, got.bytes, e))
-    return (int)e->code;
-  if (out)
-    *out = got;
-  if (hj_blob_compare(&w->promise, &got, e))
-    return (int)e->code;
-  if (!(dir = tmp_dir_of(w->partial_dir, e)) || hj_temp_open(&f, dir, "", w->mode | 0200u, &temp, e))
+  const struct hj_blob_want *w = &s->want;
+  struct hj_err *e = s->e, scratch = HJ_ERR_INIT;
+  char *dir = NULL;
+  s->got = (struct hj_promise){ .algo = w->promise.algo == HJ_ALGO_NONE ? HJ_SHA256 : w->promise.algo };
+  if (w->size != HJ_SIZE_UNKNOWN && w->size != s->n) {
+    hj_fail(e, HJ_E_SIZE, "%llu bytes were expected, %zu came", (unsigned long long)w->size, s->n);
+    return;
+  }
+  if (hj_digest_bytes(s->got.algo, s->p, s->n, s->got.bytes, e) || hj_blob_compare(&w->promise, &s->got, e))
+    return;
+  if (!(dir = tmp_dir_of(w->partial_dir, e)) || hj_temp_open(&s->file, dir, "", w->mode | 0200u, &s->temp, e))
     goto out;
-  if (n > 0 && hj_file_write_at(&f, 0, p, n, e))
+  if (s->n > 0 && hj_file_write_at(&s->file, 0, s->p, s->n, e))
     goto out;
   HJ_BENIGN_BEGIN();
-  if (hj_file_mode(&f, w->mode, &s))
-    HJ_TRACE(HJ_T_STORE, 0, "the mode stays: %s", s.msg);
+  if (hj_file_mode(&s->file, w->mode, &scratch))
+    HJ_TRACE(HJ_T_STORE, 0, "the mode stays: %s", scratch.msg);
   HJ_BENIGN_END();
-  if (w->sync && hj_file_sync(&f, e))
-    goto out;
-  hj_file_close(&f);
-  hj_err_clear(&s);
-  if (hj_temp_publish(temp, w->final, w->replace, w->sync, &named, &s)) {
-    if (s.code == HJ_E_EXISTS && !named && !w->replace)
-      (void)settle_race(temp, w, n, &named, e);
-    else if (s.code == HJ_E_NONE)
-      (void)hj_fail(e, HJ_E_IO, "the private file vanished before it got its name: %s", s.msg);
-    else
-      hj_err_pass(e, &s);
-  }
+  if (w->sync)
+    hj_file_flush_hint(&s->file, 0, s->n);
 out:
-  if (named) {
-    hj_mem_free(temp);
-    temp = NULL;
-  }
-  hj_temp_discard(&f, temp);
   hj_mem_free(dir);
-  return (int)e->code;
+}
+
+/* The name is taken: equal by size is taken for equal by name (see blob.c); a link that leads nowhere is replaced. */
+static void settle_race(struct hj_small *s)
+{
+  const struct hj_blob_want *w = &s->want;
+  struct hj_stat st;
+  struct hj_err scratch = HJ_ERR_INIT;
+  int rc = hj_path_stat(w->final, true, &st, &scratch);
+  if (rc == HJ_E_NONE)
+    (void)hj_temp_rename(s->temp, w->final, true, w->sync, &s->named, s->e);
+  else if (rc)
+    hj_err_pass(s->e, &scratch);
+  else if (st.kind != HJ_KIND_FILE || st.size != s->n)
+    (void)hj_fail(s->e, HJ_E_EXISTS, "another file of %llu bytes has the name %s; it was left alone", (unsigned long long)st.size,
+                  w->final);
+}
+
+static void name_it(struct hj_small *s)
+{
+  const struct hj_blob_want *w = &s->want;
+  struct hj_err scratch = HJ_ERR_INIT;
+  if (!hj_temp_rename(s->temp, w->final, w->replace, w->sync, &s->named, &scratch))
+    return;
+  if (scratch.code == HJ_E_EXISTS && !w->replace)
+    settle_race(s);
+  else if (scratch.code == HJ_E_NONE)
+    (void)hj_fail(s->e, HJ_E_IO, "the private file vanished before it got its name: %s", scratch.msg);
+  else
+    hj_err_pass(s->e, &scratch);
+}
+
+/* The folders of the new names, each once: usually there is one. */
+static void sync_folders(struct hj_small s[], unsigned n)
+{
+  for (unsigned i = 0; i < n; i++) {
+    char *dir = s[i].named && s[i].want.sync ? hj_dir_of(s[i].want.final, s[i].e) : NULL;
+    size_t len = dir ? strlen(dir) : 0;
+    bool done = !dir;
+    for (unsigned k = 0; k < i && !done; k++)
+      done = s[k].named && s[k].want.sync && !strncmp(s[k].want.final, dir, len) && s[k].want.final[len] == '/' &&
+             !strchr(s[k].want.final + len + 1, '/');
+    if (!done)
+      (void)hj_dir_sync(dir, s[i].e);
+    for (unsigned k = i + 1; k < n && !done && s[i].e->code != HJ_E_OK; k++) /* whoever relies on this one shares its fate */
+      if (s[k].named && !strncmp(s[k].want.final, dir, len) && s[k].want.final[len] == '/' && !strchr(s[k].want.final + len + 1, '/'))
+        hj_err_pass(s[k].e, s[i].e);
+    hj_mem_free(dir);
+  }
+}
+
+void hj_blobs_store_small(struct hj_small s[], unsigned n)
+{
+  for (unsigned i = 0; i < n; i++)
+    s[i].file = (hj_file)HJ_FILE_INIT;
+  for (unsigned i = 0; i < n; i++)
+    if (s[i].e->code == HJ_E_OK)
+      write_temp(&s[i]);
+  for (unsigned i = 0; i < n; i++) {
+    if (s[i].e->code == HJ_E_OK && s[i].want.sync)
+      (void)hj_file_sync(&s[i].file, s[i].e);
+    hj_file_close(&s[i].file);
+  }
+  for (unsigned i = 0; i < n; i++)
+    if (s[i].e->code == HJ_E_OK)
+      name_it(&s[i]);
+  sync_folders(s, n);
+  for (unsigned i = 0; i < n; i++) {
+    if (s[i].named) {
+      hj_mem_free(s[i].temp);
+      s[i].temp = NULL;
+    }
+    hj_temp_discard(&s[i].file, s[i].temp);
+    s[i].temp = NULL;
+  }
+}
+
+void hj_blob_tidy(const char *partial_dir)
+{
+  struct hj_err s = HJ_ERR_INIT; /* not empty, not there: both fine; who needs it makes it again */
+  char *tmp, *side;
+  HJ_BENIGN_BEGIN();
+  tmp = tmp_dir_of(partial_dir, &s);
+  side = hj_dir_of(partial_dir, &s);
+  if (tmp && side && !hj_dir_remove(tmp, &s))
+    (void)hj_dir_remove(side, &s);
+  hj_mem_free(tmp);
+  hj_mem_free(side);
+  HJ_BENIGN_END();
 }

@@ -21,7 +21,8 @@
 #include "util/banned.h"
 
 #define READ_MAX (16u << 20)       /* 130,000 blobs; of a longer record the last 16 MiB count */
-#define LOOK_EVERY (32u << 10)     /* bytes added between two looks at whether half of it is old */
+#define LOOK_FROM (32u << 10)      /* bytes from which it is looked at whether half of it is old; then again whenever it has doubled */
+#define LINE_BYTES (64 + 3 * 21 + 2)
 
 struct entry { const char *etag; size_t etag_len; uint64_t size, mtime, inode; const char *line; size_t line_len; };
 
@@ -185,6 +186,15 @@ out:
 
 /* ---- adding ---- */
 
+/* A look reads all of it: at every doubling, a thousand files cost as much each as ten. */
+static bool doubled(uint64_t before, uint64_t after)
+{
+  uint64_t mark = LOOK_FROM;
+  while (mark <= before)
+    mark *= 2;
+  return after >= mark;
+}
+
 static int append(const char *repo_dir, const char *line, size_t n, struct hj_err *e)
 {
   hj_file f = HJ_FILE_INIT;
@@ -204,7 +214,7 @@ static int append(const char *repo_dir, const char *line, size_t n, struct hj_er
     goto out;
   HJ_BENIGN_BEGIN();
   hj_err_clear(&s);
-  look = !hj_file_stat(&f, &st, &s) && st.size / LOOK_EVERY != (st.size - n) / LOOK_EVERY;
+  look = !hj_file_stat(&f, &st, &s) && doubled(st.size - n, st.size);
   hj_file_close(&f);
   if (look && compact(repo_dir, path, &s))
     HJ_TRACE(HJ_T_STORE, 0, "the record was not rewritten: %s", s.msg);
@@ -215,11 +225,15 @@ out:
   return (int)e->code;
 }
 
+static size_t format_line(char line[LINE_BYTES], const char *etag, const struct hj_stat *st)
+{
+  return (size_t)snprintf(line, LINE_BYTES, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", etag, st->size, (uint64_t)st->mtime_ns, st->inode);
+}
+
 static int add_line(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e)
 {
-  char line[64 + 3 * 21 + 2];
-  int n = snprintf(line, sizeof line, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", etag, st->size, (uint64_t)st->mtime_ns, st->inode);
-  return append(repo_dir, line, (size_t)n, e);
+  char line[LINE_BYTES];
+  return append(repo_dir, line, format_line(line, etag, st), e);
 }
 
 /* Stats the blob, through links. */
@@ -232,13 +246,27 @@ static int stat_blob(const char *repo_dir, const char *etag, struct hj_stat *st,
   return (int)e->code;
 }
 
-int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e)
+int hj_record_add_all(const char *repo_dir, const char *const etags[], unsigned n, struct hj_err *e)
 {
-  struct hj_stat st = { .size = 0 };
-  if (stat_blob(repo_dir, etag, &st, e))
-    return (int)e->code;
-  return add_line(repo_dir, etag, &st, e);
+  struct hj_buf lines;
+  hj_buf_init(&lines, READ_MAX);
+  for (unsigned i = 0; i < n; i++) {
+    struct hj_stat st = { .size = 0 };
+    struct hj_err s = HJ_ERR_INIT;
+    char line[LINE_BYTES];
+    if (stat_blob(repo_dir, etags[i], &st, &s) || hj_buf_add(&lines, line, format_line(line, etags[i], &st), &s))
+      hj_err_pass(e, &s);
+  }
+  if (lines.len) {
+    struct hj_err s = HJ_ERR_INIT;
+    if (append(repo_dir, lines.p, lines.len, &s))
+      hj_err_pass(e, &s);
+  }
+  hj_buf_release(&lines);
+  return (int)e->code;
 }
+
+int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e) { return hj_record_add_all(repo_dir, &etag, 1, e); }
 
 /* ---- asking ---- */
 

@@ -116,9 +116,8 @@ void hj_temp_discard(hj_file *f, char *path)
   hj_mem_free(path);
 }
 
-int hj_temp_publish(const char *from, const char *to, bool replace, bool sync, bool *named, struct hj_err *e)
+int hj_temp_rename(const char *from, const char *to, bool replace, bool sync, bool *named, struct hj_err *e)
 {
-  char *dir = NULL;
   bool done = false;
   for (int i = 0; i < TRIES && !done; i++) {
     struct hj_err s = HJ_ERR_INIT;
@@ -140,9 +139,17 @@ int hj_temp_publish(const char *from, const char *to, bool replace, bool sync, b
       goto out;
     }
   }
-  if (sync && (dir = hj_dir_of(to, e)) != NULL)
-    (void)hj_dir_sync(dir, e);
 out:
+  *named = done;
+  return (int)e->code;
+}
+
+int hj_temp_publish(const char *from, const char *to, bool replace, bool sync, bool *named, struct hj_err *e)
+{
+  char *dir = NULL;
+  bool done;
+  if (!hj_temp_rename(from, to, replace, sync, &done, e) && sync && (dir = hj_dir_of(to, e)) != NULL)
+    (void)hj_dir_sync(dir, e);
   if (named)
     *named = done;
   hj_mem_free(dir);

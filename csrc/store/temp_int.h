@@ -16,6 +16,9 @@ void hj_temp_discard(hj_file *f, char *path);       /* closes, removes, frees; p
  * (and new parents' names) survive a power cut. *named (may be NULL): the rename happened, also when the sync after it failed. */
 int hj_temp_publish(const char *from, const char *to, bool replace, bool sync, bool *named, struct hj_err *e);
 
+/* The same without the last step: the folder of `to` is the caller's to sync. */
+int hj_temp_rename(const char *from, const char *to, bool replace, bool sync, bool *named, struct hj_err *e);
+
 int hj_temp_parents(const char *path, bool sync, struct hj_err *e);   /* of the last component; sync: their names too */
 char *hj_dir_of(const char *path, struct hj_err *e);     /* without the last component; the caller frees */
 void hj_err_pass(struct hj_err *e, const struct hj_err *cause);   /* *e = *cause unless *e has a cause already */

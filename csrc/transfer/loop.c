@@ -75,6 +75,8 @@ int hj_loop_turn(struct hj_loop *l, uint32_t wait_ms, struct hj_err *e)
 
 void hj_loop_wake(struct hj_loop *l) { (void)curl_multi_wakeup(l->multi); }
 
+struct hj_lane *hj_loop_lane(struct hj_loop *l, const struct hj_url *url) { return hj_lanes_find(&l->lanes, url); }
+
 unsigned hj_loop_busy(const struct hj_loop *l) { return l->busy; }
 
 void hj_loop_close(struct hj_loop *l)
@@ -86,5 +88,6 @@ void hj_loop_close(struct hj_loop *l)
   while (l->spares)
     curl_easy_cleanup(l->spare[--l->spares]);
   (void)curl_multi_cleanup(l->multi);
+  hj_lanes_release(&l->lanes); /* after the connections: each tells its lane that it closes */
   hj_mem_free(l);
 }

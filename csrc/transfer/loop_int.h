@@ -3,6 +3,7 @@
 #define HJ_LOOP_INT_H
 
 #include <curl/curl.h>
+#include "transfer/lanes.h"
 #include "transfer/loop.h"
 #include "transfer/request.h"
 
@@ -19,6 +20,7 @@ struct hj_loop {
   CURL *spare[HJ_SPARE_MAX];
   unsigned spares, busy, broken;
   struct hj_request *first;       /* all under way, doubly linked */
+  struct hj_lanes lanes;
   char user_agent[48];
   struct hj_door doors[HJ_DOORS];
   unsigned doors_n, doors_next;
@@ -37,6 +39,10 @@ struct hj_request {
   char detail[CURL_ERROR_SIZE];   /* libcurl's own words for its last error */
   uint64_t visit, bytes;
   bool stopped, told;             /* told: head() was called */
+  struct hj_lane *lane;           /* NULL: a connection of its own */
+  bool opens, opening;            /* told to open a connection there; has not yet */
+  bool crowded;                   /* wanted one that it was not given */
+  int fd;                         /* the connection it opened, the last one if several; -1 */
   CURLcode broken;                /* a resume went wrong: the next turn ends it */
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "plat/clock.h"
+#include "plat/file.h"
 #include "plat/sock.h"
 #include "transfer/classify.h"
 #include "util/ledger.h"
@@ -17,6 +18,15 @@
 #define BUFFER_TLS (16L << 10)
 #define BUFFER_PLAIN (256L << 10)
 #define BUFFER_LEAST (4L << 10)
+
+static void note_protocol(struct hj_request *r)
+{
+  long version = 0;
+  if (!r->lane || curl_easy_getinfo(r->easy, CURLINFO_HTTP_VERSION, &version) != CURLE_OK)
+    return;
+  hj_lane_ready(r->lane, r->fd);
+  hj_lane_answered(r->lane, version >= CURL_HTTP_VERSION_2_0, hj_request_made_connection(r));
+}
 
 static size_t on_header(char *p, size_t size, size_t n, void *user)
 {
@@ -32,6 +42,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
   r->told = true;
   hj_ledger_note(r->visit, r->reply.status, 0);
   HJ_TRACE(HJ_T_HTTP, r->visit, "%d %s", r->reply.status, r->shown);
+  note_protocol(r);
   go = r->visitor.head(r->user, r, &r->reply);
   if (go == HJ_GO_STOP) {
     r->stopped = true;
@@ -60,6 +71,25 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
   }
   r->bytes += n;
   return n;
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* Its connection stands; others may join it from now on. */
+static int on_ready(void *user, char *ip, char *local_ip, int port, int local_port)
+{
+  struct hj_request *r = user;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  if (r->lane)
+    hj_lane_ready(r->lane, r->fd);
+  return CURL_PREREQFUNC_OK;
+}
+#endif
+
+static int on_close(void *user, curl_socket_t s)
+{
+  hj_lane_closed(user, s);
+  hj_socket_close(s);
+  return 0;
 }
 
 static int add_header(struct hj_request *r, const char *line, struct hj_err *e)
@@ -120,11 +150,20 @@ static uint64_t open_visit(const struct hj_ask *ask)
   return hj_ledger_open(&v);
 }
 
+/* libcurl opens a connection for this request; two address families may race. Refused, nothing has been sent. */
 static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
 {
-  struct hj_loop *l = user;
+  struct hj_request *r = user;
+  struct hj_loop *l = r->loop;
   struct hj_door *door = NULL;
-  (void)purpose;
+  if (purpose == CURLSOCKTYPE_IPCXN && r->lane) {
+    if (!hj_lane_opened(r->lane, fd, r->opens, r->opening)) {
+      r->crowded = true;
+      return CURL_SOCKOPT_ERROR;
+    }
+    r->opening = false;
+    r->fd = fd;
+  }
   for (unsigned i = 0; i < l->doors_n && !door; i++)
     if (l->doors[i].fd == (int)fd)
       door = &l->doors[i];
@@ -194,8 +233,17 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)net->connect_ms);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
   SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
-  SET(CURLOPT_SOCKOPTDATA, r->loop);
-  SET(CURLOPT_HTTP_VERSION, (long)(ask->multiplex ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  SET(CURLOPT_SOCKOPTDATA, r);
+  SET(CURLOPT_HTTP_VERSION, (long)(r->lane ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  if (r->lane) {
+    SET(CURLOPT_FRESH_CONNECT, r->opens ? 1L : 0L);
+#if LIBCURL_VERSION_NUM >= 0x075000
+    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_PREREQDATA, r);
+#endif
+    SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    SET(CURLOPT_CLOSESOCKETDATA, r->lane);
+  }
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a resolver thread that never comes back: 5.7 s were seen */
 #endif
@@ -243,10 +291,18 @@ static void give_back(struct hj_loop *l, CURL *easy)
   }
 }
 
+static void leave_lane(struct hj_request *r)
+{
+  if (r->lane)
+    hj_lane_over(r->lane, r->opening);
+  r->lane = NULL;
+}
+
 static void free_request(struct hj_request *r)
 {
   if (!r)
     return;
+  leave_lane(r);
   give_back(r->loop, r->easy);
   curl_slist_free_all(r->headers);
   hj_reply_release(&r->reply);
@@ -257,6 +313,7 @@ static void unlist(struct hj_request *r)
 {
   struct hj_loop *l = r->loop;
   (void)curl_multi_remove_handle(l->multi, r->easy);
+  leave_lane(r); /* before done(): what it asks next may go the same way */
   l->broken -= r->broken != CURLE_OK;
   if (r->before)
     r->before->next = r->next;
@@ -282,6 +339,7 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
   r->loop = loop;
   r->visitor = *v;
   r->user = user;
+  r->fd = -1;
   r->err = (struct hj_err)HJ_ERR_INIT;
   hj_reply_init(&r->reply);
   hj_text_show(ask->url->shown, strlen(ask->url->shown), r->shown, sizeof r->shown);
@@ -289,6 +347,10 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
   if (!r->easy) {
     hj_fail(e, HJ_E_NOMEM, "no memory for libcurl");
     goto out;
+  }
+  if (ask->lane) {
+    r->lane = ask->lane;
+    r->opens = r->opening = hj_lane_ask(ask->lane, ask->lanes) == HJ_LANE_OPEN;
   }
   if (add_headers(r, ask, e) || set_up(r, ask, e))
     goto out;
@@ -370,6 +432,10 @@ void hj_request_resume(struct hj_request *r)
   r->broken = rc != CURLE_OK ? rc : CURLE_WRITE_ERROR;
   r->loop->broken++;
 }
+
+void hj_request_distrust(struct hj_request *r) { (void)curl_easy_setopt(r->easy, CURLOPT_FORBID_REUSE, 1L); }
+
+bool hj_request_found_no_room(const struct hj_request *r) { return r->crowded; }
 
 uint64_t hj_request_bytes(const struct hj_request *r) { return r->bytes; }
 

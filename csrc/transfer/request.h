@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include "transfer/headers.h"
+#include "transfer/lanes.h"
 #include "util/url.h"
 
 struct hj_loop;
@@ -41,7 +42,9 @@ struct hj_ask {
   uint64_t first, last;             /* inclusive; last HJ_UNKNOWN: to the end */
   const char *if_range;             /* NULL = none */
   size_t buffer;                    /* hand over at most so many bytes at a time, 0 = the usual */
-  bool multiplex;                   /* HTTP/2 welcome: many small answers over one connection. Large bodies: own TCP connections */
+  struct hj_lane *lane;             /* HTTP/2 welcome: many small answers over few connections (transfer/lanes.h), and there is room.
+                                       NULL: a connection of its own, as large bodies have */
+  unsigned lanes;                   /* most connections to open there */
 };
 
 enum hj_go { HJ_GO, HJ_GO_PAUSE, HJ_GO_STOP };
@@ -63,6 +66,10 @@ void hj_request_resume(struct hj_request *r);    /* not from inside a callback *
  * connection: 0 = not known. */
 struct hj_pulse { uint32_t answer_us, trip_us, trip_min_us; };
 struct hj_pulse hj_request_pulse(const struct hj_request *r);
+/* Before it is stopped: its connection is silent. Once the last one on it is gone it is closed, not used again. */
+void hj_request_distrust(struct hj_request *r);
+/* In done: nothing was asked, its lane had less room than was thought. Ask again when there is some. */
+bool hj_request_found_no_room(const struct hj_request *r);
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */
 bool hj_request_made_connection(const struct hj_request *r);

@@ -889,6 +889,140 @@ TEST(processes_that_race_for_one_file_all_succeed)
 
 /* ---- small ones ---- */
 
+static int store_small(const struct hj_blob_want *w, const void *p, size_t n, struct hj_promise *out, struct hj_err *e)
+{
+  struct hj_small one = { .want = *w, .p = p, .n = n, .e = e };
+  hj_blobs_store_small(&one, 1);
+  if (out)
+    *out = one.got;
+  return (int)e->code;
+}
+
+/* n files of 1,000 bytes, no two alike, under blobs/<number>; the one at `wrong` (or nobody: n) has other bytes than were promised. */
+static void store_batch(unsigned n, unsigned wrong, struct hj_err errs[])
+{
+  static char finals[HJ_SMALLS_MAX][700];
+  static struct hj_promise right[HJ_SMALLS_MAX];
+  struct hj_small s[HJ_SMALLS_MAX];
+  static struct hj_blob_want w;
+  if (!w.final)
+    w = wanted(1000);
+  memset(s, 0, sizeof s);
+  for (unsigned i = 0; i < n && right[i].algo == HJ_ALGO_NONE; i++) /* once: not what is made to fail */
+    right[i] = promise_of(HJ_GIT_SHA1, body + 2 * i, 1000);
+  for (unsigned i = 0; i < n; i++) {
+    s[i].want = w;
+    (void)snprintf(finals[i], sizeof finals[i], "%s/blobs/%04u", root(), i);
+    s[i].want.final = finals[i];
+    s[i].want.promise = right[i];
+    s[i].want.sync = true;
+    s[i].p = body + 2 * i + (i == wrong);
+    s[i].n = 1000;
+    errs[i] = (struct hj_err)HJ_ERR_INIT;
+    s[i].e = &errs[i];
+  }
+  hj_blobs_store_small(s, n);
+}
+
+static bool batch_has(unsigned i)
+{
+  char path[700];
+  (void)snprintf(path, sizeof path, "%s/blobs/%04u", root(), i);
+  CHECK(!is_there(path) || has_bytes(path, body + 2 * i, 1000));
+  return is_there(path);
+}
+
+TEST(a_small_file_gets_its_name_after_the_bytes_of_all_are_on_the_disk)
+{
+  struct hj_err errs[HJ_SMALLS_MAX];
+  uint8_t ops[1000];
+  unsigned first_rename = 0, syncs_before = 0, syncs_after = 0, renames = 0;
+  make_dirs(temp_path("repo/blobs"));
+  hj_fault_watch(ops, sizeof ops);
+  store_batch(HJ_SMALLS_MAX, HJ_SMALLS_MAX, errs);
+  hj_fault_watch(NULL, 0);
+  CHECK_LT(hj_fault_watched(), sizeof ops);
+  for (unsigned i = 0; i < hj_fault_watched(); i++) {
+    renames += ops[i] == HJ_OP_RENAME;
+    first_rename = ops[i] == HJ_OP_RENAME && !first_rename ? i : first_rename;
+    syncs_before += ops[i] == HJ_OP_SYNC && !renames;
+    syncs_after += ops[i] == HJ_OP_SYNC && renames;
+    CHECK(!(ops[i] == HJ_OP_WRITE && renames));
+  }
+  CHECK_EQ(renames, HJ_SMALLS_MAX);
+  CHECK_EQ(syncs_before, HJ_SMALLS_MAX);   /* each file's bytes */
+  CHECK_EQ(syncs_after, 1);                /* the folder, once, after the last name */
+  for (unsigned i = 0; i < HJ_SMALLS_MAX; i++) {
+    CHECK_OK(errs[i].code, errs[i]);
+    CHECK(batch_has(i));
+  }
+  CHECK_EQ(entries(tmp_path, NULL), 0);
+}
+
+TEST(one_bad_small_file_leaves_the_others_alone)
+{
+  struct hj_err errs[HJ_SMALLS_MAX];
+  store_batch(5, 2, errs);
+  for (unsigned i = 0; i < 5; i++) {
+    CHECK_EQ(errs[i].code, i == 2 ? HJ_E_DIGEST : HJ_E_OK);
+    CHECK_EQ(batch_has(i), i != 2);
+  }
+  CHECK_EQ(entries(tmp_path, NULL), 0);
+}
+
+TEST(small_files_that_the_disk_does_not_confirm_get_no_name)
+{
+  struct hj_err errs[HJ_SMALLS_MAX];
+  hj_fault_always(HJ_OP_SYNC, EIO);
+  store_batch(5, 5, errs);
+  hj_fault_always(HJ_OP_SYNC, 0);
+  for (unsigned i = 0; i < 5; i++) {
+    CHECK_EQ(errs[i].code, HJ_E_IO);
+    CHECK(!batch_has(i));
+  }
+  CHECK_EQ(entries(tmp_path, NULL), 0);
+}
+
+static int batch_scene(void *user, struct hj_err *e)
+{
+  struct hj_err errs[HJ_SMALLS_MAX];
+  (void)user;
+  remove_all(root());
+  store_batch(3, 3, errs);
+  for (unsigned i = 0; i < 3; i++) {
+    CHECK(batch_has(i) || errs[i].code != HJ_E_OK);
+    if (errs[i].code != HJ_E_OK && e->code == HJ_E_OK)
+      *e = errs[i];
+  }
+  return (int)e->code;
+}
+
+TEST(small_files_together_survive_every_failure)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  CHECK_OK(batch_scene(NULL, &e), e);
+  sweep_memory("small blobs together", batch_scene, NULL);
+  sweep_platform("small blobs together", batch_scene, NULL);
+}
+
+TEST(beside_plain_files_nothing_of_ours_stays)
+{
+  struct hj_err errs[HJ_SMALLS_MAX];
+  struct hj_blob_want w = wanted(1000);
+  store_batch(2, 2, errs);
+  CHECK(is_there(tmp_path));
+  make_dirs(w.partial_dir);                /* somebody's unfinished file keeps the folder, and goes on */
+  hj_blob_tidy(w.partial_dir);
+  CHECK(!is_there(tmp_path));
+  CHECK(is_there(w.partial_dir));
+  CHECK_EQ(rmdir(w.partial_dir), 0);
+  store_batch(2, 2, errs);
+  hj_blob_tidy(w.partial_dir);
+  CHECK(!is_there(temp_path("repo/.hubjet")));
+  CHECK(batch_has(0) && batch_has(1));
+  hj_blob_tidy(w.partial_dir);             /* nothing there: fine */
+}
+
 TEST(a_small_file_is_stored_in_one_call)
 {
   static const enum hj_algo algos[] = { HJ_ALGO_NONE, HJ_SHA256, HJ_GIT_SHA1, HJ_SHA1 };
@@ -903,7 +1037,7 @@ TEST(a_small_file_is_stored_in_one_call)
       w.promise = promise_of(algos[i % 4], body, n);
     w.sync = i % 2;
     w.size = i % 3 ? n : HJ_SIZE_UNKNOWN;
-    CHECK_OK(hj_blob_store_small(&w, body, n, &got, &e), e);
+    CHECK_OK(store_small(&w, body, n, &got, &e), e);
     CHECK(has_bytes(w.final, body, n));
     CHECK_EQ(stat_of(w.final).st_mode & 07777, 0444);
     CHECK_EQ(got.algo, algos[i % 4] == HJ_ALGO_NONE ? HJ_SHA256 : algos[i % 4]);
@@ -918,10 +1052,10 @@ TEST(a_small_wrong_file_is_not_published)
   struct hj_blob_want w = wanted(1000);
   struct hj_promise got;
   body[5] ^= 1;
-  CHECK_EQ(hj_blob_store_small(&w, body, 1000, &got, &e), HJ_E_DIGEST);
+  CHECK_EQ(store_small(&w, body, 1000, &got, &e), HJ_E_DIGEST);
   CHECK_HAS(e.msg, etag);
   hj_err_clear(&e);
-  CHECK_CODE(hj_blob_store_small(&w, body, 999, &got, &e), HJ_E_SIZE, e);
+  CHECK_CODE(store_small(&w, body, 999, &got, &e), HJ_E_SIZE, e);
   CHECK(!is_there(root()));
 }
 
@@ -931,19 +1065,19 @@ TEST(a_small_file_meets_names_that_are_taken)
   struct hj_blob_want w = wanted(1000);
   make_dirs(temp_path("repo/blobs"));
   put_text(w.final, "somebody's");
-  CHECK_CODE(hj_blob_store_small(&w, body, 1000, NULL, &e), HJ_E_EXISTS, e);
+  CHECK_CODE(store_small(&w, body, 1000, NULL, &e), HJ_E_EXISTS, e);
   CHECK_FILE(w.final, "somebody's");
   CHECK_EQ(entries(tmp_path, NULL), 0);
   w.replace = true;
-  CHECK_OK(hj_blob_store_small(&w, body, 1000, NULL, &e), e);
+  CHECK_OK(store_small(&w, body, 1000, NULL, &e), e);
   CHECK(has_bytes(w.final, body, 1000));
   w.replace = false;
   ino_t inode = stat_of(w.final).st_ino;
-  CHECK_OK(hj_blob_store_small(&w, body, 1000, NULL, &e), e);
+  CHECK_OK(store_small(&w, body, 1000, NULL, &e), e);
   CHECK_EQ(stat_of(w.final).st_ino, inode);
   CHECK_EQ(unlink(w.final), 0);
   CHECK_EQ(symlink("nowhere", w.final), 0);
-  CHECK_OK(hj_blob_store_small(&w, body, 1000, NULL, &e), e);
+  CHECK_OK(store_small(&w, body, 1000, NULL, &e), e);
   CHECK(has_bytes(w.final, body, 1000));
   CHECK_EQ(entries(tmp_path, NULL), 0);
 }
@@ -956,7 +1090,7 @@ TEST(the_wanted_mode_is_exact_whatever_the_umask)
     struct hj_blob_want w = wanted(1000);
     w.mode = modes[i];
     mode_t old = umask(077);
-    int rc = hj_blob_store_small(&w, body, 1000, NULL, &e);
+    int rc = store_small(&w, body, 1000, NULL, &e);
     (void)umask(old);
     CHECK_OK(rc, e);
     CHECK_EQ(stat_of(w.final).st_mode & 07777, modes[i]);
@@ -978,7 +1112,7 @@ TEST(a_thousand_small_files_are_cheap)
   for (int i = 0; i < 1000; i++) {
     (void)snprintf(name, sizeof name, "%s/blobs/%040d", root(), i);
     w.final = name;
-    CHECK_OK(hj_blob_store_small(&w, body, 20000, NULL, &e), e);
+    CHECK_OK(store_small(&w, body, 20000, NULL, &e), e);
   }
   uint64_t ms = (hj_clock_ns() - start) / 1000000;
   printf("1000 files of 20 kB: %llu ms, %llu allocations\n", (unsigned long long)ms, (unsigned long long)hj_mem_count());
@@ -997,7 +1131,7 @@ static int small_scene(void *user, struct hj_err *e)
     (void)snprintf(blobs, sizeof blobs, "%s/blobs", root());
     make_dirs(blobs);
   }
-  if (!hj_blob_store_small(&s->w, body, 1000, &got, e)) {
+  if (!store_small(&s->w, body, 1000, &got, e)) {
     CHECK(has_bytes(s->w.final, body, 1000));
     CHECK(hj_promise_same(&got, &s->w.promise));
   }

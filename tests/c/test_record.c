@@ -248,3 +248,35 @@ TEST(records_survive_every_failure)
   sweep_memory("record, rewritten", compact_scene, paths);
   sweep_platform("record, rewritten", compact_scene, paths);
 }
+
+/* ---- many ---- */
+
+TEST(many_are_noted_in_one_write_and_a_missing_one_hinders_none)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo();
+  const char *all[] = { etag, "00000000000000000000000000000000000000ff", etag_small };
+  CHECK_CODE(hj_record_add_all(repo, all, 3, &e), HJ_E_NONE, e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_EQ(look(repo, etag_small), HJ_BLOB_SAME);
+  CHECK_OK(hj_record_add_all(repo, all, 0, &e), e);
+}
+
+/* Each look at the whole record is one read of it; their number must not grow with the lines. */
+TEST(a_growing_record_is_looked_through_at_its_doublings_only)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo();
+  static uint8_t ops[1 << 20];
+  unsigned reads[2] = { 0, 0 };
+  for (int half = 0; half < 2; half++) {    /* 4,000 lines are 340 KB: doublings at 32, 64, 128, 256 KB */
+    hj_fault_watch(ops, sizeof ops);
+    for (int i = 0; i < 2000; i++)
+      CHECK_OK(hj_record_add(repo, i % 2 ? etag : etag_small, &e), e);
+    hj_fault_watch(NULL, 0);
+    CHECK_LT(hj_fault_watched(), sizeof ops);
+    for (size_t i = 0; i < hj_fault_watched(); i++)
+      reads[half] += ops[i] == HJ_OP_READ;
+  }
+  CHECK_LT(reads[0] + reads[1], 200);
+}

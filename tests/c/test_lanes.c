@@ -1,0 +1,176 @@
+/* tests/c/test_lanes.c - how many questions over how few connections. */
+#include <stdio.h>
+#include "harness.h"
+#include "transfer/lanes.h"
+#include "util/mem.h"
+
+static struct hj_lanes all;
+
+static struct hj_lane *lane(const char *text)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_url u = { 0 };
+  struct hj_lane *h;
+  CHECK_OK(hj_url_parse(&u, text, strlen(text), &e), e);
+  h = hj_lanes_find(&all, &u);
+  hj_url_release(&u);
+  return h;
+}
+
+/* As many questions as go out at once; `opened` counts those that were told to open a connection. */
+static unsigned ask_all(struct hj_lane *h, unsigned most, unsigned *opened)
+{
+  unsigned n = 0;
+  for (*opened = 0; hj_lane_has_room(h, most) && n < 10000; n++)
+    *opened += hj_lane_ask(h, most) == HJ_LANE_OPEN;
+  return n;
+}
+
+static void over_all(struct hj_lane *h)
+{
+  while (h->out)
+    hj_lane_over(h, false);
+}
+
+/* From nothing to HTTP/2 with `n` connections, and nothing under way. */
+static void bring_up(struct hj_lane *h, unsigned n)
+{
+  for (unsigned i = 0; i < n; i++)
+    CHECK_EQ(hj_lane_ask(h, n), HJ_LANE_OPEN);
+  for (unsigned i = 0; i < n; i++) {
+    CHECK(hj_lane_opened(h, 10 + (int)i, true, true));
+    hj_lane_ready(h, 10 + (int)i);
+    hj_lane_answered(h, true, true);
+  }
+  over_all(h);
+}
+
+TEST(an_unknown_origin_is_asked_no_more_than_it_may_have_connections)
+{
+  unsigned opened, most[] = { 1, 2, 4 };
+  for (size_t i = 0; i < 3; i++) {
+    struct hj_lane *h = lane("https://hub.example/x");
+    CHECK_EQ(ask_all(h, most[i], &opened), most[i]);
+    CHECK_EQ(opened, most[i]);
+    hj_lanes_release(&all);
+  }
+}
+
+TEST(four_lanes_carry_a_hundred_each_and_nobody_opens_a_fifth)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  unsigned opened;
+  bring_up(h, 4);
+  CHECK_EQ(ask_all(h, 4, &opened), 400);
+  CHECK_EQ(opened, 0);
+  CHECK(!hj_lane_opened(h, 99, false, true));      /* libcurl found all full: refused, and one lane takes less than thought */
+  CHECK_EQ(h->n, 4);
+  CHECK_EQ(h->streams, 50);
+  over_all(h);
+  CHECK_EQ(ask_all(h, 4, &opened), 200);
+  for (int i = 0; i < 20; i++)
+    CHECK(!hj_lane_opened(h, 99, false, true));
+  CHECK_EQ(h->streams, 25);                        /* those that went out together are one event */
+  for (int i = 0; i < 20; i++) {
+    over_all(h);
+    (void)ask_all(h, 4, &opened);
+    CHECK(!hj_lane_opened(h, 99, false, true));
+  }
+  CHECK_EQ(h->streams, 1);
+  over_all(h);
+  CHECK_EQ(ask_all(h, 4, &opened), 4);             /* it never stands still */
+  hj_lanes_release(&all);
+}
+
+TEST(a_known_origin_gets_its_lanes_as_the_questions_come)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  unsigned opened = 0;
+  bring_up(h, 1);
+  for (unsigned i = 0; i < 40; i++) {
+    CHECK(hj_lane_has_room(h, 4));
+    opened += hj_lane_ask(h, 4) == HJ_LANE_OPEN;
+    CHECK_EQ(opened, i / HJ_LANE_BUSY < 4 ? i / HJ_LANE_BUSY : 3);
+  }
+  CHECK_EQ(h->opening, 3);
+  CHECK_EQ(ask_all(h, 4, &opened), 60);            /* what is not there yet carries nothing */
+  for (int fd = 20; fd < 23; fd++)
+    CHECK(hj_lane_opened(h, fd, true, true));
+  CHECK(!hj_lane_has_room(h, 4));                  /* open, but still shaking hands */
+  hj_lane_ready(h, 20);
+  CHECK_EQ(ask_all(h, 4, &opened), 100);
+  hj_lane_closed(h, 20);
+  CHECK(hj_lane_has_room(h, 4) == false || h->n == 3);
+  hj_lanes_release(&all);
+}
+
+TEST(an_origin_without_http2_has_no_lanes)
+{
+  struct hj_lane *h = lane("https://old.example/");
+  unsigned opened;
+  CHECK_EQ(hj_lane_ask(h, 4), HJ_LANE_OPEN);
+  CHECK(hj_lane_opened(h, 5, true, true));
+  hj_lane_answered(h, false, false);               /* over an idle connection that was made for ranges: says nothing */
+  CHECK_EQ(h->sort, HJ_LANE_UNKNOWN);
+  hj_lane_answered(h, false, true);
+  CHECK_EQ(h->sort, HJ_LANE_SINGLE);
+  CHECK_EQ(ask_all(h, 4, &opened), 10000);         /* the caller's limit of connections holds */
+  CHECK_EQ(opened, 0);
+  CHECK(hj_lane_opened(h, 6, false, true));
+  hj_lane_answered(h, true, true);                 /* it was updated meanwhile */
+  CHECK_EQ(h->sort, HJ_LANE_MANY);
+  CHECK_EQ(lane("http://plain.example/")->sort, HJ_LANE_SINGLE);
+  hj_lanes_release(&all);
+}
+
+TEST(lanes_that_the_server_closed_are_opened_again)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  unsigned opened;
+  bring_up(h, 2);
+  hj_lane_closed(h, 10);
+  hj_lane_closed(h, 11);
+  hj_lane_closed(h, 77);                           /* none of ours */
+  CHECK_EQ(h->n, 0);
+  CHECK_EQ(ask_all(h, 4, &opened), 1);             /* one finds out; the others follow when it stands */
+  CHECK_EQ(opened, 1);
+  CHECK(!hj_lane_opened(h, 12, false, true));
+  CHECK_EQ(h->streams, HJ_LANE_STREAMS);           /* closed is not full */
+  hj_lane_over(h, true);
+  CHECK_EQ(h->opening, 0);
+  CHECK(hj_lane_has_room(h, 4));
+  hj_lanes_release(&all);
+}
+
+TEST(two_address_families_race_for_one_lane)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  CHECK_EQ(hj_lane_ask(h, 4), HJ_LANE_OPEN);
+  CHECK(hj_lane_opened(h, 5, true, true));
+  CHECK(hj_lane_opened(h, 6, true, false));
+  hj_lane_ready(h, 6);
+  hj_lane_closed(h, 5);
+  CHECK_EQ(h->n, 1);
+  CHECK(h->sockets[0].ready && h->sockets[0].fd == 6);
+  CHECK_EQ(h->opening, 0);
+  hj_lanes_release(&all);
+}
+
+TEST(a_full_table_of_origins_forgets_quiet_ones_only)
+{
+  char text[64];
+  struct hj_lane *busy = lane("https://busy.example/");
+  (void)hj_lane_ask(busy, 4);
+  for (unsigned i = 0; i < 3 * HJ_LANE_HOSTS_MAX; i++) {
+    (void)snprintf(text, sizeof text, "https://h%u.example/", i);
+    CHECK(lane(text) != NULL);
+  }
+  CHECK_EQ(all.n, HJ_LANE_HOSTS_MAX);
+  CHECK(lane("https://busy.example/y") == busy);
+  CHECK_EQ(busy->out, 1);
+  for (unsigned i = 0; i < all.n; i++)
+    all.hosts[i]->out = 1;
+  CHECK(lane("https://one-more.example/") == NULL);
+  hj_lanes_release(&all);
+  CHECK_EQ(hj_mem_live(), 0);
+}

@@ -1,0 +1,94 @@
+"""A thousand small files over HTTP/2: how many connections and questions they cost. Counted by nginx; speed is the bench's (P3)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+import hubjet
+from tests.bench.hubsite import Site
+
+COUNT = 1000
+LANES = 4
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    dice = random.Random(1)
+    return {f"part-{n // 100:03d}/file-{n:05d}.json": dice.randbytes(dice.randint(100, 3000)) for n in range(COUNT)}
+
+
+@pytest.fixture
+def site(tmp_path: Path, cache: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    (tmp_path / "site").mkdir()
+    with Site(tmp_path / "site", relay=False) as site:
+        site.repo("org/small", files, lfs=())
+        site.repo("org/elsewhere", files, lfs=("*",))
+        site.up()
+        for name, value in site.env(tmp_path / "home").items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+        yield site
+
+
+def change(site: Site, edit: Callable[[str], str]) -> None:
+    site.nginx.stop()
+    site.nginx.text = edit(site.nginx.text)
+    site.nginx.start()
+    site.mark()
+
+
+def connections(site: Site) -> dict[str, int]:
+    """How many there were to each of the two hosts."""
+    site.nginx.sync()
+    lines = site.nginx.access_log.read_bytes()[site.offset :].decode().splitlines()
+    found = Counter(port for port, _ in {tuple(line.split()[:2]) for line in lines})
+    return {"hub": found[str(site.hub_port)], "cdn": found[str(site.cdn_port)]}
+
+
+def check(folder: str, files: dict[str, bytes]) -> None:
+    assert all((Path(folder) / name).read_bytes() == content for name, content in files.items())
+
+
+def test_a_thousand_small_files_share_four_connections(site: Site, files: dict[str, bytes]) -> None:
+    check(hubjet.snapshot_download("org/small"), files)
+    seen, opened = site.traffic(), connections(site)
+    assert 2 <= opened["hub"] <= LANES and opened["cdn"] == 0
+    assert seen.chains <= COUNT + 3 and seen.hub == seen.chains + COUNT
+
+
+def test_a_second_host_gets_four_connections_of_its_own(site: Site, files: dict[str, bytes]) -> None:
+    check(hubjet.snapshot_download("org/elsewhere"), files)
+    seen, opened = site.traffic(), connections(site)
+    assert 2 <= opened["hub"] <= LANES and 2 <= opened["cdn"] <= LANES
+    assert seen.chains <= COUNT + 3 and seen.cdn == COUNT
+
+
+def test_a_server_of_few_streams_gets_no_more_connections(site: Site, files: dict[str, bytes]) -> None:
+    change(site, lambda text: text.replace("http {\n", "http {\n  http2_max_concurrent_streams 7;\n", 1))
+    check(hubjet.snapshot_download("org/small"), files)
+    # Those opened before the server's limit was known: libcurl closes a connection on which it refused a question.
+    assert connections(site)["hub"] <= 3 * LANES
+    assert site.traffic().chains <= COUNT + 3 * LANES * 100
+
+
+def test_a_server_without_http2_sees_no_more_connections_than_the_limit(
+    site: Site, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(site, lambda text: text.replace(" ssl http2 ", " ssl "))
+    monkeypatch.setenv("HUBJET_CONNECTIONS", "6")
+    site.mark()
+    check(hubjet.snapshot_download("org/elsewhere"), files)
+    opened = connections(site)
+    assert opened["hub"] <= 6 and opened["cdn"] <= 6
+    assert site.traffic().chains <= COUNT + 3
+
+
+def test_one_connection_is_enough_if_no_more_are_allowed(site: Site, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBJET_CONNECTIONS", "1")
+    check(hubjet.snapshot_download("org/small"), files)
+    assert connections(site)["hub"] == 1
