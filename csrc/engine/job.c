@@ -9,7 +9,7 @@
 #include "util/banned.h"
 
 #define LARGE_OPEN_MAX 4u    /* files under way over blobs: enough to fill the digest's lanes, few enough to finish early ones first */
-#define SAMPLE_MS 100u       /* how often the way is looked at */
+#define SAMPLE_MS 50u        /* how often the way is looked at */
 #define TRIPS_MAX 16u        /* connections that are asked for it */
 #define LIGHT_AT_MOST 1000u   /* small files under way, those that wait for the second host of a redirect or for the disk included */
 #define LIGHT_LIMITED 32u      /* under a limit of rate: what has been asked for comes, and libcurl keeps it */

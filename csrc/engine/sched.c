@@ -6,10 +6,14 @@
 
 #define RISE_GAIN 115u   /* per cent of the base's rate that a doubling must bring */
 #define PROBE_GAIN 105u
+/* The same where a queue has grown meanwhile: the gain may be others' loss, or come in bursts when what was lost is sent again. */
+#define RISE_GAIN_QUEUED 140u
+#define PROBE_GAIN_QUEUED 115u
 #define FALL_LOSS 95u    /* per cent that must be left at half the connections */
 #define FALL_RARELY_MS 48000u
 #define EACH_AS_BEFORE 80u /* per cent of it: the line is not full yet */
 #define CLEARLY_LESS 80u  /* per cent: no second window is needed to see that a fall was wrong */
+#define LONE_BYTES (128u << 10) /* of a window: TLS comes in records of 16 KiB, and two round trips of a slow start that bring one each agree */
 #define PATIENCE_TRIPS 12u /* three to open a connection, the others for a slow start to 8 MB/s at 100 ms */
 #define STEADY 110u      /* two windows agree when the second is below this per cent of the first */
 
@@ -102,15 +106,26 @@ static void settle(struct hj_sched *s, uint64_t rate, uint64_t now_ms)
   }
 }
 
-static void judge_rise(struct hj_sched *s, uint64_t rate, bool in_time, uint64_t now_ms)
+static bool pays(const struct hj_sched *s, uint64_t sure_rate, unsigned gain, unsigned gain_queued)
+{
+  return sure_rate * 100 >= s->base_rate * (s->queue == HJ_QUEUE_GROWN ? gain_queued : gain);
+}
+
+/* sure_rate: the lesser of two windows. */
+static void judge_rise(struct hj_sched *s, uint64_t rate, uint64_t sure_rate, bool in_time, uint64_t now_ms)
 {
   bool first = s->base_rate == 0, each_as_before;
-  if (!first && rate * 100 < s->base_rate * RISE_GAIN) {
+  if (!first && !pays(s, sure_rate, RISE_GAIN, RISE_GAIN_QUEUED)) {
     if (!in_time) /* else it may still be on its way up */
       settle(s, rate, now_ms);
     return;
   }
-  each_as_before = !first && rate * s->base_want * 100 >= s->base_rate * s->want * EACH_AS_BEFORE;
+  if (first && s->queue == HJ_QUEUE_GROWN) { /* full already */
+    keep(s, s->want, rate);
+    settle(s, rate, now_ms);
+    return;
+  }
+  each_as_before = !first && sure_rate * s->base_want * 100 >= s->base_rate * s->want * EACH_AS_BEFORE;
   if (!first)
     learn_lone(s, s->base_rate, s->base_want);
   keep(s, s->want, rate);
@@ -134,9 +149,9 @@ static void judge_fall(struct hj_sched *s, uint64_t rate, uint64_t now_ms)
     set_level(s, HJ_SCHED_HOLDING, s->want, now_ms);
 }
 
-static void judge_probe(struct hj_sched *s, uint64_t rate, uint64_t now_ms)
+static void judge_probe(struct hj_sched *s, uint64_t rate, uint64_t sure_rate, uint64_t now_ms)
 {
-  if (rate * 100 >= s->base_rate * PROBE_GAIN) {
+  if (pays(s, sure_rate, PROBE_GAIN, PROBE_GAIN_QUEUED)) {
     keep(s, s->want, rate);
     if (s->want < s->max) /* it pays: go on at once, the line may have grown */
       set_level(s, HJ_SCHED_PROBING, s->want + (s->want + 1) / 2, now_ms);
@@ -188,15 +203,16 @@ static void watch_the_first(struct hj_sched *s, uint64_t now_ms, uint64_t bytes)
   if (span < window_length(s))
     return;
   rate = (bytes - s->window_bytes) * 1000 / span;
+  s->windows = bytes - s->window_bytes < LONE_BYTES ? 0 : s->windows + 1;
   begin_window(s, now_ms, bytes);
-  if (++s->windows >= 2 && rate * 100 <= s->last_rate * STEADY && rate * STEADY >= s->last_rate * 100)
+  if (s->windows >= 2 && rate * 100 <= s->last_rate * STEADY && rate * STEADY >= s->last_rate * 100)
     keep(s, 1, rate);
   s->last_rate = rate;
 }
 
 unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsigned active, unsigned flowing, bool hungry)
 {
-  uint64_t span, rate, steady_rate, patience = s->phase == HJ_SCHED_RISING ? HJ_PATIENCE_MS : 3 * HJ_PATIENCE_MS;
+  uint64_t span, rate, steady_rate, sure_rate, patience = s->phase == HJ_SCHED_RISING ? HJ_PATIENCE_MS : 3 * HJ_PATIENCE_MS;
   bool in_time, steady;
   patience = patience > PATIENCE_TRIPS * s->rtt_ms ? patience : PATIENCE_TRIPS * s->rtt_ms;
   in_time = now_ms - s->level_ms < patience;
@@ -226,6 +242,7 @@ unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsi
   begin_window(s, now_ms, bytes);
   s->windows++;
   steady = s->windows >= 2 && rate * 100 <= s->last_rate * STEADY;
+  sure_rate = s->windows >= 2 && s->last_rate < rate ? s->last_rate : rate;
   steady_rate = s->windows >= 2 ? (rate + s->last_rate) / 2 : rate;
   s->last_rate = rate;
   if (s->phase == HJ_SCHED_FALLING && rate * 100 < s->base_rate * CLEARLY_LESS)
@@ -233,16 +250,16 @@ unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsi
   if (rate == 0 || (s->phase != HJ_SCHED_HOLDING && !steady && in_time))
     return s->want;
   if (!steady)
-    steady_rate = rate;
+    steady_rate = sure_rate; /* out of patience. It may rise still, or have been a burst: 38 MB/s for 62 ms were seen on a line of 12 */
   switch (s->phase) {
   case HJ_SCHED_RISING:
-    judge_rise(s, steady_rate, in_time, now_ms);
+    judge_rise(s, steady_rate, sure_rate, in_time, now_ms);
     break;
   case HJ_SCHED_FALLING:
     judge_fall(s, steady_rate, now_ms);
     break;
   case HJ_SCHED_PROBING:
-    judge_probe(s, steady_rate, now_ms);
+    judge_probe(s, steady_rate, sure_rate, now_ms);
     break;
   case HJ_SCHED_HOLDING:
     hold(s, rate, now_ms);
