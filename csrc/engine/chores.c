@@ -9,6 +9,7 @@
 #include "store/record.h"
 #include "util/mem.h"
 #include "util/text.h"
+#include "util/timeline.h"
 #include "util/trace.h"
 #include "util/banned.h"
 
@@ -353,8 +354,20 @@ static void run_one(struct hj_work *w)
   }
 }
 
+/* Several proofs are one errand: one slice, named after the first file. */
+static void draw(struct hj_work *const w[], unsigned n, uint64_t from_us)
+{
+  const struct hj_fetch *f = w[0]->fetch;
+  struct hj_slice s = { .track = HJ_TRACK_WORKER, .what = hj_chore_name(w[0]->chore), .file = f->want->link_path ? f->want->link_path : f->first.path,
+                        .code = hj_code_name(w[0]->err.code), .from_us = from_us, .to_us = hj_clock_ns() / 1000 };
+  for (unsigned i = 0; i < n; i++)
+    s.bytes += w[i]->chore == HJ_CHORE_SMALL ? w[i]->fetch->body.len : w[i]->proven;
+  hj_timeline_slice(&s);
+}
+
 void hj_chores_run(struct hj_work *const w[], unsigned n)
 {
+  uint64_t from_us = hj_timeline_is_on() ? hj_clock_ns() / 1000 : 0;
   for (unsigned i = 0; i < n; i++) {
     w[i]->err = (struct hj_err)HJ_ERR_INIT;
     w[i]->proven = w[i]->lost = w[i]->found = 0;
@@ -365,6 +378,8 @@ void hj_chores_run(struct hj_work *const w[], unsigned n)
     prove_blobs(w, n);
   else
     run_one(w[0]);
+  if (from_us && hj_timeline_is_on())
+    draw(w, n, from_us);
   for (unsigned i = 0; i < n; i++)
     HJ_TRACE(HJ_T_STORE, w[i]->fetch->index, "%s: %s, %u at once, %llu bytes proven", hj_chore_name(w[i]->chore),
              hj_code_name(w[i]->err.code), n, (unsigned long long)w[i]->proven);

@@ -9,10 +9,12 @@
 #include "util/ledger.h"
 #include "util/mem.h"
 #include "util/text.h"
+#include "util/timeline.h"
 #include "util/trace.h"
 #include "util/banned.h"
 
 #define TURN_MS 50u            /* the longest the loop sleeps while a job runs: timers have that grain */
+#define DRAW_EVERY_US 50000u
 #define WORKERS_STOP_MS 1000u
 
 struct engine {
@@ -28,6 +30,7 @@ struct engine {
   struct hj_job *jobs;         /* the network thread's */
   struct hj_throttle throttle;
   uint64_t idle_since_ms;
+  uint64_t received, drawn_us; /* the timeline: bytes of all jobs, when its numbers were last drawn */
 };
 
 static hj_mutex lock = HJ_MUTEX_INIT;   /* guards the three below */
@@ -107,6 +110,35 @@ static void take_arrivals(struct engine *en)
   }
 }
 
+/* The numbers of the timeline. last: a job ends, and with it perhaps the picture. */
+static void draw(struct engine *en, bool last)
+{
+  uint64_t at_us, came = 0, proven = 0;
+  unsigned active = 0;
+  if (!hj_timeline_is_on()) {
+    en->drawn_us = 0;
+    return;
+  }
+  at_us = hj_clock_ns() / 1000;
+  if (en->drawn_us && at_us - en->drawn_us < DRAW_EVERY_US && !last)
+    return;
+  for (struct hj_job *j = en->jobs; j; j = j->next) {
+    uint64_t now = atomic_load(&j->from_net);
+    came += now - j->drawn;
+    j->drawn = now;
+    proven += atomic_load(&j->proven);
+    active += j->active;
+  }
+  en->received += came;
+  if (en->drawn_us && at_us > en->drawn_us)
+    hj_timeline_number("goodput, bytes per second", at_us, came * 1000000 / (at_us - en->drawn_us));
+  hj_timeline_number("bytes received", at_us, en->received);
+  hj_timeline_number("bytes proven", at_us, proven);
+  hj_timeline_number("connections", at_us, active);
+  hj_timeline_number("memory, bytes", at_us, hj_mem_live_bytes());
+  en->drawn_us = at_us;
+}
+
 static void end_job(struct hj_job *j)
 {
   atomic_store(&j->connections, 0);
@@ -141,6 +173,7 @@ static void turn_jobs(struct engine *en)
       at = &j->next;
       continue;
     }
+    draw(en, true);
     *at = j->next;
     end_job(j);
   }
@@ -205,6 +238,8 @@ static void run(void *arg)
         atomic_store(&j->cancelled, 1);
     hj_throttle_turn(&en->throttle, en->jobs, atomic_load(&own_rate));
     turn_jobs(en);
+    if (en->jobs)
+      draw(en, false);
     if (may_end(en))
       break;
     if (hj_loop_turn(en->loop, hj_throttle_wait_ms(&en->throttle, sleep_ms(en)), &e))
@@ -228,6 +263,7 @@ static void after_fork(void)
 {
   hj_mutex_init(&lock);
   hj_ledger_forked();
+  hj_timeline_forked();
   engine = retired = NULL;
   atomic_fetch_add(&generation, 1);
 }

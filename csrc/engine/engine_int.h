@@ -108,6 +108,9 @@ struct hj_part {
   unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
   uint64_t not_before_ms, last_byte_ms, flushed_ms, began_ms, began_pos;
   uint64_t head_ms;          /* when the head of its answer was here; 0 = not yet */
+  uint64_t exchanged;          /* bytes taken from the exchange under way */
+  int status;
+  uint64_t began_us, head_us;  /* of the exchange under way, when a timeline is kept */
   struct hj_err err;         /* why head or body ended the exchange */
   char excerpt[HJ_EXCERPT_MAX];
   size_t excerpt_n;
@@ -254,6 +257,7 @@ struct hj_job {
   struct hj_throttle *throttle;        /* the engine's, while running */
   struct hj_brake brake;
   bool limited;                        /* a limit of rate holds for it now */
+  uint64_t drawn;                      /* of from_net: what the timeline has shown */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
   uint64_t sampled_ms;                 /* when the way was last looked at */
   uint32_t trip_ms;                    /* of the host that large files come from; 0 = not known */

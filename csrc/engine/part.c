@@ -7,6 +7,7 @@
 #include "transfer/origin.h"
 #include "util/mem.h"
 #include "util/text.h"
+#include "util/timeline.h"
 #include "util/trace.h"
 #include "util/banned.h"
 
@@ -25,6 +26,19 @@ static void enter(struct hj_part *p, enum hj_part_state to)
   HJ_TRACE(HJ_T_PART, p->id, "%s -> %s at %llu of %llu-%llu", state_names[p->state], state_names[to], (unsigned long long)p->pos,
            (unsigned long long)p->at, (unsigned long long)p->end);
   p->state = to;
+}
+
+/* What the exchange that ends now was, for the picture. */
+static void draw(const struct hj_part *p, const struct hj_request *r, int status, enum hj_code code)
+{
+  const struct hj_want *w = p->fetch->want;
+  struct hj_slice s = { .track = HJ_TRACK_CONNECTION, .what = p->ranged ? "range" : "file", .file = w->link_path ? w->link_path : p->fetch->first.path,
+                        .host = p->url.origin, .code = hj_code_name(code), .from_us = p->began_us, .head_us = p->head_us,
+                        .to_us = hj_clock_ns() / 1000, .offset = p->began_pos, .bytes = p->exchanged, .status = status };
+  if (!hj_timeline_is_on() || !p->began_us)
+    return;
+  s.key = hj_request_port(r);
+  hj_timeline_slice(&s);
 }
 
 struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struct hj_err *e)
@@ -71,6 +85,7 @@ void hj_part_cut(struct hj_part *p)
   if (!p->request)
     return;
   lose_connection(p);
+  draw(p, p->request, p->status, HJ_E_CANCELLED);
   hj_request_stop(p->request);
   p->request = NULL;
   hj_throttle_drop(p);
@@ -224,6 +239,9 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
   struct hj_fetch *f = p->fetch;
   p->last_byte_ms = p->head_ms = hj_clock_ms();
   hj_host_answered(hj_hosts_of(f->job->hosts, p->url.origin, p->head_ms), hj_request_pulse(request).answer_us);
+  p->status = r->status;
+  if (p->began_us)
+    p->head_us = hj_clock_ns() / 1000;
   if (hj_meta_absorb(f, p, r, &p->err))
     return HJ_GO_STOP;
   if (r->status < 200 || r->status >= 300)
@@ -270,6 +288,7 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
   if (!hj_throttle_admit(f->job->throttle, p, n))
     return HJ_GO_PAUSE;
   f->from_net += n;
+  p->exchanged += n;
   f->job->moved_ms = p->last_byte_ms;
   atomic_fetch_add(&f->job->from_net, n); /* before they are on disk: who looks meanwhile must not see more there than came */
   if (f->in_memory ? hj_buf_add(&f->body, bytes, n, &p->err) : take_bytes(p, bytes, n, &p->err))
@@ -344,6 +363,8 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   struct hj_fetch *f = p->fetch;
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
+  if (!hj_request_found_no_room(request))
+    draw(p, request, r->status, own.code != HJ_E_OK ? own.code : e->code);
   if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped)
     lose_connection(p);
   p->request = NULL;
@@ -444,6 +465,9 @@ static void start(struct hj_part *p, uint64_t now_ms)
   p->excerpt_n = 0;
   p->err = (struct hj_err)HJ_ERR_INIT;
   p->whole = false;
+  p->exchanged = p->head_us = 0;
+  p->status = 0;
+  p->began_us = hj_timeline_is_on() ? hj_clock_ns() / 1000 : 0;
   p->last_byte_ms = p->began_ms = now_ms;
   p->head_ms = 0;
   p->began_pos = p->pos;

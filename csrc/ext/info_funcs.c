@@ -5,6 +5,7 @@
 #include "ext/state.h"
 #include "ext/wait.h"
 #include "util/ledger.h"
+#include "util/timeline.h"
 #include "util/trace.h"
 #include "util/banned.h"
 
@@ -84,6 +85,44 @@ static PyObject *info_trace_lines(PyObject *self, PyObject *unused)
   return list;
 }
 
+static PyObject *info_timeline(PyObject *self, PyObject *args)
+{
+  int on;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "p:timeline", &on))
+    return NULL;
+  if (!on)
+    hj_timeline_stop();
+  else if (!hj_timeline_start())
+    return PyErr_NoMemory();
+  Py_RETURN_NONE;
+}
+
+static PyObject *info_timeline_lines(PyObject *self, PyObject *unused)
+{
+  static const size_t cap = 64u << 10;
+  PyObject *list = PyList_New(0), *all = NULL, *nothing;
+  char *block = PyMem_Malloc(cap);
+  size_t n;
+  (void)self;
+  (void)unused;
+  if (list && !block)
+    PyErr_NoMemory();
+  while (list && block && (n = hj_timeline_take(block, cap)) > 0) {
+    PyObject *bytes = PyBytes_FromStringAndSize(block, (Py_ssize_t)n);
+    if (!bytes || PyList_Append(list, bytes))
+      Py_CLEAR(list);
+    Py_XDECREF(bytes);
+  }
+  PyMem_Free(block);
+  nothing = list && block ? PyBytes_FromStringAndSize("", 0) : NULL;
+  if (nothing)
+    all = PyObject_CallMethod(nothing, "join", "O", list);
+  Py_XDECREF(nothing);
+  Py_XDECREF(list);
+  return all;
+}
+
 static PyObject *info_limit_rate(PyObject *self, PyObject *args)
 {
   PyObject *value;
@@ -123,6 +162,8 @@ PyMethodDef ext_info_methods[] = {
   { "trace_file", info_trace_file, METH_VARARGS, "trace_file(path) -> bool: also append each line there, at once." },
   { "trace_lines", info_trace_lines, METH_NOARGS, "trace_lines() -> list[(part, line)]: takes what has gathered." },
   { "limit_rate", info_limit_rate, METH_VARARGS, "limit_rate(bytes_per_s) -> None: of all jobs, now and later; 0: none; None: each its own." },
+  { "timeline", info_timeline, METH_VARARGS, "timeline(on) -> None: keep one, or not any more; as many ends as beginnings." },
+  { "timeline_lines", info_timeline_lines, METH_NOARGS, "timeline_lines() -> bytes: takes what has gathered: JSON objects, each with ',\\n'." },
   { "about", info_about, METH_NOARGS, "about() -> dict: versions." },
   { "shutdown", info_shutdown, METH_NOARGS, "shutdown() -> None: cancels every job, ends the threads." },
   { NULL, NULL, 0, NULL },

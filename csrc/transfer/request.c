@@ -461,3 +461,9 @@ struct hj_pulse hj_request_pulse(const struct hj_request *r)
   pulse.trip_min_us = trip.min_us;
   return pulse;
 }
+
+unsigned hj_request_port(const struct hj_request *r)
+{
+  long port = 0;
+  return curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port) == CURLE_OK && port > 0 ? (unsigned)port : 0;
+}

@@ -70,6 +70,7 @@ struct hj_pulse hj_request_pulse(const struct hj_request *r);
 void hj_request_distrust(struct hj_request *r);
 /* In done: nothing was asked, its lane had less room than was thought. Ask again when there is some. */
 bool hj_request_found_no_room(const struct hj_request *r);
+unsigned hj_request_port(const struct hj_request *r);    /* the local one of its connection: tells connections apart; 0: it had none */
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */
 bool hj_request_made_connection(const struct hj_request *r);

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _talk_through_logging(options.verbose)
     try:
         with settings(**_settings_of(options)):
-            options.run(options)
+            _run(options)
             sys.stdout.flush()
         return 0
     except BrokenPipeError:
@@ -55,9 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, options.verbose)
 
 
+def _run(options: argparse.Namespace) -> None:
+    if getattr(options, "timeline", None) is None:
+        options.run(options)
+        return
+    from . import _timeline
+    from ._config import resolve
+
+    _timeline.begin(str(resolve().timeline))  # there is a file, also where nothing had to be fetched
+    try:
+        options.run(options)
+    finally:
+        _timeline.end()
+
+
 def _settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """What was said on the command line and is a setting."""
-    said = {name: getattr(options, name, None) for name in ("limit_rate", "max_connections", "memory")}
+    said = {name: getattr(options, name, None) for name in ("limit_rate", "max_connections", "memory", "timeline")}
     if options.quiet:
         said["progress"] = False
     return {name: value for name, value in said.items() if value is not None}
@@ -287,6 +301,7 @@ def _parser() -> argparse.ArgumentParser:
 def _limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit-rate", metavar="RATE", help="bytes per second, such as 8M; off: no limit")
     parser.add_argument("--max-connections", metavar="N", help="most connections to one hub")
+    parser.add_argument("--trace", metavar="FILE", dest="timeline", help="write what happens when to FILE, which Perfetto opens")
     parser.add_argument("--memory", metavar="SIZE", help="bytes of buffers, such as 64M")
 
 

@@ -305,6 +305,9 @@ class Config:
     proxy_https: str | None = _option("Proxy for https:// (https_proxy, all_proxy).", _text, _proxy("https"))
     no_proxy: str | None = _option("Hosts that are reached without a proxy.", _text, None, "no_proxy", "NO_PROXY")
     trace: str = _option("Parts to trace into logging, such as 'net,part'.", _text, "", "HUBJET_TRACE")
+    timeline: str | None = _option(
+        "File for a picture of the downloads over time: Chrome-trace JSON, which Perfetto opens.", _path, None, "HUBJET_TIMELINE"
+    )
     trace_file: str | None = _option(
         "File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE"
     )

@@ -165,6 +165,8 @@ def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: 
 def trace(mask: str) -> None: ...  # "net,part", "all,-net", "" = off
 def trace_file(path: str) -> bool: ...  # also append each line there at once, for hangs and crashes
 def trace_lines() -> list[tuple[str, str]]: ...  # drains (part, line)
+def timeline(on: bool) -> None: ...  # keep one, or not any more; as many ends as beginnings
+def timeline_lines() -> bytes: ...  # takes what has gathered: JSON objects of Chrome's trace format, each with ",\n"
 def limit_rate(bytes_per_s: int | None) -> None: ...  # of all jobs, now and later, in place of their own; 0: none; None: each its own
 def about() -> dict[str, Any]: ...  # versions of libcurl, OpenSSL, xxHash; features; build flags
 def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package)

@@ -56,6 +56,18 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
     if not wants:
         return []
     _trace.follow(config.trace, config.trace_file)
+    if config.timeline is None:
+        return _run(wants, job_limits, config, meter)
+    from . import _timeline
+
+    _timeline.begin(config.timeline)
+    try:
+        return _run(wants, job_limits, config, meter)
+    finally:
+        _timeline.end()
+
+
+def _run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None) -> list[Result]:
     job = _native.Job(wants, job_limits)
     if meter is not None:
         meter.begin()
@@ -65,6 +77,8 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
             if meter is not None:
                 meter.show(job.look())
             _trace.drain()
+            if config.timeline is not None:
+                _drain_timeline()
         if meter is not None:
             meter.show(job.look())
         return _with_certificates(job.results(), config)
@@ -75,6 +89,12 @@ def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter 
     finally:
         job.close()
         _trace.drain()
+
+
+def _drain_timeline() -> None:
+    from . import _timeline
+
+    _timeline.drain()
 
 
 def _with_certificates(results: list[Result], config: Config) -> list[Result]:

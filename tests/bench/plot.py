@@ -1,10 +1,14 @@
 """Plot: goodput and connections of one run over time, as one small SVG without dependencies.
 
 Use:        `save(path, title, stats, cap=200e6)`; `stats` is what the relay or the line says: slot_ms and series [[bytes, open, active], …].
+            `from_trace(file)` makes the same of what `hubjet download --trace FILE` wrote;
+            `python3 tests/bench/plot.py FILE.json [OUT.svg]` draws that.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -83,3 +87,31 @@ def reached_at(stats: dict[str, Any], rate: float, share: float = 0.95, over_ms:
         if sum(series[end - width : end]) / (width * stats["slot_ms"] / 1000) >= share * rate:
             return float(end * stats["slot_ms"] / 1000)
     return None
+
+
+def from_trace(trace: Path, slot_ms: int = 50) -> dict[str, Any]:
+    """The series of a timeline. Bytes are spread evenly over the body of their exchange; active: bodies under way; open: exchanges."""
+    events = json.loads(trace.read_text("ascii"))
+    exchanges = [event for event in events if event.get("cat") == "exchange"]
+    if not exchanges:
+        return {"slot_ms": slot_ms, "series": []}
+    bodies = {(event["tid"], event["ts"] + event["dur"]): event for event in events if event["name"] == "body"}
+    begin = min(event["ts"] for event in exchanges)
+    slot = slot_ms * 1000
+    series = [[0.0, 0, 0] for _ in range(int((max(event["ts"] + event["dur"] for event in exchanges) - begin) / slot) + 1)]
+    for event in exchanges:
+        end = event["ts"] + event["dur"]
+        body = bodies.get((event["tid"], end))
+        for n in range(int((event["ts"] - begin) / slot), int((end - begin) / slot) + 1):
+            series[n][1] += 1
+            if body is not None:
+                share = min(end, begin + (n + 1) * slot) - max(body["ts"], begin + n * slot)
+                if share > 0 or (body["dur"] == 0 and begin + n * slot <= end < begin + (n + 1) * slot):
+                    series[n][0] += event["args"]["bytes"] * (share / body["dur"] if body["dur"] else 1)
+                    series[n][2] += 1
+    return {"slot_ms": slot_ms, "series": series}
+
+
+if __name__ == "__main__":
+    source = Path(sys.argv[1])
+    print(save(Path(sys.argv[2]) if len(sys.argv) > 2 else source.with_suffix(".svg"), source.name, from_trace(source)))
