@@ -5,7 +5,7 @@ Use:        bench = Bench(options); table = bench.interleave("P2", "title", site
 Owns:       the folder the runs write into: large outputs are deleted right after a run (so that page cache never fills), small ones at
             the very end of everything (engine.md, trap 3: a deleted inode makes the next thousand files slow).
 Promise:    each run is a fresh process tree on fresh memory (trap 1); variants interleave and their order turns, so that a machine that
-            gets slower is slower for all; who fails or times out once is not run again.
+            gets slower is slower for all; who fails, times out or takes longer than LONG_S is not run again.
 Not here:   what is measured (bench_*), who is measured (peers).
 """
 
@@ -29,6 +29,7 @@ from tests.bench.tools import BUILD, hubjet
 GIB = 1 << 30
 MIB = 1 << 20
 DELETED_S = 60.0  # how long ext4 without a journal passes over a deleted inode, at least
+LONG_S = 40.0  # a run that took longer is not repeated: 135 s against 6 need no spread
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,7 @@ class Bench:
             turn = number % max(1, len(chosen))
             for variant in chosen[turn:] + chosen[:turn]:
                 done = table.runs[variant.name]
-                if (variant.once and done) or any(run.failed for run in done):
+                if (variant.once and done) or any(run.failed or run.cost.wall > LONG_S for run in done):
                     continue
                 run = self.run(site, variant, size=table.size, network=network, keep=keep, netns=netns)
                 done.append(run)
