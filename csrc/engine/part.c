@@ -477,6 +477,8 @@ static void start(struct hj_part *p, uint64_t now_ms)
     hj_part_stumble(p, &e, now_ms);
     return;
   }
+  if (f->want->many)
+    hj_request_knock(j->loop, &ask);
   p->own = !lane || lane->sort != HJ_LANE_MANY;
   j->active++;
   j->own += p->own;

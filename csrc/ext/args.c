@@ -197,7 +197,8 @@ static int one_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
       path(s, dict, "link_path", &w->link_path) || text(s, dict, "commit", &w->commit) || flag(dict, "links", &w->links) ||
       path(s, dict, "side_dir", &w->side_dir) || text(s, dict, "key", &w->key) || path(s, dict, "lock", &w->lock) ||
       flag(dict, "meta_only", &w->meta_only) || flag(dict, "force", &w->force) || flag(dict, "no_ranges", &w->no_ranges) ||
-      flag(dict, "resume", &w->resume) || flag(dict, "limited_fails", &w->limited_fails))
+      flag(dict, "resume", &w->resume) || flag(dict, "limited_fails", &w->limited_fails) ||
+      flag(dict, "many", &w->many))
     return -1;
   size = look(dict, "size");
   if (size && PyLong_Check(size) && PyLong_AsLong(size) == -1 && !PyErr_Occurred())

@@ -72,6 +72,14 @@ enum hj_lane_way hj_lane_ask(struct hj_lane *h, unsigned most)
   return open ? HJ_LANE_OPEN : HJ_LANE_JOIN;
 }
 
+bool hj_lane_may_knock(const struct hj_lane *h, unsigned most) { return h->sort == HJ_LANE_MANY && h->n + h->opening < most; }
+
+void hj_lane_knock(struct hj_lane *h)
+{
+  h->out++;
+  h->opening++;
+}
+
 void hj_lane_over(struct hj_lane *h, bool opening)
 {
   h->out -= h->out > 0;

@@ -44,6 +44,9 @@ void hj_lanes_release(struct hj_lanes *l);
 struct hj_lane *hj_lanes_find(struct hj_lanes *l, const struct hj_url *url);
 bool hj_lane_has_room(const struct hj_lane *h, unsigned most);       /* most: lanes the caller may open, 1 to HJ_LANES_MAX */
 enum hj_lane_way hj_lane_ask(struct hj_lane *h, unsigned most);
+/* One more connection before it is needed: may it be? Then as ask, told to open. */
+bool hj_lane_may_knock(const struct hj_lane *h, unsigned most);
+void hj_lane_knock(struct hj_lane *h);
 void hj_lane_over(struct hj_lane *h, bool opening);                  /* opening: it was told to open one, and did not */
 /* libcurl opens a connection for a question; `first`: it is the first for this one. false: refuse it, and ask again when there is room. */
 bool hj_lane_opened(struct hj_lane *h, int fd, bool told, bool first);

@@ -41,6 +41,7 @@ struct hj_request {
   bool stopped, told;             /* told: head() was called */
   struct hj_lane *lane;           /* NULL: a connection of its own */
   bool opens, opening;            /* told to open a connection there; has not yet */
+  bool knocks;                    /* nothing is asked: it ends when its connection stands */
   bool crowded;                   /* wanted one that it was not given */
   int fd;                         /* the connection it opened, the last one if several; -1 */
   CURLcode broken;                /* a resume went wrong: the next turn ends it */

@@ -81,7 +81,7 @@ static int on_ready(void *user, char *ip, char *local_ip, int port, int local_po
   (void)ip, (void)local_ip, (void)port, (void)local_port;
   if (r->lane)
     hj_lane_ready(r->lane, r->fd);
-  return CURL_PREREQFUNC_OK;
+  return r->knocks ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 #endif
 
@@ -324,8 +324,8 @@ static void unlist(struct hj_request *r)
   l->busy--;
 }
 
-int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user,
-                     struct hj_err *e)
+static int start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user, bool knocks,
+                 struct hj_err *e)
 {
   struct hj_request *r = NULL;
   CURLMcode rc;
@@ -350,7 +350,12 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
   }
   if (ask->lane) {
     r->lane = ask->lane;
-    r->opens = r->opening = hj_lane_ask(ask->lane, ask->lanes) == HJ_LANE_OPEN;
+    r->knocks = r->opens = knocks;
+    if (knocks)
+      hj_lane_knock(r->lane);
+    else
+      r->opens = hj_lane_ask(r->lane, ask->lanes) == HJ_LANE_OPEN;
+    r->opening = r->opens;
   }
   if (add_headers(r, ask, e) || set_up(r, ask, e))
     goto out;
@@ -364,13 +369,52 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
     r->next->before = r;
   loop->first = r;
   loop->busy++;
-  r->visit = open_visit(ask);
-  HJ_TRACE(HJ_T_HTTP, r->visit, "GET %s", r->shown);
+  r->visit = knocks ? 0 : open_visit(ask);
+  HJ_TRACE(HJ_T_HTTP, r->visit, "%s %s", knocks ? "knock at" : "GET", r->shown);
   *out = r;
   r = NULL;
 out:
   free_request(r);
   return (int)e->code;
+}
+
+int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user,
+                     struct hj_err *e)
+{
+  return start(out, loop, ask, v, user, false, e);
+}
+
+static enum hj_go no_head(void *user, struct hj_request *r, const struct hj_reply *reply)
+{
+  (void)user, (void)r, (void)reply;
+  return HJ_GO_STOP;
+}
+
+static enum hj_go no_body(void *user, struct hj_request *r, const void *p, size_t n)
+{
+  (void)user, (void)r, (void)p, (void)n;
+  return HJ_GO_STOP;
+}
+
+static void stands(void *user, struct hj_request *r, const struct hj_reply *reply, bool stopped, const struct hj_err *e)
+{
+  (void)user, (void)r, (void)reply, (void)stopped, (void)e;
+}
+
+void hj_request_knock(struct hj_loop *loop, const struct hj_ask *ask)
+{
+#if LIBCURL_VERSION_NUM >= 0x075000
+  static const struct hj_visitor nobody = { no_head, no_body, stands };
+  struct hj_ask bare = { .url = ask->url, .net = ask->net, .lane = ask->lane, .lanes = ask->lanes };
+  while (ask->lane && hj_lane_may_knock(ask->lane, ask->lanes)) {
+    struct hj_err scratch = HJ_ERR_INIT; /* benign: the questions open their own */
+    struct hj_request *r;
+    if (start(&r, loop, &bare, &nobody, NULL, true, &scratch))
+      return;
+  }
+#else
+  (void)loop, (void)ask;
+#endif
 }
 
 static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)

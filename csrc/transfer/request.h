@@ -60,6 +60,9 @@ struct hj_visitor {
 
 int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user,
                      struct hj_err *e);
+/* Many questions to this origin follow: connections for them are made meanwhile. Nothing is sent over them yet, so nothing is in the ledger;
+ * what goes wrong is found out by the questions. Only where HTTP/2 is known. */
+void hj_request_knock(struct hj_loop *loop, const struct hj_ask *ask);
 void hj_request_stop(struct hj_request *r);      /* takes NULL; not from inside a callback */
 void hj_request_resume(struct hj_request *r);    /* not from inside a callback */
 /* How long the way is. answer_us: from the question to the first byte of the head, 0 = it is not here. The kernel's round trips of the

@@ -28,6 +28,7 @@ else:
 
 INFO_BYTES_MAX = 64 << 20  # one answer of the API; the largest seen (a repository of 100 000 files) is 20 MB
 TREE_FILES_MAX = 1_000_000
+MANY_FILES = 50  # worth four connections: fewer are asked for over one within a round trip
 TREE_PAGES_MAX = 20_000
 
 # How the hub tells, in X-Error-Message only, what a refusal is about. Its X-Error-Code is GatedRepo for all of these.
@@ -66,6 +67,7 @@ class Hub:
         self._token: Token | None = None
         self._first_done = False
         self.gated = False  # files want a token, although the API answers without
+        self._many = False  # many of them: more connections are worth opening before they are asked for
 
     # --- URLs and requests
     # ---------------------------------------------------------------------------------------------------
@@ -133,6 +135,8 @@ class Hub:
         if not isinstance(commit, str) or not is_commit(commit):
             raise self._nonsense(url, "the answer has no commit in 'sha'")
         self.gated = bool(info.get("gated"))
+        siblings = info.get("siblings")
+        self._many = isinstance(siblings, list) and len(siblings) >= MANY_FILES
         return commit
 
     @property
@@ -179,7 +183,7 @@ class Hub:
         raise self._nonsense(url, "the next page of the file list would be on another host; it was not asked")
 
     def _json(self, url: str, revision: str, *, quick: bool = False) -> tuple[Any, dict[str, str]]:
-        ask = Ask({**self.want(url, "api"), "memory": INFO_BYTES_MAX}, "", revision)
+        ask = Ask({**self.want(url, "api"), "memory": INFO_BYTES_MAX, "many": self._many}, "", revision)
         result = self.fetch([ask], _transport.limits(self.config, quick=quick))[0]
         if result["error"] is not None:
             raise result["error"]

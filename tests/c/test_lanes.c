@@ -104,6 +104,31 @@ TEST(a_known_origin_gets_its_lanes_as_the_questions_come)
   hj_lanes_release(&all);
 }
 
+TEST(lanes_are_opened_before_they_are_needed_where_many_questions_follow)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  unsigned opened;
+  CHECK(!hj_lane_may_knock(h, 4));                 /* it may be HTTP/1.1: such a connection would be for nothing */
+  bring_up(h, 1);
+  for (int fd = 20; hj_lane_may_knock(h, 4); fd++) {
+    hj_lane_knock(h);
+    CHECK(hj_lane_opened(h, fd, true, true));
+    hj_lane_ready(h, fd);
+    hj_lane_over(h, false);
+  }
+  CHECK_EQ(h->n, 4);
+  CHECK_EQ(h->out, 0);
+  CHECK_EQ(h->opening, 0);
+  CHECK_EQ(ask_all(h, 4, &opened), 400);
+  CHECK_EQ(opened, 0);
+  over_all(h);
+  hj_lane_closed(h, 20);
+  hj_lane_knock(h);
+  hj_lane_over(h, true);                           /* refused by the server: the questions will see */
+  CHECK_EQ(h->opening, 0);
+  hj_lanes_release(&all);
+}
+
 TEST(an_origin_without_http2_has_no_lanes)
 {
   struct hj_lane *h = lane("https://old.example/");

@@ -92,3 +92,11 @@ def test_one_connection_is_enough_if_no_more_are_allowed(site: Site, files: dict
     monkeypatch.setenv("HUBJET_CONNECTIONS", "1")
     check(hubjet.snapshot_download("org/small"), files)
     assert connections(site)["hub"] == 1
+
+
+def test_a_few_files_need_no_more_than_one_connection(site: Site, files: dict[str, bytes]) -> None:
+    few = dict(list(files.items())[:6])
+    site.repo("org/few", few, lfs=())
+    site.up()
+    check(hubjet.snapshot_download("org/few"), few)
+    assert connections(site)["hub"] == 1
