@@ -207,17 +207,22 @@ static bool is_elsewhere(struct hj_fetch *f, const struct places *at)
 static int look_for_others(struct hj_work *w, struct hj_err *e)
 {
   struct hj_fetch *f = w->fetch;
-  struct hj_err busy = HJ_ERR_INIT;
+  struct hj_err scratch = HJ_ERR_INIT; /* benign: what cannot be seen is not there */
   struct hj_stat st;
   struct places at;
   if (find_final(f, e) || find_places(f, &at, e))
     return (int)e->code;
-  w->opened = have_it(f) ? HJ_OPEN_HELD : HJ_OPEN_NOBODY;
-  if (w->opened == HJ_OPEN_HELD && !hj_path_stat(f->final_path, false, &st, &busy))
-    w->found = st.size;
-  else if (w->opened == HJ_OPEN_NOBODY && hj_rival_look(at.partial_dir, at.key, &f->rival, &busy) == HJ_E_BUSY) {
-    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at.key, busy.msg);
+  if (have_it(f)) {
+    w->opened = HJ_OPEN_HELD;
+    w->found = hj_path_stat(f->final_path, false, &st, &scratch) ? 0 : st.size;
+  } else if (hj_rival_look(at.partial_dir, at.key, &f->rival, &scratch) == HJ_E_BUSY) {
     w->opened = HJ_OPEN_BUSY;
+    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at.key, scratch.msg);
+  } else {
+    w->opened = HJ_OPEN_NOBODY;
+    hj_err_clear(&scratch);
+    if (!f->want->resume || f->want->force || hj_claim_look(at.partial_dir, at.key, &w->found, &scratch))
+      w->found = 0;
   }
   places_release(&at);
   return HJ_E_OK;

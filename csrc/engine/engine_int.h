@@ -57,7 +57,7 @@ struct hj_work {
   /* answers */
   struct hj_err err;
   enum hj_opened opened;
-  uint64_t found;            /* LOOK, HELD: size of the file that another process brought */
+  uint64_t found;            /* LOOK: HELD: size of the file that another process brought; NOBODY: bytes of an old partial */
   uint64_t proven;           /* bytes proven by this errand */
   uint64_t lost;             /* COMMIT with HJ_E_DIGEST: bytes the disk lost; 0 = the server sent wrong ones */
 };
@@ -168,6 +168,7 @@ struct hj_fetch {
   bool single;                        /* one plain stream: the server does not do ranges */
   bool no_if_range;                   /* its validator changed although the content is promised: other edge, other ETag */
   bool looked;                        /* nobody else had it when it began (anew) */
+  bool partly;                        /* and there is an old partial of it */
   bool again;                         /* CLOSING only to begin anew */
   unsigned restarts;                  /* from the beginning, after the file changed or ranges were refused */
   bool rechecked;

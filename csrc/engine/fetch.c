@@ -15,6 +15,7 @@
 #define RESTARTS_MAX 2u
 #define UNKNOWN_AT_MOST 400u            /* files of unknown size at once, while all turn out small */
 #define UNKNOWN_STEP 8u                 /* more of them for each that did: 32, 288, 400 */
+#define RESUME_RANGE 65536u             /* asked to learn the size of what is partly here: most of a first range came twice (0.8 % of 512 MiB) */
 
 static const char *const state_names[] = {
 #define HJ_X(name, text) text,
@@ -227,7 +228,7 @@ static void begin_anew(struct hj_fetch *f)
   hj_ranges_release(&f->taken);
   hj_ranges_init(&f->taken);
   hj_buf_clear(&f->body);
-  f->looked = f->in_memory = f->no_if_range = false;
+  f->looked = f->partly = f->in_memory = f->no_if_range = false;
   /* Also the commit: the new content belongs to a new one, and must not be linked under the old. */
   f->etag[0] = f->commit[0] = f->validator[0] = f->validator_origin[0] = 0;
   for (int k = 0; k < HJ_KEPT_COUNT; k++) {
@@ -286,6 +287,8 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
     end = f->want->dest == HJ_DEST_MEMORY ? HJ_UNKNOWN : f->size;
   else if (f->single || f->want->no_ranges)
     end = HJ_UNKNOWN;
+  else if (f->partly)
+    end = RESUME_RANGE;
   else if (f->size != HJ_SIZE_UNKNOWN && f->size < end)
     end = f->size;
   if (f->want->dest != HJ_DEST_MEMORY && f->size == HJ_SIZE_UNKNOWN) {
@@ -563,6 +566,7 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
   f->locked_ms = 0;
   if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
     f->looked = true;
+    f->partly = f->work.found > 0;
     f->job->memory_used -= f->memory_taken;
     f->memory_taken = 0;
     enter(f, HJ_FETCH_WAITING);

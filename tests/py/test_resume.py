@@ -15,6 +15,7 @@ import pytest
 import hubjet
 from tests.py.child import Child
 from tests.server import Sparse, World
+from tests.server.content import sparse_content
 
 pytestmark = pytest.mark.usefixtures("hub_env")
 MIB = 1 << 20
@@ -182,3 +183,23 @@ def test_fetch_resumes_any_url_with_a_validator(world: World, cache: Path, tmp_p
     assert Path(path).stat().st_size == 64 * MIB
     assert sum(r.bytes for r in world.requests) <= 0.6 * 64 * MIB  # the lead asks from the first byte on, before the size is known: some megabytes are under way
     assert not (tmp_path / ".hubjet").exists(), os.listdir(tmp_path)
+
+
+def test_fetch_asks_little_to_learn_the_size_of_what_is_partly_here(world: World, tmp_path: Path) -> None:
+    source = Sparse(64 * MIB, 12)
+    url = world.file("weights.bin", source, faulty=True)
+    sha256 = sparse_content(source).sha256
+    gate = world.gate("*weights.bin")
+    script = f"import hubjet; result = hubjet.fetch({url!r}, {str(tmp_path / 'w.bin')!r}, sha256={sha256!r})"
+    with Child(script) as child:
+        gate.wait_reached(32 * MIB)
+        wait_for_journal(tmp_path / ".hubjet", 28 * MIB)
+        child.kill()
+        child.wait()
+    gate.open()
+    world.clear()
+    with Child(script) as child:
+        assert child.wait() == 0, child.err
+    asked = [r.headers.get("range") for r in world.bodies()]
+    assert "bytes=0-65535" in asked, asked
+    assert digest(tmp_path / "w.bin") == sha256
