@@ -9,10 +9,14 @@
 
 /* What a cancelled job may take to let go: flushing pieces takes milliseconds; a dead mount is left behind. */
 #define PATIENCE_MS 200u
+/* After Ctrl-C a person waits. Only the last, incomplete pieces are not in the journal by then; the engine writes them meanwhile, and
+ * a next job for the same file waits for it. */
+#define HURRY_MS 8u
 
 struct job_object {
   PyObject_HEAD
   struct hj_job *job;     /* NULL after close */
+  bool hurry;             /* a signal handler raised, or it was cancelled */
 };
 
 static struct ext_state *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
@@ -55,7 +59,7 @@ static PyObject *job_close(PyObject *self, PyObject *unused)
   (void)unused;
   me->job = NULL;
   if (job)
-    ext_wait_free(job, PATIENCE_MS);
+    ext_wait_free(job, me->hurry ? HURRY_MS : PATIENCE_MS);
   Py_RETURN_NONE;
 }
 
@@ -65,7 +69,7 @@ static void job_dealloc(PyObject *self)
   struct job_object *me = (struct job_object *)self;
   freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
   if (me->job)
-    ext_wait_free(me->job, PATIENCE_MS);
+    ext_wait_free(me->job, me->hurry ? HURRY_MS : PATIENCE_MS);
   release(self);
   Py_DECREF(type);
 }
@@ -102,6 +106,8 @@ static PyObject *job_wait(PyObject *self, PyObject *args)
     return NULL;
   }
   rc = ext_wait_job(j, seconds);
+  if (rc < 0)
+    ((struct job_object *)self)->hurry = true;
   return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
 
@@ -112,6 +118,7 @@ static PyObject *job_cancel(PyObject *self, PyObject *unused)
   if (!j)
     return NULL;
   hj_job_cancel(j);
+  ((struct job_object *)self)->hurry = true;
   Py_RETURN_NONE;
 }
 
