@@ -71,9 +71,9 @@ def test_a_second_host_gets_four_connections_of_its_own(site: Site, files: dict[
 def test_a_server_of_few_streams_gets_no_more_connections(site: Site, files: dict[str, bytes]) -> None:
     change(site, lambda text: text.replace("http {\n", "http {\n  http2_max_concurrent_streams 7;\n", 1))
     check(hubjet.snapshot_download("org/small"), files)
-    # Those opened before the server's limit was known: libcurl closes a connection on which it refused a question.
-    assert connections(site)["hub"] <= 3 * LANES
-    assert site.traffic().chains <= COUNT + 3 * LANES * 100
+    # 4 on a quiet machine (8 of 8), 5 twice on a busy one: one was replaced, and why is not known. Never one for each question.
+    assert connections(site)["hub"] <= 2 * LANES
+    assert site.traffic().chains <= COUNT + 3
 
 
 def test_a_server_without_http2_sees_no_more_connections_than_the_limit(
