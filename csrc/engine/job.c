@@ -449,7 +449,7 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   before = j->sched.want;
   phase = j->sched.phase;
   hungry = c.neediest || next_of(j, LARGE);
-  cap = hj_brake_turn(&j->brake, now_ms, j->limited, atomic_load(&j->waits), c.large_parts, hungry);
+  cap = hj_brake_turn(&j->brake, now_ms, j->limited, j->throttle->full, c.large_parts, hungry);
   level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds);
   if (level != before || phase != j->sched.phase)
     HJ_TRACE(HJ_T_SCHED, 0, "%s, %u -> %s, %u connections; %llu bytes/s at %u, one alone %llu, trip %u ms, %s", hj_sched_phase_name(phase), before,

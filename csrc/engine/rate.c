@@ -58,6 +58,14 @@ uint32_t hj_bucket_wait_ms(struct hj_bucket *b, uint64_t now_us)
   return (uint64_t)missing > b->rate ? 1000 : (uint32_t)((uint64_t)missing * 1000 / b->rate) + 1;
 }
 
+uint64_t hj_rate_appetite(uint64_t before, uint64_t rate, uint64_t may, bool felt)
+{
+  uint64_t fallen = (before > may ? may : before) / 8 * 7, used = rate + rate / 4;
+  if (felt || may == 0)
+    return UINT64_MAX;
+  return used > fallen ? used : fallen;
+}
+
 uint64_t hj_rate_share(uint64_t limit, uint64_t appetite, const uint64_t *others, size_t n)
 {
   uint64_t level = 0, below = 0, next = limit / (n + 1);
@@ -85,17 +93,16 @@ uint64_t hj_rate_claim(uint64_t limit, uint64_t share, uint64_t mine, uint64_t t
   return left > mine ? left : mine;
 }
 
-unsigned hj_brake_turn(struct hj_brake *b, uint64_t now_ms, bool limited, uint64_t waits, unsigned active, bool hungry)
+unsigned hj_brake_turn(struct hj_brake *b, uint64_t now_ms, bool limited, bool full, unsigned active, bool hungry)
 {
   if (!limited) {
     *b = (struct hj_brake){ .cap = UINT_MAX };
     return b->cap;
   }
-  if (!b->on) /* until the first look the limit is taken for the reason: a fast line shows it within the burst */
-    *b = (struct hj_brake){ .on = true, .binds = true, .cap = FIRST_CAP, .since_ms = now_ms, .waits = waits };
-  if (waits != b->waits || !hungry || active < b->cap) { /* the limit is felt, or there is nothing to learn */
-    b->binds = b->binds || waits != b->waits;
-    b->waits = waits;
+  if (!b->on)
+    *b = (struct hj_brake){ .on = true, .binds = true, .cap = FIRST_CAP, .since_ms = now_ms };
+  if (full || !hungry || active < b->cap) { /* the limit is felt, or there is nothing to learn */
+    b->binds = b->binds || full;
     b->since_ms = now_ms;
   } else if (now_ms - b->since_ms >= HJ_BRAKE_MS) {
     b->binds = false;

@@ -24,6 +24,9 @@ bool hj_bucket_is_open(struct hj_bucket *b, uint64_t now_us);
 void hj_bucket_take(struct hj_bucket *b, uint64_t n);
 uint32_t hj_bucket_wait_ms(struct hj_bucket *b, uint64_t now_us);           /* 0: open */
 
+/* What one could use that used `rate` of the `may` it had, and said `before` the last time. felt: it had to wait for more. Falls slowly:
+ * whose first answers are on their way, or who looks while a range ends, is not modest. */
+uint64_t hj_rate_appetite(uint64_t before, uint64_t rate, uint64_t may, bool felt);
 /* What one of several may have of `limit`. An appetite is what somebody could use, UINT64_MAX = all he gets: small ones are served whole, the
  * others share the rest evenly, and what nobody wants is shared evenly, too. All who compute this from the same numbers stay within limit. */
 uint64_t hj_rate_share(uint64_t limit, uint64_t appetite, const uint64_t *others, size_t n);
@@ -31,16 +34,16 @@ uint64_t hj_rate_share(uint64_t limit, uint64_t appetite, const uint64_t *others
  * is free. So the sum of all claims stays within limit though everybody looks at another moment. */
 uint64_t hj_rate_claim(uint64_t limit, uint64_t share, uint64_t mine, uint64_t theirs);
 
-/* Connections under a limit: two, and twice as many whenever a while passes in which nobody had to wait for tokens. */
+/* Connections under a limit: two, and twice as many whenever a while passes in which they all flowed and did not use up what was allowed. */
 #define HJ_BRAKE_MS 500u
 
 struct hj_brake {
-  bool on, binds;            /* binds: somebody waited lately, so what is measured is the limit and not the line */
+  bool on, binds;            /* binds: what is measured is the limit and not the line */
   unsigned cap;
-  uint64_t since_ms, waits;
+  uint64_t since_ms;
 };
 
-/* `waits`: how often a transfer had to wait so far. `limited` false: no cap (UINT_MAX), nothing binds. */
-unsigned hj_brake_turn(struct hj_brake *b, uint64_t now_ms, bool limited, uint64_t waits, unsigned active, bool hungry);
+/* `full`: what is allowed was used up lately. `limited` false: no cap (UINT_MAX), nothing binds. */
+unsigned hj_brake_turn(struct hj_brake *b, uint64_t now_ms, bool limited, bool full, unsigned active, bool hungry);
 
 #endif

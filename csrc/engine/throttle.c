@@ -9,6 +9,8 @@
 #include "util/trace.h"
 #include "util/banned.h"
 
+#define FULL_PERCENT 92u   /* of what is allowed: then it is the limit that holds us, else the line or too few connections */
+#define SLOW 262144u       /* bytes per second */
 #define SETTLE_MS 60u  /* between being seen by others and taking a share: who comes at the same time is seen, too */
 
 static uint64_t now_us(void) { return hj_clock_ns() / 1000; }
@@ -58,21 +60,14 @@ static uint64_t limit_jobs(const struct hj_throttle *t, struct hj_job *jobs, uin
 
 /* ---- what shares -------------------------------------------------------------------------------------------------- */
 
-static uint64_t appetite(const struct hj_throttle *t, uint64_t span_ms)
-{
-  uint64_t rate = span_ms ? (t->taken - t->looked_taken) * 1000 / span_ms : 0;
-  if (t->waits != t->looked_waits || t->waiting || !t->claim)
-    return UINT64_MAX;
-  return rate + rate / 4 + t->limit / 64; /* room to grow into: who grows beyond it has to wait, and then says so */
-}
-
-static void look_around(struct hj_throttle *t, uint64_t now_ms)
+static void look_around(struct hj_throttle *t, uint64_t rate, uint64_t now_ms)
 {
   struct hj_err scratch = HJ_ERR_INIT;
   struct hj_crowd_words who[HJ_CROWD_MAX], me;
   uint64_t others[HJ_CROWD_MAX], limit = t->limit, share;
   size_t n = 0;
-  me.appetite = appetite(t, now_ms - t->looked_ms);
+  t->appetite = hj_rate_appetite(t->appetite, rate, t->claim, t->full || t->waits != t->looked_waits || t->waiting);
+  me.appetite = t->appetite;
   me.limit = t->limit;
   if (hj_crowd_look(&t->crowd, who, &n, &scratch)) /* benign: what was agreed last goes on */
     return;
@@ -103,19 +98,23 @@ static void join(struct hj_throttle *t, uint64_t now_ms)
     t->alone = true;
   }
   t->claim = 0;
+  t->appetite = UINT64_MAX;
   t->joined_ms = now_ms;
   hj_mem_free(dir);
 }
 
 static void share(struct hj_throttle *t, uint64_t now_ms)
 {
-  uint64_t since = now_ms - t->looked_ms;
-  bool settling = t->crowd.path && t->claim == 0;
-  if (t->crowd.path && (since >= HJ_LIMIT_LOOK_MS || (settling && since >= SETTLE_MS))) {
-    look_around(t, now_ms);
+  uint64_t since = now_ms - t->looked_ms, may, rate;
+  if (since >= HJ_LIMIT_LOOK_MS || (t->crowd.path && t->claim == 0 && since >= SETTLE_MS)) {
+    rate = (t->taken - t->looked_taken) * 1000 / since;
+    may = t->crowd.path ? t->claim : t->limit;
+    t->full = rate * 100 >= may * FULL_PERCENT || may < SLOW; /* single pieces are too coarse to say anything of a low rate */
+    if (t->crowd.path)
+      look_around(t, rate, now_ms);
     t->looked_ms = now_ms;
-    t->looked_waits = t->waits;
     t->looked_taken = t->taken;
+    t->looked_waits = t->waits;
   }
   hj_bucket_rate(&t->bucket, t->crowd.path ? t->claim : t->limit, now_us());
 }
@@ -181,7 +180,7 @@ static void resume(struct hj_throttle *t, struct hj_job *jobs, uint64_t now_ms)
 
 void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own)
 {
-  uint64_t now_ms = hj_clock_ms();
+  uint64_t now_ms = hj_clock_ms(), was;
   if (!jobs) {
     if (t->crowd.path)
       hj_crowd_leave(&t->crowd);
@@ -191,10 +190,16 @@ void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own)
   know_run_dir(t, jobs);
   if (t->run_dir && (!t->looked_ms || now_ms - t->looked_ms >= HJ_LIMIT_LOOK_MS)) {
     t->users = read_users(t->run_dir);
-    if (!t->crowd.path)
+    if (!t->limit)
       t->looked_ms = now_ms;
   }
+  was = t->limit;
   t->limit = limit_jobs(t, jobs, own);
+  if (t->limit && !was) {
+    t->full = true; /* until it was looked at */
+    t->looked_ms = now_ms;
+    t->looked_taken = t->taken;
+  }
   if (t->limit) {
     join(t, now_ms);
     share(t, now_ms);

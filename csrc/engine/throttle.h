@@ -31,8 +31,10 @@ struct hj_throttle {
   uint64_t looked_ms, joined_ms;
   uint64_t waits, looked_waits; /* how often a transfer was paused; at the last look */
   uint64_t taken, looked_taken; /* bytes */
+  uint64_t appetite;            /* what this process could use, as it says to the others */
   uint64_t ticket;
   unsigned waiting;             /* transfers that are paused */
+  bool full;                    /* at the last look what was allowed had been used */
   bool alone;                   /* the run folder cannot be used */
 };
 

@@ -27,12 +27,13 @@ QUESTIONS = {
     "P11": "home",
     "P12": "growth",
     "P13": "interrupt",
+    "L1": "limits",
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description="Measures hubjet beside its peers; see tests/bench/README.md.")
-    parser.add_argument("which", nargs="*", metavar="P1..P13", help="questions; none: all")
+    parser.add_argument("which", nargs="*", metavar="P1..P13, L1", help="questions; none: all")
     parser.add_argument("--rounds", type=int, help="rounds of each variant (default: 5, with --quick 1 or 3)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes, to see that everything works; numbers mean little")
