@@ -353,6 +353,13 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
   return false;
 }
 
+static void fill(struct hj_job *j, unsigned level, uint64_t now_ms)
+{
+  if (!atomic_load(&j->cancelled))
+    while (fill_one(j, level, now_ms))
+      ;
+}
+
 static void cancel_all(struct hj_job *j)
 {
   for (size_t i = 0; i < j->n; i++)
@@ -444,6 +451,12 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   hj_fetch_send_proofs(j->under_way.first);
   give_up(j, now_ms);
   look_at_the_way(j, now_ms);
+  j->starved = false;
+  if (!atomic_load(&j->cancelled)) {
+    ask_queued(j, now_ms);
+    fill_light(j, now_ms);
+  }
+  fill(j, j->level, now_ms); /* who has ended is followed first: on a fast line somebody always has, and no level would ever look full */
   c = count(j);
   flowing = j->proven_connections < c.large_parts ? j->proven_connections : c.large_parts;
   before = j->sched.want;
@@ -459,12 +472,7 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
     level = cap;
   if (j->sched.last_rate && flowing && !j->brake.binds)
     j->connection_rate = j->sched.last_rate / flowing;
-  j->starved = false;
-  if (!atomic_load(&j->cancelled)) {
-    ask_queued(j, now_ms);
-    fill_light(j, now_ms);
-    while (fill_one(j, level, now_ms))
-      ;
-  }
+  j->level = level;
+  fill(j, level, now_ms);
   atomic_store(&j->connections, connections_of(j));
 }

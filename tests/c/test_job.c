@@ -313,6 +313,31 @@ TEST(a_plain_file_is_shared_out_over_connections)
   close_world(&w);
 }
 
+/* Of short ranges one has always just ended. Then a level never looked full, no rate was ever known, and each range stayed a blind one. */
+TEST(the_rate_of_a_connection_is_known_although_ranges_end_all_the_time)
+{
+  enum { N = 6 };
+  struct world w;
+  struct hj_want wants[N];
+  open_world(&w);
+  const struct thing *t = add_thing(&w, "f.bin", 64 * MIB, MINI_PLAIN);
+  for (int i = 0; i < N; i++) {
+    char to[20];
+    (void)snprintf(to, sizeof to, "dir/%d", i);
+    wants[i] = want_path(&w, "/raw/f.bin", to);
+    promise(&wants[i], t);
+  }
+  struct hj_limits limits = quick();
+  limits.connections = limits.first_connections = 4;
+  limits.range_min = limits.range_max = HJ_PIECE;
+  struct hj_job *j = start_job(wants, N, &limits);
+  wait_job(j);
+  CHECK_EQ(hj_job_look(j).files_done, N);
+  CHECK_GT(j->connection_rate, 0);
+  free_job_of(j);
+  close_world(&w);
+}
+
 TEST(a_file_without_ranges_comes_as_one_stream)
 {
   struct world w;
