@@ -261,6 +261,7 @@ struct hj_job {
   uint64_t drawn;                      /* of from_net: what the timeline has shown */
   unsigned level;                      /* connections for ranges that were wanted at the last turn */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
+  uint64_t load_ns, load_waited_ns;    /* when the load of the network thread was last looked at, and how long it had slept by then */
   uint64_t sampled_ms;                 /* when the way was last looked at */
   uint32_t trip_ms;                    /* of the host that large files come from; 0 = not known */
   bool settled_in;                     /* what is remembered of that host was asked for */

@@ -168,7 +168,7 @@ static void hold(struct hj_sched *s, uint64_t rate, uint64_t now_ms)
   if (s->queue == HJ_QUEUE_GROWN) { /* more would only make the queue longer */
     if (now_ms - s->probe_ms >= s->fall_every_ms && s->want > 1)
       set_level(s, HJ_SCHED_FALLING, s->want / 2, now_ms);
-  } else if (now_ms - s->probe_ms >= HJ_PROBE_MS && s->want < s->max) {
+  } else if (now_ms - s->probe_ms >= HJ_PROBE_MS && s->want < s->max && !s->busy) {
     set_level(s, HJ_SCHED_PROBING, s->want + (s->want + 1) / 2, now_ms);
   }
 }
@@ -245,6 +245,10 @@ unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsi
   sure_rate = s->windows >= 2 && s->last_rate < rate ? s->last_rate : rate;
   steady_rate = s->windows >= 2 ? (rate + s->last_rate) / 2 : rate;
   s->last_rate = rate;
+  if (s->busy && s->phase == HJ_SCHED_RISING) {
+    s->level_ms = now_ms;
+    return s->want;
+  }
   if (s->phase == HJ_SCHED_FALLING && rate * 100 < s->base_rate * CLEARLY_LESS)
     steady = true;
   if (rate == 0 || (s->phase != HJ_SCHED_HOLDING && !steady && in_time))
@@ -267,6 +271,8 @@ unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsi
   }
   return s->want;
 }
+
+void hj_sched_busy(struct hj_sched *s, bool busy) { s->busy = busy; }
 
 void hj_sched_back_off(struct hj_sched *s, uint64_t now_ms)
 {

@@ -49,6 +49,7 @@ struct hj_sched {
   unsigned windows;              /* full ones at this level */
   bool watched;                  /* the window is of one connection alone, before the first level is there */
   bool backed_off;
+  bool busy;
   uint64_t probe_ms;
   uint32_t fall_every_ms;        /* while the queue stays grown */
   uint32_t rtt_ms;
@@ -61,6 +62,9 @@ void hj_sched_init(struct hj_sched *s, unsigned first, unsigned max, uint64_t no
 unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsigned active, unsigned flowing, bool hungry);
 /* What is known of the way: its round trip when nothing queues (0 = not known), and whether a queue has grown on it. */
 void hj_sched_path(struct hj_sched *s, uint32_t rtt_ms, enum hj_sched_queue queue);
+/* The thread that reads hardly sleeps: it is the bottleneck, and a further connection would only cost it cache. Until this ends no level
+ * is judged for a rise, and none is probed. */
+void hj_sched_busy(struct hj_sched *s, bool busy);
 /* Before the first turn that counts: a level that paid a while ago, and what one connection brought then. It is held, and probed. */
 void hj_sched_resume(struct hj_sched *s, unsigned level, uint64_t lone_rate, uint64_t now_ms);
 const char *hj_sched_phase_name(enum hj_sched_phase phase);

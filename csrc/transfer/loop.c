@@ -2,6 +2,7 @@
 #include "transfer/loop.h"
 
 #include <string.h>
+#include "plat/clock.h"
 #include "transfer/classify.h"
 #include "transfer/curl_once.h"
 #include "transfer/loop_int.h"
@@ -55,8 +56,11 @@ int hj_loop_turn(struct hj_loop *l, uint32_t wait_ms, struct hj_err *e)
   CURLMsg *msg;
   CURLMcode rc;
   int running, queued;
+  uint64_t before_ns;
   end_broken(l);
+  before_ns = hj_clock_ns();
   rc = curl_multi_poll(l->multi, NULL, 0, (int)wait_ms, NULL);
+  l->waited_ns += hj_clock_ns() - before_ns;
   if (rc == CURLM_OK)
     rc = curl_multi_perform(l->multi, &running);
   if (rc != CURLM_OK)
@@ -76,6 +80,8 @@ int hj_loop_turn(struct hj_loop *l, uint32_t wait_ms, struct hj_err *e)
 void hj_loop_wake(struct hj_loop *l) { (void)curl_multi_wakeup(l->multi); }
 
 struct hj_lane *hj_loop_lane(struct hj_loop *l, const struct hj_url *url) { return hj_lanes_find(&l->lanes, url); }
+
+uint64_t hj_loop_waited_ns(const struct hj_loop *l) { return l->waited_ns; }
 
 unsigned hj_loop_busy(const struct hj_loop *l) { return l->busy; }
 

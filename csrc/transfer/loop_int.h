@@ -19,6 +19,7 @@ struct hj_loop {
   CURLM *multi;
   CURL *spare[HJ_SPARE_MAX];
   unsigned spares, busy, broken;
+  uint64_t waited_ns;
   struct hj_request *first;       /* all under way, doubly linked */
   struct hj_lanes lanes;
   char user_agent[48];

@@ -129,6 +129,34 @@ TEST(a_line_that_grows_is_noticed)
   CHECK_GE(seen.level, 10);
 }
 
+TEST(a_busy_reader_opens_no_more_connections)
+{
+  struct net w = net_of(8 * MB, 200 * MB, 20);
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 1000);
+  hj_sched_busy(&s, true);
+  struct seen busy = simulate(&w, &s, 1000, 11000, 4);
+  CHECK_EQ(busy.most, 4);
+  CHECK_GT(s.last_rate, 0);             /* its rate is known all the same: ranges are cut by it */
+  hj_sched_busy(&s, false);
+  struct seen free = simulate(&w, &s, 11000, 13000, 4);
+  CHECK_GE(free.level, 25);             /* it was not held against the level */
+  CHECK_LT(free.filled_ms, 1500);
+}
+
+TEST(a_busy_reader_probes_no_more_connections)
+{
+  struct net w = net_of(8 * MB, 12.5 * MB, 20);
+  struct hj_sched s;
+  hj_sched_init(&s, 4, 32, 1000);
+  (void)simulate(&w, &s, 1000, 11000, 4);
+  while (s.phase != HJ_SCHED_HOLDING)
+    (void)simulate(&w, &s, s.window_ms + 10, s.window_ms + 510, 4);
+  hj_sched_busy(&s, true);
+  struct seen busy = simulate(&w, &s, s.window_ms + 10, s.window_ms + 10000, s.want);
+  CHECK_EQ(busy.above_ms, 0);
+}
+
 TEST(a_429_halves_and_is_not_outgrown_at_once)
 {
   struct net w = net_of(8 * MB, 200 * MB, 20);
