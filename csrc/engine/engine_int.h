@@ -198,12 +198,17 @@ bool hj_fetch_wants_part(const struct hj_fetch *f);
 bool hj_fetch_may_put(const struct hj_fetch *f);                          /* the blob is not in a worker's hands alone */
 void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms);
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms);                  /* timers, stalls, errands */
-void hj_fetch_send_proofs(struct hj_fetch *first);                        /* of those under way, to the workers, together if possible */
-void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms);                /* its errand is back */
 void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep);
 void hj_fetch_end(struct hj_fetch *f, enum hj_end end);
 void hj_fetch_cancel(struct hj_fetch *f);
+void hj_fetch_enter(struct hj_fetch *f, enum hj_fetch_state to);          /* the one setter of its state */
+void hj_fetch_over(struct hj_fetch *f);                                   /* nothing of it is left on disk or in a worker's hands */
+void hj_fetch_begin_anew(struct hj_fetch *f);                             /* the same, and it waits to be begun again */
+void hj_fetch_free_parts(struct hj_fetch *f);
+/* errand.c */
 void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore);              /* to the workers */
+void hj_fetch_send_proofs(struct hj_fetch *first);                        /* of those under way, to the workers, together if possible */
+void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms);                /* its errand is back */
 /* meta.c: what a head says of the file */
 int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_reply *r, struct hj_err *e);
 bool hj_meta_is_held(const struct hj_fetch *f);

@@ -1,17 +1,11 @@
 /* engine/fetch.c - one wanted file on its way: from the first question to the outcome. Network thread only. */
 #include <string.h>
 #include "engine/engine_int.h"
-#include "engine/workers.h"
 #include "util/mem.h"
 #include "util/text.h"
 #include "util/trace.h"
 #include "util/banned.h"
 
-#define PROVE_FROM ((uint64_t)4 << 20)  /* bytes worth a walk to the worker; fewer at the end */
-#define PROVE_LATEST ((uint64_t)32 << 20) /* bytes with which a file waits for no other: 15 ms of a core, and still in the page cache */
-/* How often a file in another process's hands is looked after: at first often, then so that it comes 1 % late at most. */
-#define LOCK_AGAIN_MIN_MS 10u
-#define LOCK_AGAIN_MAX_MS 50u
 #define RESTARTS_MAX 2u
 #define UNKNOWN_AT_MOST 400u            /* files of unknown size at once, while all turn out small */
 #define UNKNOWN_STEP 8u                 /* more of them for each that did: 32, 288, 400 */
@@ -34,7 +28,7 @@ static const uint8_t may_go[] = { /* bit n set: may go to state n */
   [HJ_FETCH_OVER] = 0,
 };
 
-static void enter(struct hj_fetch *f, enum hj_fetch_state to)
+void hj_fetch_enter(struct hj_fetch *f, enum hj_fetch_state to)
 {
   if (!(may_go[f->state] >> to & 1)) /* impossible by construction; traced, and the state is taken all the same */
     HJ_TRACE(HJ_T_ERR, f->index, "fetch may not go %s -> %s", state_names[f->state], state_names[to]);
@@ -82,41 +76,13 @@ void hj_fetch_release(struct hj_fetch *f)
   hj_mem_free(f->link_path);
 }
 
-static struct hj_work *errand(struct hj_fetch *f, enum hj_chore chore)
-{
-  switch (chore) {
-  case HJ_CHORE_LOOK:
-    enter(f, HJ_FETCH_OPENING);
-    break;
-  case HJ_CHORE_OPEN:
-    enter(f, HJ_FETCH_OPENING);
-    if (f->want->size == HJ_SIZE_UNKNOWN)
-      f->job->unknown_most = HJ_UNKNOWN_AT_ONCE;
-    f->job->memory_used -= f->memory_taken; /* its body goes to the disk: kept, a few such files would leave no room for their ranges */
-    f->memory_taken = 0;
-    break;
-  case HJ_CHORE_COMMIT:
-  case HJ_CHORE_SMALL:
-    enter(f, HJ_FETCH_SEALING);
-    break;
-  default:
-    break;
-  }
-  f->work.fetch = f;
-  f->work.chore = chore;
-  f->work.next = NULL;
-  f->busy = true;
-  return &f->work;
-}
-
-void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore) { hj_workers_put(f->job->workers, errand(f, chore)); }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
-static void over(struct hj_fetch *f)
+void hj_fetch_over(struct hj_fetch *f)
 {
   struct hj_job *j = f->job;
-  enter(f, HJ_FETCH_OVER);
+  hj_fetch_enter(f, HJ_FETCH_OVER);
   f->ended_ms = hj_clock_ms();
   j->memory_used -= f->memory_taken;
   f->memory_taken = 0;
@@ -131,7 +97,7 @@ static void over(struct hj_fetch *f)
     atomic_fetch_add(&j->files_done, 1);
 }
 
-static void free_parts(struct hj_fetch *f)
+void hj_fetch_free_parts(struct hj_fetch *f)
 {
   while (f->parts)
     hj_part_free(f->parts);
@@ -155,7 +121,7 @@ static void flush_parts(struct hj_fetch *f)
 
 static void close_up(struct hj_fetch *f, bool keep)
 {
-  enter(f, HJ_FETCH_CLOSING);
+  hj_fetch_enter(f, HJ_FETCH_CLOSING);
   f->work.keep = keep;
   atomic_store(&f->stop, 1);
   if (f->busy)
@@ -175,9 +141,9 @@ void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
   f->err = *e;
   if (keep)
     flush_parts(f);
-  free_parts(f);
+  hj_fetch_free_parts(f);
   if (f->state == HJ_FETCH_WAITING) {
-    over(f);
+    hj_fetch_over(f);
     return;
   }
   if (f->state == HJ_FETCH_CLOSING) {
@@ -191,11 +157,11 @@ void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
 void hj_fetch_end(struct hj_fetch *f, enum hj_end end)
 {
   f->end = end;
-  free_parts(f);
+  hj_fetch_free_parts(f);
   if (f->busy || f->blob || f->lock.file.fd >= 0)
     close_up(f, true);
   else
-    over(f);
+    hj_fetch_over(f);
 }
 
 void hj_fetch_cancel(struct hj_fetch *f)
@@ -216,11 +182,11 @@ void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single,
   f->single = f->single || single;
   f->again = true;
   f->not_before_ms = now_ms;
-  free_parts(f);
+  hj_fetch_free_parts(f);
   close_up(f, false);
 }
 
-static void begin_anew(struct hj_fetch *f)
+void hj_fetch_begin_anew(struct hj_fetch *f)
 {
   f->again = false;
   atomic_store(&f->stop, 0);
@@ -245,7 +211,7 @@ static void begin_anew(struct hj_fetch *f)
   f->final_path = NULL;
   f->job->memory_used -= f->memory_taken;
   f->memory_taken = 0;
-  enter(f, HJ_FETCH_WAITING);
+  hj_fetch_enter(f, HJ_FETCH_WAITING);
 }
 
 /* ---- the beginning ------------------------------------------------------------------------------------------------ */
@@ -301,7 +267,7 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
     return;
   }
   p->lead = true;
-  enter(f, HJ_FETCH_ASKING);
+  hj_fetch_enter(f, HJ_FETCH_ASKING);
   hj_part_ask(p, now_ms);
 }
 
@@ -378,7 +344,7 @@ static void small_is_here(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms
     hj_part_stumble(p, &e, now_ms);
     return;
   }
-  free_parts(f);
+  hj_fetch_free_parts(f);
   atomic_fetch_add(&f->job->on_disk, f->body.len);
   hj_fetch_send(f, HJ_CHORE_SMALL);
 }
@@ -472,186 +438,6 @@ void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms)
   hj_part_ask(p, now_ms);
 }
 
-/* ---- an errand is back -------------------------------------------------------------------------------------------- */
-
-static int hold(struct hj_fetch *f, struct hj_err *e)
-{
-  const struct hj_ranges *held = hj_blob_held(f->blob);
-  for (size_t i = 0; i < held->n; i++)
-    if (hj_ranges_add(&f->taken, held->p[i].at, held->p[i].end, e))
-      return (int)e->code;
-  return HJ_E_OK;
-}
-
-/* The lead asked before anybody knew what is on disk. Its range is fitted to the first gap, or it is let go. */
-static int fit_lead(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms, struct hj_err *e)
-{
-  struct hj_span gap;
-  if (p->state == HJ_PART_OVER) {
-    hj_fetch_body_ends(f, p, now_ms);
-    return HJ_E_OK;
-  }
-  if (hj_part_is_active(p)) { /* what was asked is on its way: it stays as it is, and what is held already is dropped on arrival */
-    uint64_t end = p->end > f->size ? f->size : p->end;
-    if (!p->whole && hj_ranges_has(&f->taken, p->at, end)) {
-      hj_part_free(p);
-      return HJ_E_OK;
-    }
-    if (f->size != HJ_SIZE_UNKNOWN && hj_ranges_add(&f->taken, p->at, end, e))
-      return (int)e->code;
-    if (p->paused) {
-      p->paused = false;
-      p->last_byte_ms = now_ms;
-      hj_request_resume(p->request);
-    }
-    return HJ_E_OK;
-  }
-  if (f->size == HJ_SIZE_UNKNOWN || f->single || f->want->no_ranges)
-    return HJ_E_OK; /* it broke off meanwhile and will stream from the first byte again */
-  if (!hj_ranges_gap(&f->taken, 0, f->size, &gap)) {
-    hj_part_free(p);
-    return HJ_E_OK;
-  }
-  /* The redirected URL may be signed for the range that was asked: keep it where the gap allows. */
-  p->end = gap.at == 0 && p->end < gap.end ? p->end : gap.end - gap.at > HJ_FIRST_RANGE ? gap.at + HJ_FIRST_RANGE : gap.end;
-  p->at = p->pos = p->piece_at = gap.at;
-  if (hj_ranges_add(&f->taken, p->at, p->end, e))
-    return (int)e->code;
-  if (p->state == HJ_PART_PARKED)
-    hj_part_follow_on(p, now_ms);
-  return HJ_E_OK;
-}
-
-/* A server without ranges, or a body without a length: one part reads it from the first byte to the last. */
-static void add_stream(struct hj_fetch *f, uint64_t now_ms)
-{
-  struct hj_err e = HJ_ERR_INIT;
-  struct hj_part *p = hj_part_new(f, 0, f->size, &e);
-  if (!p) {
-    hj_fetch_fail(f, &e, true);
-    return;
-  }
-  p->lead = true;
-  hj_part_ask(p, now_ms);
-}
-
-static void wait_for_other(struct hj_fetch *f, uint64_t now_ms)
-{
-  uint64_t pause;
-  if (!f->locked_ms)
-    f->locked_ms = now_ms;
-  pause = (now_ms - f->locked_ms) / 64;
-  pause = pause < LOCK_AGAIN_MIN_MS ? LOCK_AGAIN_MIN_MS : pause > LOCK_AGAIN_MAX_MS ? LOCK_AGAIN_MAX_MS : pause;
-  f->not_before_ms = now_ms + pause;
-  enter(f, HJ_FETCH_LOCKED);
-}
-
-static void opened(struct hj_fetch *f, uint64_t now_ms)
-{
-  struct hj_err e = HJ_ERR_INIT;
-  if (f->work.opened == HJ_OPEN_HELD) {
-    if (f->size == HJ_SIZE_UNKNOWN && f->work.found) {
-      f->size = f->work.found;
-      atomic_fetch_add(&f->job->size, f->size);
-      atomic_fetch_sub(&f->job->sizes_unknown, 1);
-    }
-    hj_fetch_end(f, HJ_END_HELD);
-    return;
-  }
-  if (f->work.opened == HJ_OPEN_BUSY) {
-    free_parts(f);
-    wait_for_other(f, now_ms);
-    return;
-  }
-  f->locked_ms = 0;
-  if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
-    f->looked = true;
-    f->partly = f->work.found > 0;
-    f->job->memory_used -= f->memory_taken;
-    f->memory_taken = 0;
-    enter(f, HJ_FETCH_WAITING);
-    return;
-  }
-  enter(f, HJ_FETCH_FLOWING);
-  f->held = hj_blob_landed(f->blob);
-  atomic_fetch_add(&f->job->held, f->held);
-  f->job->moved_ms = now_ms;
-  if (hold(f, &e) || (f->parts && fit_lead(f, f->parts, now_ms, &e)))
-    hj_fetch_fail(f, &e, true);
-  else if (f->state == HJ_FETCH_FLOWING && !f->parts && (f->single || f->want->no_ranges || f->size == HJ_SIZE_UNKNOWN))
-    add_stream(f, now_ms);
-}
-
-static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now_ms)
-{
-  struct hj_err e = HJ_ERR_INIT;
-  if (err->code == HJ_E_OK) {
-    hj_fetch_end(f, HJ_END_DONE);
-    return;
-  }
-  if (err->code == HJ_E_DIGEST && f->work.lost && !f->rechecked) {
-    HJ_TRACE(HJ_T_DIGEST, f->index, "the disk lost %llu bytes: they are fetched again", (unsigned long long)f->work.lost);
-    f->rechecked = true;
-    hj_ranges_release(&f->taken);
-    hj_ranges_init(&f->taken);
-    f->job->moved_ms = now_ms;
-    atomic_fetch_sub(&f->job->proven, f->size); /* it is proven once more, from the first byte */
-    enter(f, HJ_FETCH_FLOWING);
-    if (hold(f, &e))
-      hj_fetch_fail(f, &e, true);
-    else if (f->single || f->want->no_ranges)
-      add_stream(f, now_ms);
-    return;
-  }
-  hj_fetch_fail(f, err, err->code != HJ_E_DIGEST && err->code != HJ_E_SIZE);
-}
-
-void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
-{
-  struct hj_err err = f->work.err;
-  enum hj_chore chore = f->work.chore;
-  f->busy = false;
-  f->work.chore = HJ_CHORE_NONE;
-  atomic_fetch_add(&f->job->proven, f->work.proven);
-  f->work.proven = 0;
-  if (err.code != HJ_E_OK && !err.url[0])
-    hj_text_show(f->shown, strlen(f->shown), err.url, sizeof err.url);
-  if (f->state == HJ_FETCH_CLOSING) {
-    if ((chore == HJ_CHORE_COMMIT || chore == HJ_CHORE_SMALL) && err.code == HJ_E_OK) { /* published before the cancel reached the worker */
-      f->end = HJ_END_DONE;
-      f->err = (struct hj_err)HJ_ERR_INIT;
-    }
-    if (f->blob || f->lock.file.fd >= 0)
-      hj_fetch_send(f, HJ_CHORE_DROP);
-    else if (f->again)
-      begin_anew(f);
-    else
-      over(f);
-    return;
-  }
-  switch (chore) {
-  case HJ_CHORE_LOOK:
-  case HJ_CHORE_OPEN:
-    if (err.code != HJ_E_OK)
-      hj_fetch_fail(f, &err, true);
-    else
-      opened(f, now_ms);
-    break;
-  case HJ_CHORE_PROVE:
-    if (err.code != HJ_E_OK)
-      hj_fetch_fail(f, &err, true);
-    break;
-  case HJ_CHORE_SMALL:
-    atomic_fetch_add(&f->job->proven, err.code == HJ_E_OK ? f->body.len : 0);
-    /* fall through */
-  case HJ_CHORE_COMMIT:
-    committed(f, &err, now_ms);
-    break;
-  default:
-    break;
-  }
-}
-
 /* ---- timers ------------------------------------------------------------------------------------------------------- */
 
 void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
@@ -668,7 +454,7 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
   if (f->state != HJ_FETCH_FLOWING || f->busy)
     return;
   if (hj_blob_is_whole(f->blob)) {
-    free_parts(f); /* what they may still bring is here twice, or is a last chunk of no bytes; the blob is now the worker's */
+    hj_fetch_free_parts(f); /* what they may still bring is here twice, or is a last chunk of no bytes; the blob is now the worker's */
     hj_fetch_send(f, HJ_CHORE_COMMIT);
   } else if (!f->parts && hj_blob_landed(f->blob) != f->size && !hj_fetch_wants_part(f)) {
     struct hj_err e = HJ_ERR_INIT; /* better an error that can be reported than a job that never ends */
@@ -676,39 +462,4 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
             (unsigned long long)hj_blob_landed(f->blob), (unsigned long long)f->size, hj_source_name(f->source.state));
     hj_fetch_fail(f, &e, true);
   }
-}
-
-/* ---- proofs ------------------------------------------------------------------------------------------------------- */
-
-enum due { NOT_DUE, READY, DUE };
-
-static enum due proof_due(const struct hj_fetch *f)
-{
-  uint64_t n = f->state == HJ_FETCH_FLOWING && !f->busy ? hj_blob_provable(f->blob) : 0;
-  if (n >= PROVE_LATEST || (n > 0 && hj_blob_landed(f->blob) == f->size))
-    return DUE;
-  return n >= PROVE_FROM ? READY : NOT_DUE;
-}
-
-/* A proof of four files side by side costs half of four proofs (store/blob.h). So a file that is ready waits for the others, until
- * all of them, or as many as go together, are ready too, or one is due: at its end, or too far behind. */
-void hj_fetch_send_proofs(struct hj_fetch *first)
-{
-  struct hj_work *together = NULL, **end = &together;
-  unsigned flowing = 0, ready = 0;
-  bool due = false;
-  for (struct hj_fetch *f = first; f; f = f->next) {
-    enum due d = proof_due(f);
-    flowing += f->state == HJ_FETCH_FLOWING;
-    ready += d != NOT_DUE;
-    due = due || d == DUE;
-  }
-  if (!due && (ready == 0 || ready < (flowing < HJ_PROOFS_MAX ? flowing : HJ_PROOFS_MAX)))
-    return;
-  for (struct hj_fetch *f = first; f; f = f->next)
-    if (proof_due(f) != NOT_DUE) {
-      *end = errand(f, HJ_CHORE_PROVE);
-      end = &f->work.next;
-    }
-  hj_workers_put(first->job->workers, together); /* one by one, the first worker would run off with the first */
 }
