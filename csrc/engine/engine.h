@@ -22,6 +22,7 @@ const char *hj_engine_versions(void);      /* of libcurl and what it was built w
 
 #ifdef HJ_FAULTS
 void hj_engine_idle(uint32_t ms);          /* tests: another HJ_ENGINE_IDLE_MS; 0 = the usual one */
+void hj_engine_lag(uint64_t most);         /* tests: so many bytes may wait for their digest; 0 = as engine/lag.h says */
 #endif
 
 #endif

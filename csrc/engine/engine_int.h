@@ -207,7 +207,7 @@ void hj_fetch_begin_anew(struct hj_fetch *f);                             /* the
 void hj_fetch_free_parts(struct hj_fetch *f);
 /* errand.c */
 void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore);              /* to the workers */
-void hj_fetch_send_proofs(struct hj_fetch *first);                        /* of those under way, to the workers, together if possible */
+void hj_fetch_send_proofs(struct hj_fetch *first, bool hurry);            /* of those under way, to the workers, together if possible */
 void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms);                /* its errand is back */
 /* meta.c: what a head says of the file */
 int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_reply *r, struct hj_err *e);
@@ -264,6 +264,9 @@ struct hj_job {
   struct hj_brake brake;
   bool limited;                        /* a limit of rate holds for it now */
   uint64_t drawn;                      /* of from_net: what the timeline has shown */
+  bool behind;                         /* no further range: the proof is too far behind (engine/lag.h) */
+  unsigned holds;                      /* how often */
+  uint64_t lag_ms, memory;             /* when the system was last asked for its memory, and what it said */
   unsigned level;                      /* connections for ranges that were wanted at the last turn */
   uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
   uint64_t load_ns, load_waited_ns;    /* when the load of the network thread was last looked at, and how long it had slept by then */

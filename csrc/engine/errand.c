@@ -47,23 +47,23 @@ void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore) { hj_workers_put(f->
 
 enum due { NOT_DUE, READY, DUE };
 
-static enum due proof_due(const struct hj_fetch *f)
+static enum due proof_due(const struct hj_fetch *f, bool hurry)
 {
   uint64_t n = f->state == HJ_FETCH_FLOWING && !f->busy ? hj_blob_provable(f->blob) : 0;
-  if (n >= PROVE_LATEST || (n > 0 && hj_blob_landed(f->blob) == f->size))
+  if (n >= PROVE_LATEST || (n > 0 && (hurry || hj_blob_landed(f->blob) == f->size)))
     return DUE;
   return n >= PROVE_FROM ? READY : NOT_DUE;
 }
 
 /* A proof of four files side by side costs half of four proofs (store/blob.h). So a file that is ready waits for the others, until
- * all of them, or as many as go together, are ready too, or one is due: at its end, or too far behind. */
-void hj_fetch_send_proofs(struct hj_fetch *first)
+ * all of them, or as many as go together, are ready too, or one is due: at its end, or too far behind; in a hurry, all are. */
+void hj_fetch_send_proofs(struct hj_fetch *first, bool hurry)
 {
   struct hj_work *together = NULL, **end = &together;
   unsigned flowing = 0, ready = 0;
   bool due = false;
   for (struct hj_fetch *f = first; f; f = f->next) {
-    enum due d = proof_due(f);
+    enum due d = proof_due(f, hurry);
     flowing += f->state == HJ_FETCH_FLOWING;
     ready += d != NOT_DUE;
     due = due || d == DUE;
@@ -71,7 +71,7 @@ void hj_fetch_send_proofs(struct hj_fetch *first)
   if (!due && (ready == 0 || ready < (flowing < HJ_PROOFS_MAX ? flowing : HJ_PROOFS_MAX)))
     return;
   for (struct hj_fetch *f = first; f; f = f->next)
-    if (proof_due(f) != NOT_DUE) {
+    if (proof_due(f, hurry) != NOT_DUE) {
       *end = errand(f, HJ_CHORE_PROVE);
       end = &f->work.next;
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "engine/engine_int.h"
+#include "engine/lag.h"
 #include "util/mem.h"
 #include "util/text.h"
 #include "util/trace.h"
@@ -10,6 +11,7 @@
 
 #define LARGE_OPEN_MAX 4u    /* files under way over blobs: enough to fill the digest's lanes, few enough to finish early ones first */
 #define SAMPLE_MS 50u        /* how often the way is looked at */
+#define MEMORY_LOOK_MS 500u
 #define LOAD_NS 20000000u       /* a share of less is chance */
 #define TRIPS_MAX 16u        /* connections that are asked for it */
 #define LIGHT_AT_MOST 1000u   /* small files under way, those that wait for the second host of a redirect or for the disk included */
@@ -323,7 +325,7 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
 {
   struct census c;
   struct hj_fetch *f;
-  if (!hj_job_has_memory(j, HJ_PIECE + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
+  if (j->behind || !hj_job_has_memory(j, HJ_PIECE + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
     return false;
   c = count(j);
   if (j->own >= j->slots) {
@@ -430,6 +432,35 @@ static void look_at(struct hj_list *l, uint64_t now_ms)
   }
 }
 
+#ifdef HJ_FAULTS
+static _Atomic uint64_t lag_for_test;
+void hj_engine_lag(uint64_t most) { atomic_store(&lag_for_test, most); }
+#endif
+
+/* Only bytes that a proof could take now: so whoever is held gets free by proofs alone, whatever its connections do. */
+static void look_at_the_lag(struct hj_job *j, uint64_t now_ms)
+{
+  uint64_t lag = 0;
+  bool before = j->behind;
+  for (const struct hj_fetch *f = j->under_way.first; f; f = f->next)
+    if (f->state == HJ_FETCH_FLOWING && hj_fetch_has_blob(f))
+      lag += hj_blob_provable(f->blob);
+  if (lag > HJ_LAG_LEAST / 2 && now_ms - j->lag_ms >= MEMORY_LOOK_MS) {
+    j->memory = hj_proc_memory();
+    j->lag_ms = now_ms;
+  }
+  j->behind = hj_lag_holds(lag, j->memory, before);
+#ifdef HJ_FAULTS
+  if (atomic_load(&lag_for_test))
+    j->behind = lag > atomic_load(&lag_for_test);
+#endif
+  if (j->behind == before)
+    return;
+  j->holds += j->behind;
+  HJ_TRACE(HJ_T_SCHED, 0, "%s: %llu bytes wait for their digest, %llu of memory are available", j->behind ? "held" : "goes on", (unsigned long long)lag,
+           (unsigned long long)j->memory);
+}
+
 /* One that sleeps less than a tenth of the time is the bottleneck. (TLS over loopback: 0 % at 4 connections already; with 16 to 32, as were
  * opened for the bursts they seemed to bring, a GiB cost 2 to 4 % more CPU than with 4.) */
 static void look_at_the_load(struct hj_job *j)
@@ -462,7 +493,8 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
     j->light_ms = now_ms;
     look_at(&j->light, now_ms);
   }
-  hj_fetch_send_proofs(j->under_way.first);
+  look_at_the_lag(j, now_ms);
+  hj_fetch_send_proofs(j->under_way.first, j->behind);
   give_up(j, now_ms);
   look_at_the_way(j, now_ms);
   look_at_the_load(j);
@@ -476,7 +508,7 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   flowing = j->proven_connections < c.large_parts ? j->proven_connections : c.large_parts;
   before = j->sched.want;
   phase = j->sched.phase;
-  hungry = c.neediest || next_of(j, LARGE);
+  hungry = !j->behind && (c.neediest || next_of(j, LARGE));
   cap = hj_brake_turn(&j->brake, now_ms, j->limited, j->throttle->full, c.large_parts, hungry);
   level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds);
   if (level != before || phase != j->sched.phase)

@@ -153,6 +153,28 @@ unsigned hj_proc_cpus(void)
   return quota && quota < cpus ? quota : cpus;
 }
 
+uint64_t hj_os_memory(const char *meminfo, const char *most)
+{
+  static const char name[] = "MemAvailable:";
+  const char *p = strstr(meminfo, name);
+  uint64_t kib, limit;
+  if (!p)
+    return 0;           /* kernels before 3.14 */
+  p += sizeof name - 1;
+  p += strspn(p, " ");
+  if (!hj_text_u64(p, strcspn(p, " \n"), &kib) || kib > UINT64_MAX / 1024)
+    return 0;
+  return hj_text_u64(most, strcspn(most, "\n"), &limit) && limit < kib * 1024 ? limit : kib * 1024;
+}
+
+uint64_t hj_proc_memory(void)
+{
+  char meminfo[256], most[32]; /* it is the third line */
+  (void)read_small("/proc/meminfo", meminfo, sizeof meminfo);
+  (void)read_small("/sys/fs/cgroup/memory.max", most, sizeof most);
+  return hj_os_memory(meminfo, most);
+}
+
 static bool told_umask(unsigned *out)
 {
   char text[4096];

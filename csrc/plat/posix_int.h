@@ -30,5 +30,7 @@ int64_t hj_os_mtime_ns(const struct stat *st);
 void hj_os_thread_name(const char *name);   /* of the calling thread */
 /* Linux only. A container's share of time ("200000 100000": two cores' worth), rounded up; 0 = no limit or not told. Pure. */
 unsigned hj_os_quota_cpus(const char *text);
+/* MemAvailable of /proc/meminfo in bytes, at most what memory.max of a cgroup allows ("max" or empty: no limit). 0 = not known. */
+uint64_t hj_os_memory(const char *meminfo, const char *most);
 
 #endif

@@ -15,6 +15,7 @@ bool hj_proc_alive(uint32_t pid, uint64_t start);      /* start 0: only the id i
 void hj_proc_host(char out[32]);                       /* this machine (and boot), [a-z0-9] only; for names of claims */
 int hj_random(void *p, size_t n, struct hj_err *e);    /* from the OS */
 unsigned hj_proc_cpus(void);                           /* this process may use; >= 1 */
+uint64_t hj_proc_memory(void);                         /* bytes that could be had without swapping, page cache included; 0 = not known */
 unsigned hj_proc_umask(void);                          /* without changing it where the OS can tell */
 /* Called in the child after fork, once per registration; no locks may be taken by fn. */
 int hj_proc_on_fork(void (*fn)(void), struct hj_err *e);

@@ -338,6 +338,31 @@ TEST(the_rate_of_a_connection_is_known_although_ranges_end_all_the_time)
   close_world(&w);
 }
 
+TEST(a_job_whose_proof_is_too_far_behind_asks_for_no_more_and_goes_on_later)
+{
+  struct world w;
+  struct hj_want wants[3];
+  open_world(&w);
+  const struct thing *t = add_thing(&w, "f.bin", 8 * MIB, MINI_PLAIN);
+  for (int i = 0; i < 3; i++) {
+    char to[20];
+    (void)snprintf(to, sizeof to, "dir/%d", i);
+    wants[i] = want_path(&w, "/raw/f.bin", to);
+    promise(&wants[i], t);
+  }
+  struct hj_limits limits = quick();
+  limits.range_min = limits.range_max = MIB;
+  hj_engine_lag(1);                         /* each byte is too much */
+  struct hj_job *j = start_job(wants, 3, &limits);
+  wait_job(j);
+  hj_engine_lag(0);
+  CHECK_EQ(hj_job_look(j).files_done, 3);
+  CHECK_EQ(hj_job_look(j).from_net, 3 * t->n);
+  CHECK_GT(j->holds, 0);
+  free_job_of(j);
+  close_world(&w);
+}
+
 TEST(a_file_without_ranges_comes_as_one_stream)
 {
   struct world w;

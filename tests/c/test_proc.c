@@ -175,6 +175,22 @@ TEST(there_is_at_least_one_cpu_and_the_mask_is_obeyed)
   CHECK_EQ(hj_proc_cpus(), all);
 }
 
+TEST(available_memory_is_what_the_system_and_the_cgroup_allow)
+{
+  static const char info[] = "MemTotal:       24683968 kB\nMemFree:        20000000 kB\nMemAvailable:   22000000 kB\nBuffers:  1 kB\n";
+  static const struct { const char *meminfo, *most; uint64_t bytes; } rows[] = {
+    { info, "max\n", 22000000ull << 10 }, { info, "", 22000000ull << 10 }, { info, "1073741824\n", 1 << 30 },
+    { info, "92233720368547\n", 22000000ull << 10 }, { "MemTotal: 1 kB\n", "max\n", 0 }, { "", "1024\n", 0 },
+    { "MemAvailable: many kB\n", "max\n", 0 }, { "MemAvailable: 18446744073709551615 kB\n", "max\n", 0 }, { "MemAvailable:", "max\n", 0 },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("row %zu", i);
+    CHECK_EQ(hj_os_memory(rows[i].meminfo, rows[i].most), rows[i].bytes);
+  }
+  context_end();
+  CHECK_GT(hj_proc_memory(), 1 << 20);
+}
+
 TEST(a_quota_of_time_is_rounded_up_to_cores)
 {
   static const struct { const char *text; unsigned cpus; } rows[] = {
