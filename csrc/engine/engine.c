@@ -147,11 +147,14 @@ static void end_job(struct hj_job *j)
   hj_job_let_go(j);
 }
 
-/* Jobs at one hub share what each of them may have there. */
+/* Jobs at one hub share what each of them may have there; all jobs share memory. */
 static void share_out(struct engine *en, struct hj_job *me)
 {
   struct hj_share s = { .limit = me->limits.connections };
+  me->others_memory = 0;
   for (const struct hj_job *j = en->jobs; j; j = j->next) {
+    if (j != me)
+      me->others_memory += j->memory_used;
     if (j == me || !j->n || !me->n || hj_job_is_over(j) || !hj_url_same_origin(&j->fetches[0].first, &me->fetches[0].first))
       continue;
     s.others++;

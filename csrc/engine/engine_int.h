@@ -203,6 +203,7 @@ void hj_fetch_end(struct hj_fetch *f, enum hj_end end);
 void hj_fetch_cancel(struct hj_fetch *f);
 void hj_fetch_enter(struct hj_fetch *f, enum hj_fetch_state to);          /* the one setter of its state */
 void hj_fetch_over(struct hj_fetch *f);                                   /* nothing of it is left on disk or in a worker's hands */
+void hj_fetch_hold_memory(struct hj_fetch *f, uint64_t n);
 void hj_fetch_begin_anew(struct hj_fetch *f);                             /* the same, and it waits to be begun again */
 void hj_fetch_free_parts(struct hj_fetch *f);
 /* errand.c */
@@ -232,6 +233,11 @@ void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single,
 
 /* ---- a job -------------------------------------------------------------------------------------------------------- */
 
+/* What a connection of its own costs besides our piece, as measured in heap and RSS: libcurl's buffer (16 KiB under TLS, where a record is
+ * all it hands over; 256 KiB without), OpenSSL's records and session. */
+#define HJ_TLS_COST ((uint64_t)128 << 10)
+#define HJ_PLAIN_COST ((uint64_t)320 << 10)
+#define HJ_BLOB_COST (HJ_PIECE + ((uint64_t)64 << 10))   /* the piece that is read back for the proof, journal, lanes */
 #define HJ_ASK_COST ((uint64_t)64 << 10)  /* of an exchange without a piece: 36 MiB were seen for 400 (engine bench) */
 #define HJ_UNKNOWN_AT_ONCE 32u
 
@@ -254,6 +260,7 @@ struct hj_job {
   struct hj_part *queue, *queue_last;  /* QUEUED, first come first served */
   struct hj_part *queue_at;            /* the next one to be looked at, while they are */
   unsigned queued_first;               /* of those: how many have not asked anything yet */
+  uint64_t others_memory;              /* of this process's other jobs */
   uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
   uint64_t light_ms;                   /* when the light ones were last looked at */
   uint64_t look_ms;                    /* when the next file in another's hands is looked after; 0: there is none */

@@ -24,8 +24,7 @@ static struct hj_work *errand(struct hj_fetch *f, enum hj_chore chore)
     hj_fetch_enter(f, HJ_FETCH_OPENING);
     if (f->want->size == HJ_SIZE_UNKNOWN)
       f->job->unknown_most = HJ_UNKNOWN_AT_ONCE;
-    f->job->memory_used -= f->memory_taken; /* its body goes to the disk: kept, a few such files would leave no room for their ranges */
-    f->memory_taken = 0;
+    hj_fetch_hold_memory(f, HJ_BLOB_COST); /* its body goes to the disk: kept, a few such files would leave no room for their ranges */
     break;
   case HJ_CHORE_COMMIT:
   case HJ_CHORE_SMALL:
@@ -146,6 +145,7 @@ static void wait_for_other(struct hj_fetch *f, uint64_t now_ms)
   uint64_t pause;
   if (!f->locked_ms)
     f->locked_ms = now_ms;
+  hj_fetch_hold_memory(f, 0);
   pause = (now_ms - f->locked_ms) / 64;
   pause = pause < LOCK_AGAIN_MIN_MS ? LOCK_AGAIN_MIN_MS : pause > LOCK_AGAIN_MAX_MS ? LOCK_AGAIN_MAX_MS : pause;
   f->not_before_ms = now_ms + pause;
@@ -173,8 +173,7 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
   if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
     f->looked = true;
     f->partly = f->work.found > 0;
-    f->job->memory_used -= f->memory_taken;
-    f->memory_taken = 0;
+    hj_fetch_hold_memory(f, 0);
     hj_fetch_enter(f, HJ_FETCH_WAITING);
     return;
   }

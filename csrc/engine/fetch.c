@@ -77,6 +77,14 @@ void hj_fetch_release(struct hj_fetch *f)
 }
 
 
+/* What this file takes of the job's memory, besides its parts. */
+void hj_fetch_hold_memory(struct hj_fetch *f, uint64_t n)
+{
+  f->job->memory_used -= f->memory_taken;
+  f->job->memory_used += n;
+  f->memory_taken = n;
+}
+
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
 void hj_fetch_over(struct hj_fetch *f)
@@ -84,8 +92,7 @@ void hj_fetch_over(struct hj_fetch *f)
   struct hj_job *j = f->job;
   hj_fetch_enter(f, HJ_FETCH_OVER);
   f->ended_ms = hj_clock_ms();
-  j->memory_used -= f->memory_taken;
-  f->memory_taken = 0;
+  hj_fetch_hold_memory(f, 0);
   if (f->want->dest != HJ_DEST_MEMORY || f->end == HJ_END_FAILED)
     hj_buf_release(&f->body);
   hj_job_unlist(j, f);
@@ -209,8 +216,7 @@ void hj_fetch_begin_anew(struct hj_fetch *f)
   }
   hj_mem_free(f->final_path);
   f->final_path = NULL;
-  f->job->memory_used -= f->memory_taken;
-  f->memory_taken = 0;
+  hj_fetch_hold_memory(f, 0);
   hj_fetch_enter(f, HJ_FETCH_WAITING);
 }
 
@@ -258,8 +264,7 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
   else if (f->size != HJ_SIZE_UNKNOWN && f->size < end)
     end = f->size;
   if (f->want->dest != HJ_DEST_MEMORY && f->size == HJ_SIZE_UNKNOWN) {
-    f->job->memory_used -= f->memory_taken;
-    f->memory_taken = 0;
+    hj_fetch_hold_memory(f, 0);
   }
   p = hj_part_new(f, 0, end, &e);
   if (!p) {

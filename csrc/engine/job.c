@@ -204,7 +204,11 @@ uint32_t hj_job_roll(struct hj_job *j)
 
 bool hj_job_is_over(const struct hj_job *j) { return j->over == j->n; }
 
-bool hj_job_has_memory(const struct hj_job *j, uint64_t bytes) { return j->memory_used + bytes <= j->limits.memory; }
+/* One that has nothing goes on all the same, with one thing at a time: else two jobs could wait for each other for ever. */
+bool hj_job_has_memory(const struct hj_job *j, uint64_t bytes)
+{
+  return j->memory_used + j->others_memory + bytes <= j->limits.memory || j->memory_used == 0;
+}
 
 /* ---- who is under way, who waits ---- */
 
@@ -325,7 +329,7 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
 {
   struct census c;
   struct hj_fetch *f;
-  if (j->behind || !hj_job_has_memory(j, HJ_PIECE + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
+  if (j->behind || !hj_job_has_memory(j, HJ_PIECE + HJ_PLAIN_COST + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
     return false;
   c = count(j);
   if (j->own >= j->slots) {

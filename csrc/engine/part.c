@@ -54,7 +54,7 @@ struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struc
   p->next = f->parts;
   f->parts = p;
   f->parts_n++;
-  p->memory_taken = f->in_memory ? HJ_ASK_COST : HJ_PIECE;
+  p->memory_taken = f->in_memory ? HJ_ASK_COST : HJ_PIECE + (f->first.https ? HJ_TLS_COST : HJ_PLAIN_COST);
   f->job->memory_used += p->memory_taken;
   return p;
 }

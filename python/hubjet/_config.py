@@ -288,7 +288,7 @@ class Config:
     run_dir: str = _option(
         "Where this user's processes see each other, to share limit_rate.", _path, _run_dir, "HUBJET_RUN_DIR"
     )
-    memory: int = _option("Bytes of buffers of one job, hard.", _size, 256 << 20, "HUBJET_MEMORY")
+    memory: int = _option("Bytes of buffers of all downloads of this process, hard.", _size, 256 << 20, "HUBJET_MEMORY")
     sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
     ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _flag, False, "HUBJET_IPV4_ONLY")
     ca_dir: str | None = _option("Folder of certificates to trust.", _text, _ca_dir, "SSL_CERT_DIR")

@@ -229,3 +229,74 @@ TEST(without_a_usable_run_folder_the_limit_holds_for_the_process)
   close_world(&w);
 }
 
+
+/* ---- the limit of memory ------------------------------------------------------------------------------------------ */
+
+/* 64 connections are wished for, and all that get their turn stand at a gate with a piece begun: what they hold is what they may. */
+static uint64_t peak_of_many(struct world *w, uint64_t limit, unsigned jobs_n, unsigned *connections)
+{
+  struct hj_job *jobs[4];
+  const struct thing *t = w->things_n ? &w->things[0] : add_thing(w, "big.bin", 96 * MIB, MINI_PLAIN);
+  uint64_t before, peak, seen_ms = 0;
+  unsigned sum, last = 0;
+  hj_mem_mark();
+  before = hj_mem_live_bytes();
+  for (unsigned k = 0; k < jobs_n; k++) {
+    struct hj_limits limits = quick();
+    char name[20];
+    (void)snprintf(name, sizeof name, "big%u", k);
+    struct hj_want want = want_path(w, "/f/gate=1000/raw/big.bin", name);
+    promise(&want, t);
+    want.promise.algo = HJ_ALGO_NONE; /* they would wait for each other */
+    limits.connections = limits.first_connections = 64;
+    limits.memory = limit;
+    limits.range_max = MIB;
+    jobs[k] = start_job(&want, 1, &limits);
+  }
+  do { /* until none comes any more, for a while */
+    sum = 0;
+    for (unsigned k = 0; k < jobs_n; k++) {
+      (void)hj_job_poll(jobs[k], 5);
+      sum += hj_job_look(jobs[k]).connections;
+    }
+    if (sum != last || !sum)
+      seen_ms = hj_clock_ms();
+    last = sum;
+  } while (hj_clock_ms() - seen_ms < 400);
+  *connections = sum;
+  for (unsigned k = 0; k < jobs_n; k++)
+    hj_job_cancel(jobs[k]);
+  for (unsigned k = 0; k < jobs_n; k++)
+    wait_job(jobs[k]);
+  peak = hj_mem_peak_bytes() - before;
+  for (unsigned k = 0; k < jobs_n; k++)
+    free_job_of(jobs[k]);
+  calm_down(w);
+  return peak;
+}
+
+TEST(sixty_four_connections_stay_within_sixteen_mebibytes)
+{
+  struct world w;
+  unsigned n;
+  open_world(&w);
+  for (uint64_t limit = 8 * MIB; limit <= 32 * MIB; limit *= 2) {
+    uint64_t peak = peak_of_many(&w, limit, 1, &n);
+    context("%llu MiB: %u connections, peak %llu KiB", (unsigned long long)limit >> 20, n, (unsigned long long)peak >> 10);
+    printf("%llu MiB: %u connections, peak %llu KiB\n", (unsigned long long)limit >> 20, n, (unsigned long long)peak >> 10);
+    CHECK_LE(peak, limit);
+    CHECK_GE(n, (limit >> 20) - 3);  /* and it is used */
+  }
+  close_world(&w);
+}
+
+TEST(jobs_of_one_process_share_its_memory)
+{
+  struct world w;
+  unsigned n;
+  open_world(&w);
+  uint64_t peak = peak_of_many(&w, 16 * MIB, 3, &n);
+  printf("3 jobs: %u connections, peak %llu KiB\n", n, (unsigned long long)peak >> 10);
+  CHECK_LE(peak, 16 * MIB + 2 * 2 * MIB); /* each of the later two has one thing at a time */
+  close_world(&w);
+}

@@ -177,3 +177,30 @@ def test_the_run_folder_is_the_systems_where_it_is_ours(monkeypatch: pytest.Monk
     assert hubjet.config()["run_dir"].value == str(tmp_path / "home" / ".cache" / "hubjet" / "run")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
     assert hubjet.config()["run_dir"].origin == "default"
+
+
+def test_memory_holds_for_the_process_as_the_system_sees_it(world: Any, tmp_path: Path) -> None:
+    """Four downloads at once over TLS, 64 connections wished for: resident memory grows by no more than the limit."""
+    urls = [world.file(f"m{n}.bin", bytes([n]) * 20_000_000) for n in range(4)]
+    script = f"""
+        import hubjet, resource, threading
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        hubjet.fetch({world.file("small.bin", BIG)!r}, {str(tmp_path / "small.bin")!r})  # libraries, certificates, threads
+        before = peak()
+        fetch = lambda n, url: hubjet.fetch(url, {str(tmp_path)!r} + f"/m{{n}}.bin", memory="16M", max_connections=64)
+        threads = [threading.Thread(target=fetch, args=one) for one in enumerate({urls!r})]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        result = peak() - before
+    """
+    with Child(script) as child:
+        assert child.wait() == 0, child.err
+        grown = child.result
+    assert [(tmp_path / f"m{n}.bin").stat().st_size for n in range(4)] == [20_000_000] * 4
+    assert grown <= 16 << 20
+
+
+@pytest.mark.parametrize("memory", ["1M", "3M"])
+def test_a_memory_that_cannot_be_says_what_can(world: Any, tmp_path: Path, memory: str) -> None:
+    with pytest.raises(ValueError, match="at least 4 MiB"):
+        hubjet.fetch(world.file("m.bin", BIG), tmp_path / "m.bin", memory=memory)
