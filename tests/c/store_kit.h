@@ -18,6 +18,7 @@
 #include "harness.h"
 #include "plat/fault.h"
 #include "plat/plat.h"
+#include "store/claim.h"
 #include "util/text.h"
 
 #define COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -127,6 +128,20 @@ static inline void age_path(const char *path, int64_t seconds)             /* la
   struct timespec times[2] = { { time(NULL) - seconds, 0 }, { time(NULL) - seconds, 0 } };
   if (utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) != 0)
     check_failed(__FILE__, __LINE__, "utimensat %s: %s", path, strerror(errno));
+}
+
+/* A claim goes under a name that says it is another's, last written to so long ago. */
+static inline void give_away(struct hj_claim *c, const char *dir, const char *name, int64_t age)
+{
+  char to[600], file[700];
+  (void)snprintf(to, sizeof to, "%s/%s", dir, name);
+  CHECK_EQ(rename(c->path, to), 0);
+  hj_claim_forget(c);
+  (void)snprintf(file, sizeof file, "%s/journal", to);
+  age_path(file, age);
+  (void)snprintf(file, sizeof file, "%s/data", to);
+  age_path(file, age);
+  age_path(to, age);
 }
 
 /* Runs fn in a process of its own, which ends without cleaning up anything. */

@@ -216,15 +216,7 @@ static void go_foreign(const char *name, uint64_t bytes, int64_t age)
 {
   struct hj_claim *c = take(partial_dir(), KEY, true);
   put_bytes(c, bytes);
-  char to[600], file[700];
-  (void)snprintf(to, sizeof to, "%s/%s", partial_dir(), name);
-  CHECK_EQ(rename(c->path, to), 0);
-  hj_claim_forget(c);
-  (void)snprintf(file, sizeof file, "%s/journal", to);
-  age_path(file, age);
-  (void)snprintf(file, sizeof file, "%s/data", to);
-  age_path(file, age);
-  age_path(to, age);
+  give_away(c, partial_dir(), name, age);
 }
 
 TEST(a_stale_claim_of_another_host_is_taken_in_doubt)

@@ -71,16 +71,8 @@ TEST(a_rival_is_seen_with_its_file)
 static void plant(const char *name, int64_t age)
 {
   struct hj_claim *c = take("plant");
-  char to[600], file[700];
   put_bytes(c, 10);
-  (void)snprintf(to, sizeof to, "%s/%s", partial_dir(), name);
-  CHECK_EQ(rename(c->path, to), 0);
-  hj_claim_forget(c);
-  (void)snprintf(file, sizeof file, "%s/journal", to);
-  age_path(file, age);
-  (void)snprintf(file, sizeof file, "%s/data", to);
-  age_path(file, age);
-  age_path(to, age);
+  give_away(c, partial_dir(), name, age);
 }
 
 TEST(another_host_is_a_rival_while_it_writes)

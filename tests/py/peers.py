@@ -71,7 +71,7 @@ def need_peer(version: str) -> Path:
     path = find_peer(version)
     if path is None:
         variable, folder = VERSIONS[version]
-        pytest.skip(f"no huggingface_hub {version}: set {variable} or make build/{folder}")
+        pytest.fail(f"no huggingface_hub {version}: set {variable}, or `make build` makes build/{folder}", pytrace=False)
     return path
 
 

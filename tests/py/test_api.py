@@ -80,7 +80,8 @@ def test_every_module_says_what_it_answers_and_what_it_may_import() -> None:
 
 @pytest.mark.parametrize("name", DROP_INS)
 def test_drop_ins_have_the_stock_signature(name: str) -> None:
-    stock = pytest.importorskip("huggingface_hub")
+    import huggingface_hub as stock
+
     if not stock.__version__.startswith("2.4"):
         pytest.skip(f"the signatures are of huggingface_hub 2.4, not {stock.__version__}")
 
@@ -92,14 +93,16 @@ def test_drop_ins_have_the_stock_signature(name: str) -> None:
 
 
 def test_dry_run_answers_have_the_stock_fields() -> None:
-    stock = pytest.importorskip("huggingface_hub.file_download")
+    from huggingface_hub import file_download as stock
+
     assert [field.name for field in dataclasses.fields(hubjet.DryRunFileInfo)] == [
         field.name for field in dataclasses.fields(stock.DryRunFileInfo)
     ]
 
 
 def test_type_checkers_know_what_a_dry_run_answers(tmp_path: Path) -> None:
-    mypy = pytest.importorskip("mypy.api")
+    from mypy import api as mypy
+
     example = tmp_path / "example.py"
     example.write_text(
         """
@@ -140,7 +143,8 @@ def test_an_unknown_argument_is_a_type_error(name: str) -> None:
 
 
 def test_the_object_for_known_not_to_exist_is_the_callers_own() -> None:
-    stock = pytest.importorskip("huggingface_hub")
+    import huggingface_hub as stock
+
     assert hubjet._CACHED_NO_EXIST is stock._CACHED_NO_EXIST
 
 

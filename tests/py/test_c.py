@@ -37,7 +37,7 @@ def runner(flavour: str) -> Path | str:
 def run(flavour: str, place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     built = runner(flavour)
     if isinstance(built, str):
-        pytest.skip(f"the {flavour} program was not built, see test_the_program_builds")
+        pytest.fail(f"the {flavour} program was not built, see test_the_program_builds", pytrace=False)
     environment = {**os.environ, "TMPDIR": str(place), "UBSAN_OPTIONS": "print_stacktrace=1"}
     try:
         return subprocess.run([built, *arguments], env=environment, capture_output=True, text=True, errors="replace",

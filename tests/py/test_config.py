@@ -79,7 +79,6 @@ def origin(name: str, **arguments: Any) -> str:
 
 
 def test_variables_of_huggingface_hub_mean_what_they_mean_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("huggingface_hub", reason="the witness is not installed")
     run = subprocess.run(
         [sys.executable, "-c", WITNESS], input=json.dumps(ENVIRONMENTS), capture_output=True, text=True, check=True
     )
@@ -239,7 +238,8 @@ def test_the_systems_certificates_come_before_certifis(monkeypatch: pytest.Monke
     assert value("ca_file") == str(bundle)
     monkeypatch.setattr(_config, "CA_FILES", ())
     monkeypatch.setattr(_config, "_last", None)  # neither the environment nor the file changed: only this test's constant
-    certifi = pytest.importorskip("certifi")
+    import certifi
+
     assert hubjet.config()["ca_file"] == (certifi.where(), "certifi")
 
 

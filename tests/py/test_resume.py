@@ -65,14 +65,19 @@ def wait_for_journal(side: Path, bytes_: int) -> None:
     raise TimeoutError(f"the journal did not reach {bytes_} bytes")
 
 
-def test_after_kill_9_at_half_the_next_process_fetches_the_other_half(world: World, repo: Any, cache: Path) -> None:
-    gate = world.gate("model.safetensors")
-    with Child(DOWNLOAD) as child:
-        gate.wait_reached(128 * MIB)
-        wait_for_journal(side(cache), 128 * MIB)
+def kill_at(script: str, gate: Any, place: Path, sent: int, kept: int) -> None:
+    """A child that is killed when `sent` bytes have reached it and `kept` of them are in its journal. Then the gate is open."""
+    with Child(script) as child:
+        gate.wait_reached(sent)
+        wait_for_journal(place, kept)
         child.kill()
         child.wait()
     gate.open()
+
+
+def test_after_kill_9_at_half_the_next_process_fetches_the_other_half(world: World, repo: Any, cache: Path) -> None:
+    gate = world.gate("model.safetensors")
+    kill_at(DOWNLOAD, gate, side(cache), 128 * MIB, 128 * MIB)
     world.clear()
     with Child(DOWNLOAD) as child:
         assert child.wait() == 0, child.err
@@ -122,12 +127,7 @@ def test_a_connection_lost_in_the_middle_goes_on_where_it_was(world: World, repo
 
 def test_a_flipped_byte_in_the_partial_is_noticed_and_only_its_piece_is_fetched_again(world: World, repo: Any, cache: Path) -> None:
     gate = world.gate("model.safetensors")
-    with Child(DOWNLOAD) as child:
-        gate.wait_reached(128 * MIB)
-        wait_for_journal(side(cache), 128 * MIB)
-        child.kill()
-        child.wait()
-    gate.open()
+    kill_at(DOWNLOAD, gate, side(cache), 128 * MIB, 128 * MIB)
     (folder,) = partial_folders(cache)
     with open(folder / "data", "r+b") as file:
         file.seek(2 * MIB + 5)
@@ -171,17 +171,13 @@ def test_fetch_resumes_any_url_with_a_validator(world: World, cache: Path, tmp_p
     url = world.file("weights.bin", Sparse(64 * MIB, 11), faulty=True)
     gate = world.gate("*weights.bin")
     script = f"import hubjet; result = hubjet.fetch({url!r}, {str(tmp_path / 'w.bin')!r})"
-    with Child(script) as child:
-        gate.wait_reached(32 * MIB)
-        wait_for_journal(tmp_path / ".hubjet", 32 * MIB)
-        child.kill()
-        child.wait()
-    gate.open()
+    kill_at(script, gate, tmp_path / ".hubjet", 32 * MIB, 32 * MIB)
     world.clear()
     assert not (tmp_path / "w.bin").exists()
     path = hubjet.fetch(url, tmp_path / "w.bin")
     assert Path(path).stat().st_size == 64 * MIB
-    assert sum(r.bytes for r in world.requests) <= 0.6 * 64 * MIB  # the lead asks from the first byte on, before the size is known: some megabytes are under way
+    # The lead asks from the first byte on, before the size is known: some of that is under way when it is not needed.
+    assert sum(r.bytes for r in world.requests) <= 0.6 * 64 * MIB
     assert not (tmp_path / ".hubjet").exists(), os.listdir(tmp_path)
 
 
@@ -191,12 +187,7 @@ def test_fetch_asks_little_to_learn_the_size_of_what_is_partly_here(world: World
     sha256 = sparse_content(source).sha256
     gate = world.gate("*weights.bin")
     script = f"import hubjet; result = hubjet.fetch({url!r}, {str(tmp_path / 'w.bin')!r}, sha256={sha256!r})"
-    with Child(script) as child:
-        gate.wait_reached(32 * MIB)
-        wait_for_journal(tmp_path / ".hubjet", 28 * MIB)
-        child.kill()
-        child.wait()
-    gate.open()
+    kill_at(script, gate, tmp_path / ".hubjet", 32 * MIB, 28 * MIB)
     world.clear()
     with Child(script) as child:
         assert child.wait() == 0, child.err
