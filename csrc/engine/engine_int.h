@@ -226,7 +226,6 @@ bool hj_part_is_active(const struct hj_part *p);                          /* a r
 void hj_part_cut(struct hj_part *p);                                      /* stops the request, keeps the rest */
 void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms);   /* retry, re-resolve or fail */
 /* fetch.c, told by part.c */
-void hj_fetch_part_over(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);
 void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);
 void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);
 void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single, uint64_t now_ms);

@@ -2,7 +2,7 @@
  *
  * Use      in plat_*.c: int sys = hj_fault(HJ_OP_SYNC); if (!sys && fsync(fd)) sys = errno;
  * Promise  in product builds hj_fault is the constant 0. Calls between HJ_BENIGN_BEGIN and END are counted and may be
- *          made to fail, but hj_fault_fired_benign() tells the test that nobody has to notice.
+ *          made to fail, but hj_fault_fired() then answers 2: it tells the test that nobody has to notice.
  */
 #ifndef HJ_FAULT_H
 #define HJ_FAULT_H
