@@ -111,6 +111,7 @@ static void fill_want(struct hj_fetch *f, const struct places *at, struct hj_blo
   w->sync = f->job->limits.sync;
   w->stop = &f->stop;
   w->rival = &f->rival;
+  w->claim = f->claim;
   w->resume = f->want->resume && !f->want->force;
 }
 
@@ -182,7 +183,9 @@ static int check_space(const struct hj_fetch *f, const struct places *at, struct
   uint64_t there = 0, have = 0, need;
   if (f->size == HJ_SIZE_UNKNOWN || hj_disk_free(at->partial_dir, &have, &scratch))
     return HJ_E_OK; /* benign: the reservation will tell */
-  if (hj_claim_look(at->partial_dir, at->key, &there, &scratch))
+  if (f->claim)
+    there = f->partly;
+  else if (hj_claim_look(at->partial_dir, at->key, &there, &scratch))
     there = 0;
   need = f->size > there ? f->size - there : 0;
   if (need <= have)
@@ -191,17 +194,57 @@ static int check_space(const struct hj_fetch *f, const struct places *at, struct
                  (unsigned long long)need, at->partial_dir, (unsigned long long)have);
 }
 
+/* A claim that was taken before anybody was asked; of another name than the file turned out to have, it would be no use to anybody. */
+static bool has_claim(const struct hj_fetch *f, const struct places *at) { return f->claim && !strcmp(f->claim->key, at->key); }
+
+static void give_claim_back(struct hj_fetch *f)
+{
+  hj_claim_keep(f->claim);
+  f->claim = NULL;
+}
+
 /* Who has it on its way shows it by a claim; the stock client by the lock, where the file system has locks that mean something. */
 static bool is_elsewhere(struct hj_fetch *f, const struct places *at)
 {
   struct hj_err busy = HJ_ERR_INIT;
-  if (hj_rival_look(at->partial_dir, at->key, &f->rival, &busy) != HJ_E_BUSY && at->lock && f->lock.file.fd < 0) {
+  if ((has_claim(f, at) || hj_rival_look(at->partial_dir, at->key, &f->rival, &busy) != HJ_E_BUSY) && at->lock && f->lock.file.fd < 0) {
     hj_err_clear(&busy);
     (void)hj_lock_try(&f->lock, at->lock, &busy); /* benign: no locks here, or no right to make one: the claims are enough */
   }
   if (busy.code != HJ_E_OK)
     HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at->key, busy.msg);
   return busy.code == HJ_E_BUSY;
+}
+
+static bool has_folder(const struct hj_fetch *f)
+{
+  struct hj_err scratch = HJ_ERR_INIT;
+  struct hj_stat st;
+  char *folder = hj_mem_text(f->final_path, &scratch), *slash = folder ? strrchr(folder, '/') : NULL;
+  bool there;
+  if (slash)
+    slash[slash == folder] = 0;
+  there = slash && !hj_path_stat(folder, true, &st, &scratch);
+  hj_mem_free(folder);
+  return there;
+}
+
+/* Who asks first has it from here on: what a first range brings is fetched once, too. Not in a list of many files, which are
+ * small as a rule; not if the folder for it is yet to be made: a wrong address should leave nothing behind; and not after waiting for
+ * somebody who let go of it without a file: it was small, or not there, and those who waited should not queue up for that. */
+static void claim_early(struct hj_work *w, const struct places *at)
+{
+  struct hj_fetch *f = w->fetch;
+  struct hj_err scratch = HJ_ERR_INIT; /* benign: it is claimed again, and the cause told, when its bytes come */
+  if (f->claim || f->job->n > HJ_UNKNOWN_AT_ONCE || (f->locked_ms && !f->rival.inode) || !has_folder(f))
+    return;
+  if (hj_claim_take(&f->claim, at->partial_dir, at->key, !f->want->resume || f->want->force, &scratch))
+    HJ_TRACE(HJ_T_STORE, f->index, "not claimed yet: %s", scratch.msg);
+  else if (hj_rival_contest(f->claim, &f->rival, &scratch) == HJ_E_BUSY) {
+    give_claim_back(f);
+    w->opened = HJ_OPEN_BUSY;
+    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at->key, scratch.msg);
+  }
 }
 
 static int look_for_others(struct hj_work *w, struct hj_err *e)
@@ -212,17 +255,19 @@ static int look_for_others(struct hj_work *w, struct hj_err *e)
   struct places at;
   if (find_final(f, e) || find_places(f, &at, e))
     return (int)e->code;
-  if (have_it(f)) {
-    w->opened = HJ_OPEN_HELD;
-    w->found = hj_path_stat(f->final_path, false, &st, &scratch) ? 0 : st.size;
-  } else if (hj_rival_look(at.partial_dir, at.key, &f->rival, &scratch) == HJ_E_BUSY) {
+  w->opened = HJ_OPEN_NOBODY;
+  if (!have_it(f) && hj_rival_look(at.partial_dir, at.key, &f->rival, &scratch) == HJ_E_BUSY) {
     w->opened = HJ_OPEN_BUSY;
     HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at.key, scratch.msg);
-  } else {
-    w->opened = HJ_OPEN_NOBODY;
+  } else if (!have_it(f)) { /* who let go of it just now may have brought it */
     hj_err_clear(&scratch);
     if (!f->want->resume || f->want->force || hj_claim_look(at.partial_dir, at.key, &w->found, &scratch))
       w->found = 0;
+    claim_early(w, &at);
+  }
+  if (w->opened == HJ_OPEN_NOBODY && have_it(f)) {
+    w->opened = HJ_OPEN_HELD;
+    w->found = hj_path_stat(f->final_path, false, &st, &scratch) ? 0 : st.size;
   }
   places_release(&at);
   return HJ_E_OK;
@@ -237,11 +282,14 @@ static int open_blob(struct hj_work *w, struct hj_err *e)
   if (find_final(f, e) || find_places(f, &at, e))
     return (int)e->code;
   w->opened = HJ_OPEN_HELD;
+  if (!has_claim(f, &at))
+    give_claim_back(f);
   if (have_it(f)) {
     publish(f, e);
     goto out;
   }
   if (is_elsewhere(f, &at)) {
+    give_claim_back(f);
     w->opened = HJ_OPEN_BUSY;
     goto out;
   }
@@ -252,8 +300,10 @@ static int open_blob(struct hj_work *w, struct hj_err *e)
   }
   fill_want(f, &at, &want);
   w->opened = HJ_OPENED;
-  if (!check_space(f, &at, &why))
+  if (!check_space(f, &at, &why)) {
+    f->claim = NULL; /* the blob's */
     hj_blob_open(&f->blob, &want, &why);
+  }
   if (why.code == HJ_E_BUSY || (why.code == HJ_E_NOSPACE && is_elsewhere(f, &at))) { /* who goes first may have reserved the room */
     hj_lock_drop(&f->lock);
     w->opened = HJ_OPEN_BUSY;
@@ -308,6 +358,7 @@ static void store_small(struct hj_work *const w[], unsigned n)
     if (find_final(f, s[i].e) || find_places(f, &at[i], s[i].e))
       continue;
     struct hj_err busy = HJ_ERR_INIT;
+    give_claim_back(f);
     if (at[i].lock)
       (void)hj_lock_try(&f->lock, at[i].lock, &busy);
     (void)have_it(f);
@@ -350,6 +401,7 @@ static void run_one(struct hj_work *w)
     store_small(&w, 1);
     break;
   case HJ_CHORE_DROP:
+    give_claim_back(f); /* what an old partial holds was not looked at: it stays */
     hj_blob_drop(f->blob, w->keep);
     f->blob = NULL;
     hj_lock_drop(&f->lock);

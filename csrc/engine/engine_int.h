@@ -33,7 +33,7 @@ struct hj_workers;
 /* ---- work: what a worker thread does for a fetch ------------------------------------------------------------------ */
 
 #define HJ_CHORES(X)                                                                     \
-  X(LOOK, "look")      /* does another process fetch it? Before anybody is asked */       \
+  X(LOOK, "look")      /* does another process fetch it? If not: claim it, then ask */    \
   X(OPEN, "open")      /* held already? lock, claim, check the journal, reserve */       \
   X(PROVE, "prove")    /* digest what has landed */                                      \
   X(COMMIT, "commit")  /* compare, sync, rename, link, record */                         \
@@ -157,6 +157,7 @@ struct hj_fetch {
   char excerpt[HJ_EXCERPT_MAX];
   /* the body */
   struct hj_buf body;                 /* MEMORY, and small files until stored */
+  struct hj_claim *claim;             /* of the unfinished file, until the blob has it: taken before anybody was asked */
   struct hj_blob *blob;
   struct hj_lock lock;
   struct hj_rival rival;              /* another process that had it on its way, as last seen */
@@ -168,7 +169,7 @@ struct hj_fetch {
   bool single;                        /* one plain stream: the server does not do ranges */
   bool no_if_range;                   /* its validator changed although the content is promised: other edge, other ETag */
   bool looked;                        /* nobody else had it when it began (anew) */
-  bool partly;                        /* and there is an old partial of it */
+  uint64_t partly;                    /* and so many bytes are in an old partial of it */
   bool again;                         /* CLOSING only to begin anew */
   unsigned restarts;                  /* from the beginning, after the file changed or ranges were refused */
   bool rechecked;
@@ -191,6 +192,7 @@ void hj_fetch_release(struct hj_fetch *f);
 bool hj_fetch_is_large(const struct hj_fetch *f);                         /* known to go over a blob */
 bool hj_fetch_is_light(const struct hj_fetch *f);                         /* known to be small enough for memory */
 bool hj_fetch_take_memory(struct hj_fetch *f);                            /* room for a body whose size is just known; false: over a blob */
+bool hj_fetch_has_disk(const struct hj_fetch *f);                         /* a claim, blob or lock that a DROP lets go of */
 bool hj_fetch_has_blob(const struct hj_fetch *f);                         /* one that the network thread may look at and put into */
 void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms);
 bool hj_fetch_has_gap(const struct hj_fetch *f);                          /* a range that nobody fetches */

@@ -172,7 +172,7 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
   f->locked_ms = 0;
   if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
     f->looked = true;
-    f->partly = f->work.found > 0;
+    f->partly = f->work.found;
     hj_fetch_hold_memory(f, 0);
     hj_fetch_enter(f, HJ_FETCH_WAITING);
     return;
@@ -226,7 +226,7 @@ void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms)
       f->end = HJ_END_DONE;
       f->err = (struct hj_err)HJ_ERR_INIT;
     }
-    if (f->blob || f->lock.file.fd >= 0)
+    if (hj_fetch_has_disk(f))
       hj_fetch_send(f, HJ_CHORE_DROP);
     else if (f->again)
       hj_fetch_begin_anew(f);

@@ -18,7 +18,8 @@ static const char *const state_names[] = {
 };
 
 static const uint8_t may_go[] = { /* bit n set: may go to state n */
-  [HJ_FETCH_WAITING] = 1 << HJ_FETCH_ASKING | 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_OVER,
+  [HJ_FETCH_WAITING] = 1 << HJ_FETCH_ASKING | 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_CLOSING |
+                       1 << HJ_FETCH_OVER,
   [HJ_FETCH_ASKING] = 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_SEALING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
   [HJ_FETCH_LOCKED] = 1 << HJ_FETCH_OPENING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
   [HJ_FETCH_OPENING] = 1 << HJ_FETCH_LOCKED | 1 << HJ_FETCH_WAITING | 1 << HJ_FETCH_FLOWING | 1 << HJ_FETCH_CLOSING | 1 << HJ_FETCH_OVER,
@@ -110,6 +111,8 @@ void hj_fetch_free_parts(struct hj_fetch *f)
     hj_part_free(f->parts);
 }
 
+bool hj_fetch_has_disk(const struct hj_fetch *f) { return f->claim || f->blob || f->lock.file.fd >= 0; }
+
 /* put and prove may run side by side; open, commit and drop own the blob alone, and even its pointer. */
 bool hj_fetch_has_blob(const struct hj_fetch *f)
 {
@@ -133,7 +136,7 @@ static void close_up(struct hj_fetch *f, bool keep)
   atomic_store(&f->stop, 1);
   if (f->busy)
     return; /* hj_fetch_worked goes on */
-  if (f->blob || f->lock.file.fd >= 0)
+  if (hj_fetch_has_disk(f))
     hj_fetch_send(f, HJ_CHORE_DROP);
   else
     hj_fetch_worked(f, hj_clock_ms());
@@ -149,7 +152,7 @@ void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
   if (keep)
     flush_parts(f);
   hj_fetch_free_parts(f);
-  if (f->state == HJ_FETCH_WAITING) {
+  if (f->state == HJ_FETCH_WAITING && !hj_fetch_has_disk(f)) {
     hj_fetch_over(f);
     return;
   }
@@ -165,7 +168,7 @@ void hj_fetch_end(struct hj_fetch *f, enum hj_end end)
 {
   f->end = end;
   hj_fetch_free_parts(f);
-  if (f->busy || f->blob || f->lock.file.fd >= 0)
+  if (f->busy || hj_fetch_has_disk(f))
     close_up(f, true);
   else
     hj_fetch_over(f);
@@ -201,7 +204,8 @@ void hj_fetch_begin_anew(struct hj_fetch *f)
   hj_ranges_release(&f->taken);
   hj_ranges_init(&f->taken);
   hj_buf_clear(&f->body);
-  f->looked = f->partly = f->in_memory = f->no_if_range = false;
+  f->looked = f->in_memory = f->no_if_range = false;
+  f->partly = 0;
   /* Also the commit: the new content belongs to a new one, and must not be linked under the old. */
   f->etag[0] = f->commit[0] = f->validator[0] = f->validator_origin[0] = 0;
   for (int k = 0; k < HJ_KEPT_COUNT; k++) {
@@ -276,7 +280,8 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
   hj_part_ask(p, now_ms);
 }
 
-/* What a plain file is, its first range would tell. Of the sixteen that ask at once fifteen would fetch that for nothing. */
+/* What a plain file is, its first range would tell. Of the sixteen that ask at once fifteen would fetch that for nothing:
+ * 4 MB each, 1.6 % of 512 MiB with four of them (bench P10). */
 static bool wants_look(const struct hj_fetch *f)
 {
   return !f->looked && f->want->dest == HJ_DEST_PATH && f->size == HJ_SIZE_UNKNOWN && !f->single && !f->want->meta_only;

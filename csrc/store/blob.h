@@ -38,6 +38,7 @@ struct hj_blob_want {
   bool sync;                  /* fsync file and folder before the name is believed */
   bool resume;                /* look for an old partial */
   const atomic_int *stop;     /* looked at while an old partial is compared (disk speed): HJ_E_CANCELLED; NULL = never */
+  struct hj_claim *claim;     /* not NULL: taken for this key before; open has it from here on, also when it fails */
   struct hj_rival *rival;     /* not NULL: open answers HJ_E_BUSY while another process has the same on its way (store/rival.h) */
 };
 

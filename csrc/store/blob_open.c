@@ -205,7 +205,11 @@ static int take_claim(struct hj_blob *b, const struct hj_blob_want *w, bool fres
 static int open_data(struct hj_blob *b, const struct hj_blob_want *w, struct hj_err *e)
 {
   enum worth worth = WORTH_NOTHING;
-  if (take_claim(b, w, !(w->resume && b->resumable), e))
+  if (b->claim && b->claim->found && !b->resumable) { /* taken before it was known that nothing says whose bytes these are */
+    hj_claim_keep(b->claim);
+    b->claim = NULL;
+  }
+  if (!b->claim && take_claim(b, w, !(w->resume && b->resumable), e))
     return (int)e->code;
   if (b->claim->found) {
     worth = WORTH_ALL;
@@ -255,8 +259,11 @@ int hj_blob_open(struct hj_blob **out, const struct hj_blob_want *w, struct hj_e
 {
   struct hj_blob *b = hj_mem_zero(1, sizeof *b, e);
   *out = NULL;
-  if (!b)
+  if (!b) {
+    hj_claim_keep(w->claim);
     return (int)e->code;
+  }
+  b->claim = w->claim;
   b->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
   b->data = (hj_file)HJ_FILE_INIT;
   b->journal = (struct hj_journal)HJ_JOURNAL_INIT;

@@ -28,7 +28,7 @@ WAITS = "another process fetches the same"
 RANK = """
     import hubjet
     from hubjet import _native
-    _native.trace("lock")
+    _native.trace("lock,store")
     _native.trace_file({trace!r})
     path = {call}
     result = {{"path": str(path), "bytes": sum(v["bytes"] for v in hubjet.ledger() if v["status"] == 206)}}
@@ -94,7 +94,8 @@ def test_ranks_that_ask_at_once_fetch_once(world: World, repo: Any, tmp_path: Pa
 
 
 def test_ranks_that_fetch_one_url_to_one_place_fetch_once(world: World, tmp_path: Path) -> None:
-    """No lock file at all; and the name of a plain file says nothing of its content."""
+    """No lock file at all; and the name of a plain file says nothing of its content, nor does anybody know its size: who asks first has it
+    before it has asked."""
     url = world.file("weights.bin", Sparse(SIZE, 11), faulty=True)
     gate = world.gate("*weights.bin")
     place = tmp_path / "w.bin"
@@ -104,8 +105,22 @@ def test_ranks_that_fetch_one_url_to_one_place_fetch_once(world: World, tmp_path
         gate.open()
         results = ended_well(children)
     assert digest(place) == sparse_content(Sparse(SIZE, 11)).sha256
-    assert max(r["bytes"] for r in results) == SIZE
-    assert sum(r["bytes"] for r in results) <= SIZE + (RANKS - 1) * 4 * MIB, "at most the first range, of who asked before one had it"
+    assert sorted(r["bytes"] for r in results) == [0] * (RANKS - 1) + [SIZE]
+    assert sum(r.bytes for r in world.bodies()) == SIZE, "not even the first range came twice"
+    assert not (tmp_path / ".hubjet").exists()
+
+
+def test_ranks_that_fetch_a_small_file_do_not_queue_up_for_it(world: World, tmp_path: Path) -> None:
+    """What a rank waits for has no partial that would become the file: once the first has let go, the others ask together."""
+    url = world.file("config.bin", Sparse(20_000, 12), faulty=True)
+    gate = world.gate("*config.bin")
+    place = tmp_path / "c.bin"
+    with ranks(f"hubjet.fetch({url!r}, {str(place)!r})", {}, tmp_path) as children:
+        until(lambda: waiting(tmp_path) == RANKS - 1)
+        gate.open()
+        ended_well(children)
+    assert digest(place) == sparse_content(Sparse(20_000, 12)).sha256
+    assert sum("claim " in path.read_text(errors="replace") for path in tmp_path.glob("trace-*")) == 1, "one claimed it, once"
     assert not (tmp_path / ".hubjet").exists()
 
 
