@@ -131,7 +131,7 @@ static void note_proven(struct hj_work *const w[], unsigned n)
       etags[k++] = f->etag;
     if (next && next->want->dest == HJ_DEST_STORE && !strcmp(next->want->repo_dir, f->want->repo_dir))
       continue;
-    if (k && hj_record_add_all(f->want->repo_dir, etags, k, &scratch)) /* benign: the blob is then "new", not "same" */
+    if (k && hj_record_add(f->want->repo_dir, etags, k, &scratch)) /* benign: the blob is then "new", not "same" */
       HJ_TRACE(HJ_T_STORE, f->index, "no record of %u files: %s", k, scratch.msg);
     k = 0;
   }

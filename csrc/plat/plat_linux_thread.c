@@ -70,17 +70,6 @@ void hj_bell_ring(hj_bell *b)
   errno = before;     /* EAGAIN: it has rung 2^64 times, so it is rung */
 }
 
-void hj_bell_quiet(hj_bell *b)
-{
-  uint64_t rings;
-  int before = errno;
-  ssize_t n;
-  do
-    n = read(b->rd, &rings, sizeof rings);
-  while (n < 0 && errno == EINTR);
-  errno = before;     /* EAGAIN: it was quiet */
-}
-
 int hj_bell_wait(hj_bell *b, uint32_t ms)
 {
   struct pollfd p = { .fd = b->rd, .events = POLLIN };

@@ -35,7 +35,6 @@ typedef struct hj_bell { int rd, wr; } hj_bell;
 int hj_bell_open(hj_bell *b, struct hj_err *e);
 void hj_bell_close(hj_bell *b);
 void hj_bell_ring(hj_bell *b);                     /* any thread, async-signal-safe */
-void hj_bell_quiet(hj_bell *b);                    /* takes the ring back */
 /* 1: rung (stays rung), 0: time is up, -1: a signal came */
 int hj_bell_wait(hj_bell *b, uint32_t ms);
 

@@ -203,13 +203,6 @@ void hj_blobs_prove(const struct hj_proof proofs[], unsigned n, uint64_t budget)
   } while (lanes > 0);
 }
 
-int hj_blob_prove(struct hj_blob *b, uint64_t budget, const atomic_int *stop, struct hj_err *e)
-{
-  struct hj_proof alone = { b, stop, e };
-  hj_blobs_prove(&alone, 1, budget);
-  return (int)e->code;
-}
-
 /* ---- commit ---- */
 
 int hj_blob_compare(const struct hj_promise *promised, const struct hj_promise *got, struct hj_err *e)

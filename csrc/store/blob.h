@@ -55,10 +55,9 @@ uint64_t hj_blob_proven(const struct hj_blob *b);     /* bytes through the diges
 uint64_t hj_blob_provable(const struct hj_blob *b);   /* bytes that prove could take now */
 bool hj_blob_is_whole(const struct hj_blob *b);       /* every byte landed and proven: commit may be called */
 
-/* Feeds at most `budget` bytes of the contiguous prefix to the digest, read back from the page cache. *stop: see hashfile.h */
-int hj_blob_prove(struct hj_blob *b, uint64_t budget, const atomic_int *stop, struct hj_err *e);
-/* The same for up to HJ_PROOFS_MAX different blobs side by side, `budget` for each: a byte of SHA-256 then costs about half
- * (digest/sha256_lanes.h). One that fails, is stopped or has no more leaves the others alone. */
+/* Feeds at most `budget` bytes of the contiguous prefix of each of up to HJ_PROOFS_MAX different blobs to its digest, read back
+ * from the page cache. Side by side a byte of SHA-256 costs about half (digest/sha256_lanes.h). One that fails, is stopped (*stop:
+ * see hashfile.h) or has no more leaves the others alone. */
 #define HJ_PROOFS_MAX 4u
 struct hj_proof { struct hj_blob *blob; const atomic_int *stop; struct hj_err *e; };   /* stop may be NULL, e is clear */
 void hj_blobs_prove(const struct hj_proof proofs[], unsigned n, uint64_t budget);

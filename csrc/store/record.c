@@ -246,7 +246,7 @@ static int stat_blob(const char *repo_dir, const char *etag, struct hj_stat *st,
   return (int)e->code;
 }
 
-int hj_record_add_all(const char *repo_dir, const char *const etags[], unsigned n, struct hj_err *e)
+int hj_record_add(const char *repo_dir, const char *const etags[], unsigned n, struct hj_err *e)
 {
   struct hj_buf lines;
   hj_buf_init(&lines, READ_MAX);
@@ -265,8 +265,6 @@ int hj_record_add_all(const char *repo_dir, const char *const etags[], unsigned 
   hj_buf_release(&lines);
   return (int)e->code;
 }
-
-int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e) { return hj_record_add_all(repo_dir, &etag, 1, e); }
 
 /* ---- asking ---- */
 

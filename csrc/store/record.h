@@ -13,10 +13,9 @@
 
 enum hj_blob_state { HJ_BLOB_MISSING, HJ_BLOB_NEW, HJ_BLOB_SAME, HJ_BLOB_CHANGED };
 
-/* Stats the blob (through links) and appends. HJ_E_NONE: no blob. */
-int hj_record_add(const char *repo_dir, const char *etag, struct hj_err *e);
-/* Many, in one write; a blob that is not there is passed over, and is the error. */
-int hj_record_add_all(const char *repo_dir, const char *const etags[], unsigned n, struct hj_err *e);
+/* Stats the blobs (through links) and appends a line for each, in one write. One that is not there is passed over, and is the error
+ * (HJ_E_NONE). */
+int hj_record_add(const char *repo_dir, const char *const etags[], unsigned n, struct hj_err *e);
 int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e);
 /* Hashes the blob; *good: it is what its name says (then the record is renewed, where it can be). HJ_E_NONE: no blob; HJ_E_CHANGED:
  * somebody wrote to it meanwhile; HJ_E_CANCELLED: *stop. */

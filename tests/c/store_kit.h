@@ -18,7 +18,9 @@
 #include "harness.h"
 #include "plat/fault.h"
 #include "plat/plat.h"
+#include "store/blob.h"
 #include "store/claim.h"
+#include "store/record.h"
 #include "util/text.h"
 
 #define COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -76,6 +78,15 @@ static inline bool has_bytes(const char *path, const void *p, size_t n)    /* fo
   free(got);
   return same;
 }
+
+static inline int prove_one(struct hj_blob *b, uint64_t budget, const atomic_int *stop, struct hj_err *e)
+{
+  struct hj_proof alone = { b, stop, e };
+  hj_blobs_prove(&alone, 1, budget);
+  return (int)e->code;
+}
+
+static inline int record_one(const char *repo_dir, const char *etag, struct hj_err *e) { return hj_record_add(repo_dir, &etag, 1, e); }
 
 /* Entries of a folder; 0 if it is not there. The name of one of them stays in name[256] if that is not NULL. */
 static inline unsigned entries(const char *path, char *name)

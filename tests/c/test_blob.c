@@ -61,7 +61,7 @@ static void prove_all(struct hj_blob *b)
 {
   struct hj_err e = HJ_ERR_INIT;
   while (hj_blob_provable(b))
-    CHECK_OK(hj_blob_prove(b, UINT64_MAX, NULL, &e), e);
+    CHECK_OK(prove_one(b, UINT64_MAX, NULL, &e), e);
 }
 
 /* Commits, frees, and looks whether all is as it was promised. */
@@ -132,7 +132,7 @@ TEST(pieces_in_any_order_become_the_file)
       CHECK_EQ(hj_blob_proven(b) + hj_blob_provable(b), hj_ranges_reach(hj_blob_held(b), 0));
       if (i % 7 == 0) {
         struct hj_err e = HJ_ERR_INIT;
-        CHECK_OK(hj_blob_prove(b, 1 + next_dice(&dice) % 100000, NULL, &e), e);
+        CHECK_OK(prove_one(b, 1 + next_dice(&dice) % 100000, NULL, &e), e);
       }
       CHECK(!is_there(w.final));
     }
@@ -170,12 +170,12 @@ TEST(the_budget_of_a_proof_is_kept)
   struct hj_blob_want w = wanted(SIZE);
   struct hj_blob *b = open_blob(&w);
   put(b, 0, SIZE);
-  CHECK_OK(hj_blob_prove(b, 1, NULL, &e), e);
+  CHECK_OK(prove_one(b, 1, NULL, &e), e);
   CHECK_EQ(hj_blob_proven(b), 1);
-  CHECK_OK(hj_blob_prove(b, 300 * KIB, NULL, &e), e);
+  CHECK_OK(prove_one(b, 300 * KIB, NULL, &e), e);
   CHECK_EQ(hj_blob_proven(b), 300 * KIB + 1);
   atomic_int stop = 1;
-  CHECK_CODE(hj_blob_prove(b, UINT64_MAX, &stop, &e), HJ_E_CANCELLED, e);
+  CHECK_CODE(prove_one(b, UINT64_MAX, &stop, &e), HJ_E_CANCELLED, e);
   CHECK_EQ(hj_blob_proven(b), 300 * KIB + 1);
   CHECK_CODE(hj_blob_commit(b, NULL, &e), HJ_E_BUG, e);
   finish(b, &w, SIZE);
@@ -268,7 +268,7 @@ TEST(a_synced_large_file_is_written_back_on_the_way)
   struct hj_blob *b = open_blob(&w);
   for (uint64_t at = 0; at < size; at += sizeof body)
     CHECK_OK(hj_blob_put(b, at, body, size - at < sizeof body ? size - at : sizeof body, &e), e);
-  CHECK_OK(hj_blob_prove(b, UINT64_MAX, NULL, &e), e);
+  CHECK_OK(prove_one(b, UINT64_MAX, NULL, &e), e);
   CHECK_OK(hj_blob_commit(b, &got, &e), e);
   hj_blob_drop(b, false);
   CHECK_EQ(stat_of(path).st_size, size);
@@ -328,7 +328,7 @@ TEST(a_disk_that_lies_after_the_proof_began_is_caught_too)
   struct hj_blob *b = open_blob(&w);
   put(b, 0, SIZE);
   CHECK_EQ(truncate(in_partial("data"), 1000), 0);
-  CHECK_CODE(hj_blob_prove(b, UINT64_MAX, NULL, &e), HJ_E_IO, e);
+  CHECK_CODE(prove_one(b, UINT64_MAX, NULL, &e), HJ_E_IO, e);
   uint64_t lost;
   CHECK_OK(hj_blob_recheck(b, &lost, &e), e);
   CHECK_EQ(lost, SIZE);
@@ -344,7 +344,7 @@ static void put_some_and_die(void *user)
   put(b, 0, 100000);
   put(b, 300000, 50000);
   struct hj_err e = HJ_ERR_INIT;
-  CHECK_OK(hj_blob_prove(b, UINT64_MAX, NULL, &e), e);
+  CHECK_OK(prove_one(b, UINT64_MAX, NULL, &e), e);
   put(b, 700000, 1000);
   (void)kill(getpid(), SIGKILL);
 }
@@ -664,7 +664,7 @@ TEST(one_thread_puts_while_another_proves)
     CHECK_OK(hj_thread_start(&thread, "put", put_in_random_order, &p, &e), e);
     uint64_t seen = 0;
     while (!hj_blob_is_whole(p.b)) {
-      CHECK_OK(hj_blob_prove(p.b, 64 * KIB, NULL, &e), e);
+      CHECK_OK(prove_one(p.b, 64 * KIB, NULL, &e), e);
       CHECK_GE(hj_blob_proven(p.b), seen);
       seen = hj_blob_proven(p.b);
       CHECK_LE(seen, hj_blob_landed(p.b));
@@ -714,11 +714,11 @@ static int put_prove_commit(const struct hj_blob_want *w, bool leave, struct hj_
     goto out;
   while (!leave && hj_ranges_gap(hj_blob_held(b), 0, SIZE, &gap)) {
     uint64_t n = gap.end - gap.at < HJ_PIECE ? gap.end - gap.at : HJ_PIECE;
-    if (hj_blob_put(b, gap.at, body + gap.at, n, e) || hj_blob_prove(b, UINT64_MAX, NULL, e))
+    if (hj_blob_put(b, gap.at, body + gap.at, n, e) || prove_one(b, UINT64_MAX, NULL, e))
       goto out;
   }
   never_wrong(w);
-  if (!leave && !hj_blob_prove(b, UINT64_MAX, NULL, e) && !hj_blob_commit(b, &got, e)) {
+  if (!leave && !prove_one(b, UINT64_MAX, NULL, e) && !hj_blob_commit(b, &got, e)) {
     CHECK(has_bytes(w->final, body, SIZE));
     CHECK(hj_promise_same(&got, &w->promise));
   }

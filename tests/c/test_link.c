@@ -142,7 +142,7 @@ TEST(without_links_the_blob_itself_moves)
   struct hj_err e = HJ_ERR_INIT;
   make_repo();
   const char *at = in_repo("snapshots/" COMMIT_A "/a/f");
-  CHECK_OK(hj_record_add(repo(), etag, &e), e);
+  CHECK_OK(record_one(repo(), etag, &e), e);
   ino_t inode = stat_of(blob_of(etag)).st_ino;
   link_it(COMMIT_A, "a/f", etag, false);
   CHECK(S_ISREG(stat_of(at).st_mode));

@@ -43,19 +43,19 @@ TEST(unchanged_since_proven_is_a_stat_and_an_edit_is_seen)
   struct hj_err e = HJ_ERR_INIT;
   const char *repo = make_repo(), *blob = blob_path(repo, etag);
   CHECK_EQ(look(repo, etag), HJ_BLOB_NEW);
-  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_OK(record_one(repo, etag, &e), e);
   CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
   CHECK_EQ(look(repo, etag_small), HJ_BLOB_NEW);
   age_path(blob, 5);                                          /* touched */
   CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
-  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_OK(record_one(repo, etag, &e), e);
   CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
   put_text(blob, "large content, edited");
   CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
   CHECK_EQ(unlink(blob), 0);
   CHECK_EQ(look(repo, etag), HJ_BLOB_MISSING);
-  CHECK_CODE(hj_record_add(repo, etag, &e), HJ_E_NONE, e);
-  CHECK_CODE(hj_record_add(repo, "../../x", &e), HJ_E_NAME, e);
+  CHECK_CODE(record_one(repo, etag, &e), HJ_E_NONE, e);
+  CHECK_CODE(record_one(repo, "../../x", &e), HJ_E_NAME, e);
   enum hj_blob_state state;
   CHECK_CODE(hj_record_look(repo, "../../x", &state, &e), HJ_E_NAME, e);
 }
@@ -64,7 +64,7 @@ TEST(a_replaced_file_of_equal_size_and_time_is_seen_by_its_inode)
 {
   struct hj_err e = HJ_ERR_INIT;
   const char *repo = make_repo(), *blob = blob_path(repo, etag);
-  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_OK(record_one(repo, etag, &e), e);
   struct stat st = stat_of(blob);
   put_text(temp_path("other"), "LARGE CONTENT");
   struct timespec times[2] = { st.st_atim, st.st_mtim };
@@ -101,7 +101,7 @@ TEST(a_blob_behind_two_links_is_recorded)
   make_dirs(temp_path("blobs/ab"));
   CHECK_EQ(rename(blob, temp_path("blobs/ab/payload")), 0);
   CHECK_EQ(symlink("../../blobs/ab/payload", blob), 0);
-  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_OK(record_one(repo, etag, &e), e);
   CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
   CHECK_EQ(unlink(temp_path("blobs/ab/payload")), 0);
   CHECK_EQ(look(repo, etag), HJ_BLOB_MISSING);
@@ -134,8 +134,8 @@ TEST(a_broken_record_is_read_as_far_as_it_makes_sense)
   put_file(record, noise, sizeof noise);
   CHECK_EQ(look(repo, etag), HJ_BLOB_NEW);
   struct hj_err e = HJ_ERR_INIT;
-  CHECK_OK(hj_record_add(repo, etag, &e), e);       /* the first line after noise is lost with it; the next one counts */
-  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_OK(record_one(repo, etag, &e), e);       /* the first line after noise is lost with it; the next one counts */
+  CHECK_OK(record_one(repo, etag, &e), e);
   CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
 }
 
@@ -143,10 +143,10 @@ TEST(the_record_does_not_grow_with_every_proof)
 {
   struct hj_err e = HJ_ERR_INIT;
   const char *repo = make_repo();
-  CHECK_OK(hj_record_add(repo, etag_small, &e), e);
+  CHECK_OK(record_one(repo, etag_small, &e), e);
   off_t most = 0;
   for (int i = 0; i < 3000; i++) {
-    CHECK_OK(hj_record_add(repo, etag, &e), e);
+    CHECK_OK(record_one(repo, etag, &e), e);
     off_t size = stat_of(temp_path("models--o--n/.hubjet/record")).st_size;
     most = size > most ? size : most;
   }
@@ -160,7 +160,7 @@ TEST(of_an_endless_record_the_end_counts)
 {
   struct hj_err e = HJ_ERR_INIT;
   const char *repo = make_repo(), *record = temp_path("models--o--n/.hubjet/record");
-  CHECK_OK(hj_record_add(repo, etag, &e), e);
+  CHECK_OK(record_one(repo, etag, &e), e);
   char line[200];
   FILE *f = fopen(record, "r");
   CHECK(f && fgets(line, sizeof line, f));
@@ -180,7 +180,7 @@ static void add_often(void *user)
 {
   struct hj_err e = HJ_ERR_INIT;
   for (int i = 0; i < 400; i++)
-    if (hj_record_add(user, i % 2 ? etag : etag_small, &e))
+    if (record_one(user, i % 2 ? etag : etag_small, &e))
       _exit(1);
 }
 
@@ -212,7 +212,7 @@ static int record_scene(void *user, struct hj_err *e)
   if (hj_record_look(paths[0], etag, &state, e))
     return (int)e->code;
   CHECK_EQ(state, HJ_BLOB_NEW);
-  if (hj_record_add(paths[0], etag, e) || hj_record_look(paths[0], etag, &state, e))
+  if (record_one(paths[0], etag, e) || hj_record_look(paths[0], etag, &state, e))
     return (int)e->code;
   CHECK_EQ(state, HJ_BLOB_SAME);
   if (hj_record_prove(paths[0], etag_small, NULL, &good, e))
@@ -231,7 +231,7 @@ static int compact_scene(void *user, struct hj_err *e)
   while (n < 32700)                         /* one more line and it is looked at */
     n += (size_t)snprintf(text + n, sizeof text - n, "%s 1 1 1\n", etag_small);
   put_text(paths[2], text);
-  if (hj_record_add(paths[0], etag, e) || hj_record_look(paths[0], etag, &state, e))
+  if (record_one(paths[0], etag, e) || hj_record_look(paths[0], etag, &state, e))
     return (int)e->code;
   CHECK_EQ(state, HJ_BLOB_SAME);
   if (hj_record_look(paths[0], etag_small, &state, e))
@@ -256,10 +256,10 @@ TEST(many_are_noted_in_one_write_and_a_missing_one_hinders_none)
   struct hj_err e = HJ_ERR_INIT;
   const char *repo = make_repo();
   const char *all[] = { etag, "00000000000000000000000000000000000000ff", etag_small };
-  CHECK_CODE(hj_record_add_all(repo, all, 3, &e), HJ_E_NONE, e);
+  CHECK_CODE(hj_record_add(repo, all, 3, &e), HJ_E_NONE, e);
   CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
   CHECK_EQ(look(repo, etag_small), HJ_BLOB_SAME);
-  CHECK_OK(hj_record_add_all(repo, all, 0, &e), e);
+  CHECK_OK(hj_record_add(repo, all, 0, &e), e);
 }
 
 /* Each look at the whole record is one read of it. 4,000 blobs are 340 KB of lines: doublings at 32, 64, 128 and 256 KB; every 32 KB
@@ -280,7 +280,7 @@ TEST(a_growing_record_is_looked_through_at_its_doublings_only)
   hj_fault_watch(ops, sizeof ops);
   for (int i = 0; i < N; i++) {
     (void)snprintf(name, sizeof name, "%064x", (unsigned)i);
-    CHECK_OK(hj_record_add(repo, name, &e), e);
+    CHECK_OK(record_one(repo, name, &e), e);
   }
   hj_fault_watch(NULL, 0);
   CHECK_LT(hj_fault_watched(), sizeof ops);
