@@ -161,6 +161,26 @@ static int publish(struct hj_fetch *f, struct hj_err *e)
 /* A blob of another size than its content has is damaged (a full disk cut it, a program wrote through it): it is replaced.
  * A plain file's name says nothing of its content. But it is what we want if it is the very file that another process had on its
  * way under the same key while we waited: it got its name when it was proven. */
+static bool is_rivals(const struct hj_fetch *f, const char *path)
+{
+  struct hj_err scratch = HJ_ERR_INIT;
+  struct hj_stat st;
+  return f->rival.inode && !hj_path_stat(path, false, &st, &scratch) && st.kind == HJ_KIND_FILE && st.inode == f->rival.inode &&
+         st.device == f->rival.device && (f->size == HJ_SIZE_UNKNOWN || st.size == f->size);
+}
+
+/* Where there are no links the other process has moved the blob to the name that we want, too. */
+static bool is_named_plainly(const struct hj_fetch *f)
+{
+  const struct hj_want *w = f->want;
+  const char *commit = w->commit ? w->commit : f->commit;
+  struct hj_err scratch = HJ_ERR_INIT;
+  char *name = !w->links && w->link_path && commit[0] ? hj_layout_pointer(w->repo_dir, commit, w->link_path, &scratch) : NULL;
+  bool yes = name && is_rivals(f, name);
+  hj_mem_free(name);
+  return yes;
+}
+
 static bool have_it(struct hj_fetch *f)
 {
   struct hj_err scratch = HJ_ERR_INIT;
@@ -168,12 +188,21 @@ static bool have_it(struct hj_fetch *f)
   if (f->want->force)
     return false;
   if (f->want->dest == HJ_DEST_PATH)
-    return f->rival.inode && !hj_path_stat(f->final_path, false, &st, &scratch) && st.kind == HJ_KIND_FILE &&
-           st.inode == f->rival.inode && st.device == f->rival.device && (f->size == HJ_SIZE_UNKNOWN || st.size == f->size);
+    return is_rivals(f, f->final_path);
   if (hj_path_stat(f->final_path, true, &st, &scratch))
-    return false;
+    return is_named_plainly(f);
   f->damaged_there = st.kind == HJ_KIND_FILE && f->size != HJ_SIZE_UNKNOWN && st.size != f->size;
   return st.kind == HJ_KIND_FILE && !f->damaged_there;
+}
+
+/* What is here gets its name. false: where blobs are moved, somebody has moved this one to another name meanwhile: it is fetched. */
+static bool name_held(struct hj_fetch *f, struct hj_err *e)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  if (publish(f, &s) == HJ_E_NONE && !f->want->links)
+    return false;
+  *e = s;
+  return true;
 }
 
 /* Looked at before the first byte of this file: a disk that fills up at 99 % costs an hour, this costs a call. */
@@ -265,7 +294,7 @@ static int look_for_others(struct hj_work *w, struct hj_err *e)
       w->found = 0;
     claim_early(w, &at);
   }
-  if (w->opened == HJ_OPEN_NOBODY && have_it(f)) {
+  if (w->opened == HJ_OPEN_NOBODY && have_it(f) && (f->want->links || name_held(f, e))) {
     w->opened = HJ_OPEN_HELD;
     w->found = hj_path_stat(f->final_path, false, &st, &scratch) ? 0 : st.size;
   }
@@ -284,20 +313,16 @@ static int open_blob(struct hj_work *w, struct hj_err *e)
   w->opened = HJ_OPEN_HELD;
   if (!has_claim(f, &at))
     give_claim_back(f);
-  if (have_it(f)) {
-    publish(f, e);
+  if (have_it(f) && name_held(f, e))
     goto out;
-  }
   if (is_elsewhere(f, &at)) {
     give_claim_back(f);
     w->opened = HJ_OPEN_BUSY;
     goto out;
   }
   hj_lock_sign(&f->lock);
-  if (have_it(f)) { /* the one who held the lock brought it */
-    publish(f, e);
+  if (have_it(f) && name_held(f, e)) /* the one who held the lock brought it */
     goto out;
-  }
   fill_want(f, &at, &want);
   w->opened = HJ_OPENED;
   if (!check_space(f, &at, &why)) {

@@ -161,6 +161,7 @@ struct hj_fetch {
   struct hj_blob *blob;
   struct hj_lock lock;
   struct hj_rival rival;              /* another process that had it on its way, as last seen */
+  uint64_t elsewhere;                 /* what of it the job counts as brought by another process */
   struct hj_ranges taken;             /* on disk or asked for */
   struct hj_part *parts;
   unsigned parts_n;
@@ -292,7 +293,7 @@ struct hj_job {
   atomic_int owners;                   /* caller and engine */
   atomic_int cancelled, state;         /* 0 new, 1 running, 2 done */
   atomic_uint files_done, files_failed, connections;
-  _Atomic uint64_t size, sizes_unknown, held, from_net, on_disk, proven, requests, rate, waits;
+  _Atomic uint64_t size, sizes_unknown, held, elsewhere, from_net, on_disk, proven, requests, rate, waits;
 };
 
 void hj_job_turn(struct hj_job *j, uint64_t now_ms);                      /* job.c; network thread */

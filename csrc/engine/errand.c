@@ -152,6 +152,14 @@ static void wait_for_other(struct hj_fetch *f, uint64_t now_ms)
   hj_fetch_enter(f, HJ_FETCH_LOCKED);
 }
 
+/* What others bring counts as it comes, so that who waits can be seen to move. */
+static void count_elsewhere(struct hj_fetch *f, uint64_t bytes)
+{
+  bytes = f->size == HJ_SIZE_UNKNOWN ? 0 : bytes < f->size ? bytes : f->size;
+  atomic_fetch_add(&f->job->elsewhere, bytes - f->elsewhere);
+  f->elsewhere = bytes;
+}
+
 static void opened(struct hj_fetch *f, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -161,15 +169,18 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
       atomic_fetch_add(&f->job->size, f->size);
       atomic_fetch_sub(&f->job->sizes_unknown, 1);
     }
+    count_elsewhere(f, f->size);
     hj_fetch_end(f, HJ_END_HELD);
     return;
   }
   if (f->work.opened == HJ_OPEN_BUSY) {
     hj_fetch_free_parts(f);
+    count_elsewhere(f, f->rival.bytes);
     wait_for_other(f, now_ms);
     return;
   }
   f->locked_ms = 0;
+  count_elsewhere(f, 0);
   if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
     f->looked = true;
     f->partly = f->work.found;

@@ -124,6 +124,7 @@ struct hj_progress_view hj_job_look(struct hj_job *j)
   v.on_disk = atomic_load(&j->on_disk);
   v.from_net = atomic_load(&j->from_net);
   v.held = atomic_load(&j->held);
+  v.elsewhere = atomic_load(&j->elsewhere);
   v.size = atomic_load(&j->size);
   v.sizes_unknown = (unsigned)atomic_load(&j->sizes_unknown);
   v.connections = atomic_load(&j->connections);

@@ -42,7 +42,7 @@ struct hj_outcome {
 struct hj_progress_view {
   int state;                          /* 0 new, 1 running, 2 done */
   unsigned files, files_done, files_failed, sizes_unknown, connections;
-  uint64_t size, held, from_net, on_disk, proven, requests;
+  uint64_t size, held, elsewhere, from_net, on_disk, proven, requests;   /* elsewhere: of files that another process has or had on its way */
   uint64_t rate, waits;               /* bytes per second it may use at most, 0: no limit; how often a transfer waited for that */
 };
 

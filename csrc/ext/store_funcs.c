@@ -85,7 +85,10 @@ static PyObject *store_link_snapshot(PyObject *self, PyObject *args, PyObject *k
     return NULL;
   }
   hj_link_snapshot(PyBytes_AsString(repo), commit, PyBytes_AsString(path), etag, links != 0, &out, &e);
-  result = e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyUnicode_DecodeFSDefault(out);
+  if (e.code == HJ_E_NONE)
+    Py_INCREF(result = Py_None);
+  else
+    result = e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyUnicode_DecodeFSDefault(out);
   hj_mem_free(out);
   Py_DECREF(repo);
   Py_DECREF(path);

@@ -43,5 +43,7 @@ int hj_journal_settle(struct hj_journal *j, uint64_t total, struct hj_err *e);  
 void hj_journal_close(struct hj_journal *j);                                               /* takes a closed one */
 /* Bytes of the sound records in the file at `path`, of whatever content, at most its total. HJ_E_NONE, HJ_E_STALE. Only reads. */
 int hj_journal_sum(const char *path, uint64_t *bytes, struct hj_err *e);
+/* The same for a journal that grows: *bytes is what it was up to *end (0: nothing was read yet), and both go on from there. */
+int hj_journal_sum_on(const char *path, uint64_t *end, uint64_t *bytes, struct hj_err *e);
 
 #endif

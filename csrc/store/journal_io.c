@@ -58,12 +58,13 @@ int hj_journal_open(struct hj_journal *j, const char *path, const struct hj_jour
   return HJ_E_OK;
 }
 
-int hj_journal_each(struct hj_journal *j, int (*see)(void *user, const struct hj_piece *p, struct hj_err *e), void *user, struct hj_err *e)
+static int each_from(struct hj_journal *j, uint64_t from, int (*see)(void *user, const struct hj_piece *p, struct hj_err *e), void *user,
+                     struct hj_err *e)
 {
   uint8_t block[128 * HJ_JOURNAL_RECORD];
   struct hj_piece p;
   size_t got = sizeof block;
-  for (j->end = HJ_JOURNAL_HEAD; j->end < HJ_JOURNAL_MAX && got == sizeof block;) {
+  for (j->end = from; j->end < HJ_JOURNAL_MAX && got == sizeof block;) {
     if (hj_file_read_at(&j->file, j->end, block, sizeof block, &got, e))
       return (int)e->code;
     for (size_t i = 0; i + HJ_JOURNAL_RECORD <= got; i += HJ_JOURNAL_RECORD) {
@@ -76,6 +77,11 @@ int hj_journal_each(struct hj_journal *j, int (*see)(void *user, const struct hj
     }
   }
   return HJ_E_OK;
+}
+
+int hj_journal_each(struct hj_journal *j, int (*see)(void *user, const struct hj_piece *p, struct hj_err *e), void *user, struct hj_err *e)
+{
+  return each_from(j, HJ_JOURNAL_HEAD, see, user, e);
 }
 
 int hj_journal_add(struct hj_journal *j, const struct hj_piece *p, struct hj_err *e)
@@ -111,15 +117,29 @@ static int add_len(void *user, const struct hj_piece *p, struct hj_err *e)
   return HJ_E_OK;
 }
 
-int hj_journal_sum(const char *path, uint64_t *bytes, struct hj_err *e)
+int hj_journal_sum_on(const char *path, uint64_t *end, uint64_t *bytes, struct hj_err *e)
 {
   struct hj_journal j;
-  *bytes = 0;
+  struct hj_stat st;
   if (open_any(&j, path, HJ_OPEN_READ, e))
     return (int)e->code;
-  (void)hj_journal_each(&j, add_len, bytes, e);
-  if (*bytes > j.head.total)                          /* pieces that came twice; an unknown total is the largest number */
-    *bytes = j.head.total;
+  if (!hj_file_stat(&j.file, &st, e)) {
+    if (*end < HJ_JOURNAL_HEAD || *end > st.size) {   /* nothing read yet, or it began anew */
+      *end = HJ_JOURNAL_HEAD;
+      *bytes = 0;
+    }
+    (void)each_from(&j, *end, add_len, bytes, e);
+    *end = j.end;
+    if (*bytes > j.head.total)                        /* pieces that came twice; an unknown total is the largest number */
+      *bytes = j.head.total;
+  }
   hj_journal_close(&j);
   return (int)e->code;
+}
+
+int hj_journal_sum(const char *path, uint64_t *bytes, struct hj_err *e)
+{
+  uint64_t end = 0;
+  *bytes = 0;
+  return hj_journal_sum_on(path, &end, bytes, e);
 }

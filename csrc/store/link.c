@@ -236,7 +236,7 @@ static int is_blob_itself(const char *repo_dir, const struct place *p, const cha
   return hj_record_hash(p->pointer, etag, NULL, same, NULL, e);
 }
 
-static int link_at(const char *repo_dir, const struct place *p, const char *etag, bool links, struct hj_err *e)
+static int link_once(const char *repo_dir, const struct place *p, const char *etag, bool links, struct hj_err *e)
 {
   char target[TARGET_MAX];
   struct hj_stat st;
@@ -276,6 +276,20 @@ static int link_at(const char *repo_dir, const struct place *p, const char *etag
     HJ_TRACE(HJ_T_STORE, 0, "no links here, the blob is moved: %s", s.msg);
   }
   return move_blob(repo_dir, p, etag, e);
+}
+
+/* Where the blob is moved, a rival who wants the same name may move it between our look at the name and our look at the blob: then the
+ * name has it. Once it is there, it does not go. */
+static int link_at(const char *repo_dir, const struct place *p, const char *etag, bool links, struct hj_err *e)
+{
+  struct hj_stat st;
+  struct hj_err s = HJ_ERR_INIT, look = HJ_ERR_INIT;
+  if (link_once(repo_dir, p, etag, links, &s) == HJ_E_NONE && !hj_path_stat(p->pointer, false, &st, &look) && st.kind == HJ_KIND_FILE) {
+    hj_err_clear(&s);
+    (void)link_once(repo_dir, p, etag, links, &s);
+  }
+  hj_err_pass(e, &s);
+  return (int)e->code;
 }
 
 int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path,

@@ -5,6 +5,7 @@
 
 #include "plat/fault.h"
 #include "store/claim_int.h"
+#include "store/journal.h"
 #include "store/layout.h"
 #include "store/owner_int.h"
 #include "store/temp_int.h"
@@ -40,6 +41,20 @@ static bool goes_first(const struct hj_claim *mine, const char *own_name, bool h
   return mine->found != has_data ? mine->found : strcmp(own_name, name) < 0;
 }
 
+/* How far it is, is only for people: what cannot be read stays as it was. */
+static void note(struct hj_rival *r, const struct hj_stat *data, const char *folder)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  if (r->inode != data->inode || r->device != data->device)
+    *r = (struct hj_rival){ .inode = data->inode, .device = data->device };
+  HJ_BENIGN_BEGIN();
+  char *journal = hj_layout_join(folder, "journal", &s);
+  if (journal)
+    (void)hj_journal_sum_on(journal, &r->journal_end, &r->bytes, &s);
+  hj_mem_free(journal);
+  HJ_BENIGN_END();
+}
+
 static int see(void *user, const char *name, struct hj_err *e)
 {
   struct look *l = user;
@@ -54,7 +69,7 @@ static int see(void *user, const char *name, struct hj_err *e)
     bool has_data = !hj_path_stat(data, false, &st, &s) && st.kind == HJ_KIND_FILE;
     l->seen++;
     if (has_data)
-      *l->r = (struct hj_rival){ st.inode, st.device };
+      note(l->r, &st, folder);
     l->behind = l->behind || (l->mine && !goes_first(l->mine, own_name, has_data, name));
   }
   hj_mem_free(data);

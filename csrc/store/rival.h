@@ -16,7 +16,10 @@
 #define HJ_RIVAL_BEAT_S 10          /* a container that was started again waits so long for its former self */
 #define HJ_RIVAL_PATIENCE_MS 50u
 
-struct hj_rival { uint64_t inode, device; };   /* its data file as last seen: it will be the finished file. Zero: never seen */
+struct hj_rival {
+  uint64_t inode, device;        /* of its data file as last seen: it will be the finished file. Zero: never seen */
+  uint64_t bytes, journal_end;   /* what its journal says it has; how far that was read */
+};
 
 /* HJ_E_BUSY: there is one. *r is changed only if its file could be seen. */
 int hj_rival_look(const char *partial_dir, const char *key, struct hj_rival *r, struct hj_err *e);

@@ -188,17 +188,20 @@ def _chain(call: Call, meter: Meter) -> Result:
 
 
 def _published(call: Call, result: Result) -> str | None:
-    """Name and ref for a fetched or held blob. None: the blob that was here turned out damaged, so ask again."""
+    """Name and ref for a fetched or held blob. None: it turned out damaged, or was moved away by another process (where
+    there are no links), so ask again."""
     store, commit, etag = call.store, result["commit"], result["etag"]
     if commit is None or etag is None:
         raise call.hub.no_commit(call.hub.file_url(call.revision, call.filename))
     path = result["link"]
-    if result["status"] == "held" and not may_serve(
-        store, etag, result["size"] if result["size"] >= 0 else None, call.filename
-    ):
+    size = result["size"] if result["size"] >= 0 else None
+    is_blob = path is None or store.etag_at(path) is not None  # a plain file was proven when it got its name
+    if result["status"] == "held" and is_blob and not may_serve(store, etag, size, call.filename):
         return None
     if path is None:
         path = _native.link_snapshot(store.folder, commit, call.filename, etag, links(call.hub.config))
+        if path is None:
+            return None
     store.tag()
     store.write_ref(call.revision, commit)
     return path

@@ -97,8 +97,9 @@ class Meter:
             self._bytes_bar = self._open(total=self._total, initial=0, desc=name, unit="B", unit_scale=True)
         if self._bytes_before + look["size"] != self._total:
             self._bytes_bar.total = self._total = self._bytes_before + look["size"]
-        # A range that came damaged is fetched twice: the bar counts what there is, not what passed by.
-        there = self._bytes_before + min(look["held"] + look["on_disk"], look["size"])
+        # A range that came damaged is fetched twice: the bar counts what there is, not what passed by. Also what another
+        # process has of a file that this one waits for.
+        there = self._bytes_before + min(look["held"] + look["elsewhere"] + look["on_disk"], look["size"])
         if there > self._shown:
             self._bytes_bar.update(there - self._shown)
             self._shown = there

@@ -191,11 +191,12 @@ class _Work(NamedTuple):
         names = [check_filename(path) for path in files]
         steps = plan(self.store, self.commit, self.tree, names, force=self.force)
         missing = [step for step in steps if step.source == Source.FETCH]
-        if missing:
-            require_space(self.store.folder, sum(step.facts.size - partial(self.store, step.facts) for step in missing))
         linked = True
         if any(step.source != Source.HERE for step in steps):
-            linked = link_known(self.hub, self.store, self.commit, steps)
+            linked, lost = link_known(self.hub, self.store, self.commit, steps)
+            missing += lost
+        if missing:
+            require_space(self.store.folder, sum(step.facts.size - partial(self.store, step.facts) for step in missing))
         here = len(steps) - len(missing)
         desc = f"Fetching {len(steps)} files"
         with Meter(self.hub.config, desc, bar_class=bar_class, files=len(steps), here=here, shown=shown) as meter:
@@ -225,7 +226,8 @@ class _Work(NamedTuple):
             return
         if result["status"] == "held" and not may_serve(self.store, etag, result["size"], ask.filename):
             raise errors.IntegrityError(f"{ask.filename}: another process left a damaged copy in {folder}; try again")
-        _native.link_snapshot(folder, self.commit, ask.filename, etag, linked)
+        if _native.link_snapshot(folder, self.commit, ask.filename, etag, linked) is None:
+            raise errors.StorageError(f"{ask.filename}: another process has taken it out of {folder}; try again")
 
 
 def rounds(steps: Sequence[Step]) -> list[list[Step]]:
@@ -244,13 +246,16 @@ def rounds(steps: Sequence[Step]) -> list[list[Step]]:
     return found
 
 
-def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> bool:
-    """Gives names to the bytes that are here already. Answers whether names can be links."""
+def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> tuple[bool, list[Step]]:
+    """Gives names to the bytes that are here already. Answers whether names can be links, and for which steps the bytes
+    are here no more: without links a name takes them away from a twin, or from another process."""
     linked = links(hub.config)
+    lost = []
     for step in steps:
         if step.source == Source.LINK and step.facts.etag is not None:
-            _native.link_snapshot(store.folder, commit, step.filename, step.facts.etag, linked)
-    return linked
+            if _native.link_snapshot(store.folder, commit, step.filename, step.facts.etag, linked) is None:
+                lost.append(step)
+    return linked, lost
 
 
 def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Callable[[Ask, Result], None]) -> None:
@@ -291,10 +296,10 @@ def _complete(
     files = [check_filename(path) for path in choose(tree, lambda name: _read_cached(store, commit, name))]
     steps = plan(store, commit, tree, files)
     lacking = [step.filename for step in steps if step.source == Source.FETCH]
+    if not lacking and any(step.source == Source.LINK for step in steps):
+        lacking = [step.filename for step in link_known(hub, store, commit, steps)[1]]
     if lacking:
         raise incomplete(hub, revision, commit, store.snapshot(commit), lacking, len(files), error) from error
-    if any(step.source == Source.LINK for step in steps):
-        link_known(hub, store, commit, steps)
     _note_whole(store, commit, choose, files)
 
 

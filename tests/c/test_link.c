@@ -1,4 +1,7 @@
 /* tests/c/test_link.c - the readable name leads to the blob, or is it. */
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include "store/link.h"
 #include "store/record.h"
 #include "store_kit.h"
@@ -220,6 +223,51 @@ TEST(a_reader_finds_the_old_target_or_the_new_one)
     child[i] = start_child(link_often, (void *)(uintptr_t)at);
   for (int i = 0; i < 3; i++)
     CHECK_EQ(end_of(child[i]), 0);
+}
+
+/* Without links the blob moves: who looks at the name before a rival does and at the blob after must not say that nothing is there. */
+#define ROUNDS 300
+#define RIVALS 3
+struct meeting { atomic_int come[ROUNDS], lost; };
+
+static void move_in_turn(void *user)
+{
+  struct meeting *m = user;
+  char path[16];
+  for (int i = 0; i < ROUNDS; i++) {
+    struct hj_err e = HJ_ERR_INIT;
+    (void)snprintf(path, sizeof path, "f%d", i);
+    for (atomic_fetch_add(&m->come[i], 1); atomic_load(&m->come[i]) < RIVALS + 1;)
+      (void)sched_yield();
+    if (hj_link_snapshot(repo(), COMMIT_A, path, etag, false, NULL, &e)) {
+      fprintf(stderr, "round %d: %s\n", i, e.msg);
+      atomic_fetch_add(&m->lost, 1);
+    }
+    atomic_fetch_add(&m->come[i], 1);
+  }
+}
+
+TEST(who_comes_second_where_there_are_no_links_finds_the_name)
+{
+  pid_t child[RIVALS];
+  char path[100];
+  struct meeting *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(m != MAP_FAILED);
+  make_repo();
+  for (int i = 0; i < RIVALS; i++)
+    child[i] = start_child(move_in_turn, m);
+  for (int i = 0; i < ROUNDS; i++) {
+    put_text(blob_of(etag), TEXT);
+    for (atomic_fetch_add(&m->come[i], 1); atomic_load(&m->come[i]) < 2 * RIVALS + 1;)
+      (void)sched_yield();
+    (void)snprintf(path, sizeof path, "snapshots/" COMMIT_A "/f%d", i);
+    CHECK_FILE(in_repo(path), TEXT);
+    CHECK(!is_there(blob_of(etag)));
+  }
+  for (int i = 0; i < RIVALS; i++)
+    CHECK_EQ(end_of(child[i]), 0);
+  CHECK_EQ(atomic_load(&m->lost), 0);
+  (void)munmap(m, sizeof *m);
 }
 
 struct scene { const char *root, *blobs, *blob, *snapshot, *pointer; bool links, replace, needed; };

@@ -32,6 +32,22 @@ static void put_bytes(const struct hj_claim *c, uint64_t bytes)
   put_text(c->data, "data");
 }
 
+static int pass_over(void *user, const struct hj_piece *p, struct hj_err *e)
+{
+  (void)user, (void)p, (void)e;
+  return HJ_E_OK;
+}
+
+static void add_bytes(const struct hj_claim *c, uint64_t bytes)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_journal j;
+  CHECK_OK(hj_journal_open(&j, c->journal, &(struct hj_journal_head){ UINT64_MAX, 1 }, &e), e);
+  CHECK_OK(hj_journal_each(&j, pass_over, NULL, &e), e);
+  CHECK_OK(hj_journal_add(&j, &(struct hj_piece){ 10, bytes, 1 }, &e), e);
+  hj_journal_close(&j);
+}
+
 static bool is_busy(const char *key, struct hj_rival *r)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -43,7 +59,7 @@ static bool is_busy(const char *key, struct hj_rival *r)
 static bool loses(const struct hj_claim *c)
 {
   struct hj_err e = HJ_ERR_INIT;
-  struct hj_rival r = { 0, 0 };
+  struct hj_rival r = { 0 };
   int rc = hj_rival_contest(c, &r, &e);
   CHECK(rc == HJ_E_OK || rc == HJ_E_BUSY);
   return rc == HJ_E_BUSY;
@@ -51,7 +67,7 @@ static bool loses(const struct hj_claim *c)
 
 TEST(a_rival_is_seen_with_its_file)
 {
-  struct hj_rival r = { 7, 8 };
+  struct hj_rival r = { .inode = 7, .device = 8 };
   CHECK(!is_busy(KEY, &r));
   struct hj_claim *c = take(KEY);
   CHECK(!loses(c));
@@ -61,6 +77,13 @@ TEST(a_rival_is_seen_with_its_file)
   CHECK(is_busy(KEY, &r));
   CHECK_EQ(r.inode, stat_of(c->data).st_ino);
   CHECK_EQ(r.device, stat_of(c->data).st_dev);
+  CHECK_EQ(r.bytes, 10);
+  add_bytes(c, 5);
+  CHECK(is_busy(KEY, &r));
+  CHECK_EQ(r.bytes, 15);
+  put_bytes(c, 4);                         /* its journal began anew, under the same file */
+  CHECK(is_busy(KEY, &r));
+  CHECK_EQ(r.bytes, 4);
   CHECK(!is_busy("0123456789abcde", &r));
   CHECK(!is_busy(KEY "0", &r));
   hj_claim_keep(c);
@@ -81,7 +104,7 @@ TEST(another_host_is_a_rival_while_it_writes)
     { 0, true }, { HJ_RIVAL_BEAT_S - 5, true }, { HJ_RIVAL_BEAT_S + 5, false }, { HJ_CLAIM_STALE_S + 60, false },
     { -(HJ_RIVAL_BEAT_S - 5), true }, { -100000, false },   /* clocks that differ a little, and a lot */
   };
-  struct hj_rival r = { 0, 0 };
+  struct hj_rival r = { 0 };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     context("age %lld", (long long)cases[i].age);
     plant(KEY ".elsewhere.12.34.1", cases[i].age);
@@ -101,7 +124,7 @@ static void name_with(char *out, size_t cap, const char *n)
 
 TEST(what_this_process_left_before_an_exec_is_nobodys)
 {
-  struct hj_rival r = { 0, 0 };
+  struct hj_rival r = { 0 };
   char name[300];
   name_with(name, sizeof name, "1");       /* counted by the program that was here before */
   plant(name, 0);
@@ -116,7 +139,7 @@ TEST(what_this_process_left_before_an_exec_is_nobodys)
 
 TEST(a_claim_that_could_not_be_given_back_blocks_nobody)
 {
-  struct hj_rival r = { 0, 0 };
+  struct hj_rival r = { 0 };
   for (int drop = 0; drop < 2; drop++) {
     struct hj_claim *c = take(KEY);
     put_bytes(c, 10);
@@ -172,7 +195,7 @@ static void run_race(void *user)
   if (read(job->go, &byte, 1) != 0)
     _exit(9);
   for (int tries = 0; tries < 2000; tries++, hj_clock_pause_ms(1)) {
-    struct hj_rival r = { 0, 0 };
+    struct hj_rival r = { 0 };
     struct hj_err e = HJ_ERR_INIT;
     if (is_there(whole))
       _exit(0);
@@ -240,7 +263,7 @@ TEST(of_processes_that_ask_at_once_exactly_one_goes_on)
 
 static int contest_scene(void *user, struct hj_err *e)
 {
-  struct hj_rival r = { 0, 0 };
+  struct hj_rival r = { 0 };
   struct hj_claim *c = NULL;
   remove_all(user);
   make_dirs(user);

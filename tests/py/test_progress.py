@@ -43,7 +43,7 @@ def config(progress: bool | None = None) -> Config:
 
 def look(**values: Any) -> Any:
     zero = dict.fromkeys(
-        ("files", "files_done", "files_failed", "size", "sizes_unknown", "held", "from_net", "on_disk"), 0
+        ("files", "files_done", "files_failed", "size", "sizes_unknown", "held", "elsewhere", "from_net", "on_disk"), 0
     )
     return {"state": "running", "proven": 0, "connections": 0, "requests": 0, **zero, **values}
 

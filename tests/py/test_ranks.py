@@ -93,6 +93,55 @@ def test_ranks_that_ask_at_once_fetch_once(world: World, repo: Any, tmp_path: Pa
     assert sum(r.bytes for r in world.bodies()) == SIZE
 
 
+@pytest.mark.parametrize("call", ["hf_hub_download('org/name', 'model.safetensors')", "snapshot_download('org/name')"])
+def test_ranks_fetch_once_where_there_are_no_links(world: World, repo: Any, tmp_path: Path, call: str) -> None:
+    """The first one moves the blob to its name: the others look there, too."""
+    gate = world.gate("model.safetensors")
+    with ranks("hubjet." + call, {"HF_HUB_DISABLE_SYMLINKS": "1"}, tmp_path) as children:
+        gate.wait_reached(64 * MIB)
+        until(lambda: waiting(tmp_path) == RANKS - 1)
+        gate.open()
+        results = ended_well(children)
+    (path,) = {Path(r["path"]) for r in results}
+    (file,) = [path] if path.is_file() else path.iterdir()
+    assert not file.is_symlink() and digest(file) == repo.files("main")["model.safetensors"].etag
+    assert sorted(r["bytes"] for r in results) == [0] * (RANKS - 1) + [SIZE]
+
+
+# Its bar writes down how far it is.
+SHOWN = """
+    import hubjet
+    class Bar:
+        def __init__(self, *, total=0, **how):
+            self.n = 0
+        def update(self, n=1):
+            self.n += n
+            open({place!r}, "w").write(str(self.n))
+        def close(self):
+            pass
+    hubjet.hf_hub_download("org/name", "model.safetensors", tqdm_class=Bar)
+"""
+
+
+def test_the_bar_of_who_waits_shows_what_the_other_one_has(world: World, repo: Any, tmp_path: Path) -> None:
+    gate = world.gate("model.safetensors")
+    shown = [tmp_path / "first", tmp_path / "second"]
+
+    def far(path: Path) -> int:
+        return int((path.exists() and path.read_text()) or 0)
+
+    with Child(SHOWN.format(place=str(shown[0]))) as first:
+        gate.wait_reached(128 * MIB)
+        with Child(SHOWN.format(place=str(shown[1]))) as second:
+            until(lambda: far(shown[1]) >= 64 * MIB)
+            assert far(shown[1]) < SIZE
+            gate.open()
+            codes = [first.wait(), second.wait()]
+    assert codes == [0, 0], first.err + second.err
+    assert [far(path) for path in shown] == [SIZE, SIZE]
+    assert sum(r.bytes for r in world.bodies()) == SIZE, "it waited"
+
+
 def test_ranks_that_fetch_one_url_to_one_place_fetch_once(world: World, tmp_path: Path) -> None:
     """No lock file at all; and the name of a plain file says nothing of its content, nor does anybody know its size: who asks first has it
     before it has asked."""

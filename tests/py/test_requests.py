@@ -144,3 +144,26 @@ def test_no_token_is_read_for_a_public_repo(repo: Repo, world: World, tmp_path: 
     hubjet.snapshot_download("org/name")
     assert str(token_file) not in opened
     assert not any(r.token_sent for r in world.requests)
+
+
+def test_a_twin_whose_blob_went_to_another_name_is_fetched(world: World, requests: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two names, one blob, and from now on no links: the first name takes the blob away."""
+    world.repo("org/twins").commit({"a.bin": b"\1" * 5000, "b.bin": b"\1" * 5000}, lfs=("*.bin",))
+    folder = Path(hubjet.snapshot_download("org/twins"))
+    for name in ("a.bin", "b.bin"):
+        (folder / name).unlink()
+    requests()
+    monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
+    hubjet.snapshot_download("org/twins")
+    assert [(folder / name).is_symlink() or (folder / name).read_bytes() for name in ("a.bin", "b.bin")] == [b"\1" * 5000] * 2
+    assert [r.origin for r in requests() if r.origin == "cdn"] == ["cdn"]
+
+
+def test_without_the_network_a_twin_whose_blob_is_gone_is_said_to_be_missing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.repo("org/twins").commit({"a.bin": b"\1" * 5000, "b.bin": b"\1" * 5000}, lfs=("*.bin",))
+    folder = Path(hubjet.snapshot_download("org/twins"))
+    for name in ("a.bin", "b.bin"):
+        (folder / name).unlink()
+    monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
+    with pytest.raises(hubjet.IncompleteSnapshot, match="1 of 2 files are missing"):
+        hubjet.snapshot_download("org/twins", local_files_only=True)
