@@ -4,13 +4,19 @@
 #include "util/mem.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/banned.h"
 
-/* As wide as the strictest type, so that what follows is aligned as malloc's own blocks are. */
-union head { size_t n; max_align_t align; };
+/* Bytes in bulk go through large blocks, and those begin where a cache line does. malloc gives 16 bytes behind one, and the kernel's copy
+ * into such a block and XXH3's loads out of it take longer: 2 GiB from the page cache 0.114 s instead of 0.094, whichever of 16 or 32. */
+#define LINE 64u
+#define LARGE ((size_t)16 << 10)
+
+/* In front of each block. As wide as the strictest type, so that what follows is aligned as malloc's own blocks are. */
+union head { struct { size_t n, skipped; } of; max_align_t align; }; /* skipped: what lies between malloc's pointer and the head */
 
 static _Atomic int64_t live_blocks;
 static _Atomic uint64_t live_bytes, peak_bytes, requests;
@@ -37,16 +43,50 @@ static void note_bytes(uint64_t more, uint64_t less)
     ;
 }
 
+static void *raw_of(union head *h)
+{
+  return (char *)h - h->of.skipped;
+}
+
+/* A large block, with what fits of the old one, which is given back; a small one that was large likewise. */
+static union head *move(union head *old, size_t n)
+{
+  size_t spare = n >= LARGE ? LINE - 1 : 0, kept = old && old->of.n < n ? old->of.n : old ? n : 0;
+  if (n > SIZE_MAX - sizeof *old - spare)
+    return NULL;
+  char *raw = malloc(sizeof *old + spare + n);
+  if (!raw)
+    return NULL;
+  size_t skip = spare ? (LINE - ((uintptr_t)raw + sizeof *old) % LINE) % LINE : 0;
+  union head *now = (union head *)(void *)(raw + skip);
+  now->of.skipped = skip;
+  if (kept)
+    memcpy(now + 1, old + 1, kept);
+  if (old)
+    free(raw_of(old));
+  return now;
+}
+
+static union head *resize(union head *old, size_t n)
+{
+  if (n >= LARGE || (old && old->of.n >= LARGE))
+    return move(old, n);
+  union head *now = realloc(old, sizeof *now + n);
+  if (now)
+    now->of.skipped = 0;
+  return now;
+}
+
 void *hj_mem_c_realloc(void *p, size_t n)
 {
   union head *old = p ? (union head *)p - 1 : NULL, *now;
-  uint64_t less = old ? old->n : 0;
-  if (!may_have() || n > SIZE_MAX - sizeof *now)
+  uint64_t less = old ? old->of.n : 0;
+  if (!may_have())
     return NULL;
-  now = realloc(old, sizeof *now + n);
+  now = resize(old, n);
   if (!now)
     return NULL;
-  now->n = n;
+  now->of.n = n;
   if (!p)
     (void)atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
   note_bytes(n, less);
@@ -83,8 +123,8 @@ void hj_mem_free(void *p)
     return;
   union head *h = (union head *)p - 1;
   (void)atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
-  note_bytes(0, h->n);
-  free(h);
+  note_bytes(0, h->of.n);
+  free(raw_of(h));
 }
 
 void *hj_mem_grow(void *p, size_t n, struct hj_err *e)

@@ -4,7 +4,7 @@
  * Threads  any. Counters are atomics.
  * Errors   NULL and HJ_E_NOMEM in *e. n == 0 gives a pointer that may be freed.
  * Promise  every allocation of ours (and libcurl's, by curl_global_init_mem) passes here, so that a test can count
- *          them, make the n-th one fail, and ask what is still alive.
+ *          them, make the n-th one fail, and ask what is still alive. Large blocks (16 KiB) begin where a cache line does.
  */
 #ifndef HJ_MEM_H
 #define HJ_MEM_H

@@ -47,6 +47,29 @@ TEST(cleared_memory_is_clear_and_aligned)
   }
 }
 
+TEST(large_blocks_begin_on_a_cache_line_and_keep_what_they_hold)
+{
+  static const size_t steps[] = { 100, 16383, 16384, 16385, 300000, 20000, 50, 70000, 1 };
+  struct hj_err e = HJ_ERR_INIT;
+  uint64_t bytes = hj_mem_live_bytes();
+  uint8_t *p[8] = { NULL };
+  for (size_t k = 0; k < 8; k++)  /* several: the first of a heap may lie well by accident */
+    for (size_t i = 0, held = 0; i < sizeof steps / sizeof steps[0]; held = steps[i++]) {
+      p[k] = hj_mem_grow(p[k], steps[i], &e);
+      CHECK(p[k]);
+      CHECK_EQ((uintptr_t)p[k] % (steps[i] >= 16384 ? 64 : _Alignof(max_align_t)), 0);
+      for (size_t at = 0; at < held && at < steps[i]; at++)
+        if (p[k][at] != (uint8_t)(at * 31 + k))
+          CHECK_EQ(p[k][at], (uint8_t)(at * 31 + k));
+      for (size_t at = 0; at < steps[i]; at++)
+        p[k][at] = (uint8_t)(at * 31 + k);
+    }
+  CHECK_EQ(hj_mem_live_bytes(), bytes + 8);
+  for (size_t k = 0; k < 8; k++)
+    hj_mem_free(p[k]);
+  CHECK_EQ(hj_mem_live_bytes(), bytes);
+}
+
 TEST(a_product_that_overflows_is_no_memory)
 {
   struct hj_err e = HJ_ERR_INIT;
