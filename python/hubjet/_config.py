@@ -14,7 +14,7 @@ import os
 import sys
 from contextvars import ContextVar
 
-from ._errors import ConfigError
+from ._errors import ConfigError, StorageError
 from ._names import shown
 
 TYPE_CHECKING = False
@@ -83,7 +83,19 @@ def _url(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    return os.path.realpath(os.path.expandvars(os.path.expanduser(text)))
+    return absolute(os.path.expandvars(os.path.expanduser(text)), os.path.realpath)
+
+
+def absolute(path: str, how: Callable[[str], str] = os.path.abspath) -> str:
+    """The whole path. Where the current folder was deleted, Python's own error says only "No such file or directory"."""
+    try:
+        return how(path)
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"{path!r} is relative to the current folder, which was deleted: go to one that is there, or name a whole path",
+            path=path,
+            errno=error.errno,
+        ) from error
 
 
 def _flag(text: str) -> bool:
@@ -451,6 +463,8 @@ def _from_environment(option: _Option) -> Setting | None:
 
 def _value(name: str, read: Callable[[str], Any], value: object, origin: str) -> Any:
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
+    if read is _path and not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
     text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     try:
         return read(text)

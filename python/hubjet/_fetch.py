@@ -4,14 +4,15 @@ _transport, _progress."""
 from __future__ import annotations
 
 import os
+from errno import EISDIR
 
 from . import _errors as errors
 from . import _native, _store, _transport
 from ._auth import Credentials, Token
-from ._config import resolve
+from ._config import absolute, resolve
 from ._edge import public
 from ._errors import HubjetError
-from ._names import name_in_url, origin_of, shown
+from ._names import check_text, name_in_url, origin_of, shown
 from ._progress import Meter
 
 TYPE_CHECKING = False
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from ._config import Config
     from ._native import Result, Want
+
+# They decide which bytes come, and in which form: a caller's would contradict them.
+_OURS = ("range", "if-range", "accept-encoding")
 
 
 @public
@@ -67,6 +71,7 @@ def fetch(
 
     config = resolve(limit_rate=limit_rate, max_connections=max_connections, memory=memory)
     place = _place(url, path)
+    _check(size, headers)
     digest = _digest(sha256)
     if digest is not None and not force and os.path.isfile(place) and _native.hash_file(place, "sha256") == digest[7:]:
         return Path(place)
@@ -124,9 +129,19 @@ def _with_token(want: Want, url: str, token: Token | None) -> Want:
     return {**want, "auth": token.header(), "auth_origin": url} if token is not None else want
 
 
+def _check(size: int | None, headers: Mapping[str, str] | None) -> None:
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+        raise ValueError(f"size is a whole number of bytes, not {size!r}")
+    for name in headers or {}:
+        if name.lower() in _OURS:
+            raise ValueError(f"the header {name} is hubjet's own to send")
+
+
 def _digest(sha256: str | None) -> str | None:
     if sha256 is None:
         return None
+    if not isinstance(sha256, str):
+        raise ValueError(f"sha256 has 64 hex digits, not {sha256!r}")
     text = sha256.removeprefix("sha256:").lower()
     if len(text) != 64 or any(c not in "0123456789abcdef" for c in text):
         raise ValueError(f"sha256 has 64 hex digits, not {sha256!r}")
@@ -135,12 +150,27 @@ def _digest(sha256: str | None) -> str | None:
 
 def _place(url: str, path: str | os.PathLike[str] | None) -> str:
     """The file to write, absolute."""
+    if not isinstance(url, str):
+        raise ValueError(f"a URL is a string, not {type(url).__name__}")
     if not url.lower().startswith(("http://", "https://")):
         raise ValueError(f"only http:// and https:// URLs can be fetched, not {shown(url)!r}")
+    check_text(url, "the URL")
     given = os.path.expanduser(os.fspath(path)) if path is not None else os.curdir
+    if not given:
+        raise ValueError("the path to write is empty; leave it out for the current folder")
     if os.path.isdir(given) or given.endswith(("/", os.sep)):
         name = name_in_url(url)
         if not name:
-            raise ValueError(f"{shown(url)!r} does not end in a file name: say where to put it with path=")
+            raise ValueError(f"{shown(url)!r} does not end in a file name: say which file to write")
         given = os.path.join(given, name)
-    return os.path.abspath(given)
+    place = absolute(given)
+    _check_regular(place)
+    return place
+
+
+def _check_regular(path: str) -> None:
+    """A file is published by a rename, which would put it in the place of a device (seen: root, and /dev/null was gone)."""
+    if os.path.isdir(path):
+        raise errors.StorageError(f"{path} is a folder, so no file of that name can be written", path=path, errno=EISDIR)
+    if (os.path.exists(path) and not os.path.isfile(path)) or os.path.dirname(path) == "/dev":
+        raise errors.StorageError(f"{path} is no regular file: what is fetched becomes a file in its place", path=path)

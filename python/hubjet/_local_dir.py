@@ -17,6 +17,7 @@ import time
 
 from . import _errors as errors
 from . import _native, _trace, _transport
+from ._config import absolute
 from ._download import (
     check_force,
     head_of,
@@ -129,7 +130,7 @@ class Folder(NamedTuple):
 
 def at(local_dir: str | os.PathLike[str]) -> Folder:
     """The folder that the user means."""
-    return Folder(os.path.realpath(os.path.expanduser(os.fspath(local_dir))))
+    return Folder(absolute(os.path.expanduser(os.fspath(local_dir)), os.path.realpath))
 
 
 def has_content(path: str, etag: str | None) -> bool:

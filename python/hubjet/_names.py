@@ -58,11 +58,11 @@ def repo(repo_id: object, repo_type: str | None = None) -> Repo:
     return Repo(check_repo_type(repo_type), check_repo_id(repo_id))
 
 
-def check_repo_type(repo_type: str | None) -> str:
+def check_repo_type(repo_type: object) -> str:
     """`repo_type`, or "model" for None."""
     if repo_type is None:
         return "model"
-    if repo_type not in REPO_TYPES:
+    if not isinstance(repo_type, str) or repo_type not in REPO_TYPES:
         raise BadName(f"Invalid repo type: {repo_type!r}. There are: {', '.join(REPO_TYPES)}.")
     return repo_type
 
@@ -106,6 +106,7 @@ def check_revision(revision: str | None) -> str:
         revision = resolved
     if not isinstance(revision, str):
         raise BadName(f"A revision is a string, not {type(revision).__name__}.")
+    check_text(revision, "The revision")
     if not _is_plain_path(revision):
         raise BadName(f"{revision!r} cannot be a revision: it is empty or would lead out of the cache's refs folder.")
     return revision
@@ -116,7 +117,11 @@ def check_filename(filename: str, subfolder: str | None = None) -> str:
 
     Refused is what leads out of the folder it will be put in, on any system: "..", absolute paths, drives, UNC.
     """
+    for text, what in ((filename, "file name"), (subfolder or "", "subfolder")):
+        if not isinstance(text, str):
+            raise BadName(f"A {what} is a string, not {type(text).__name__}: {text!r}.")
     path = f"{subfolder.strip('/')}/{filename}" if subfolder and subfolder.strip("/") else filename
+    check_text(path, "The file name")
     if not _is_plain_path(path):
         raise BadName(
             f"Invalid filename {path!r}: it cannot be absolute, name a drive, or have an empty, '.' or '..' part. "
@@ -184,6 +189,14 @@ def keeper(allow: Patterns = None, ignore: Patterns = None) -> Callable[[str], b
     return keep
 
 
+def check_text(text: str, what: str) -> None:
+    """BadName for what came from the command line or a disk in bytes that are not UTF-8: the hub's names are."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadName(f"{what} is not UTF-8: {text!r}") from None
+
+
 def quote(text: str, safe: str = "") -> str:
     """The text as a part of an URL; what is in `safe` stays."""
     return "".join(
@@ -195,7 +208,10 @@ def split(url: str) -> SplitResult:
     """The URL taken apart. urllib is loaded by the few calls that need it: it takes 6 ms."""
     from urllib.parse import urlsplit
 
-    return urlsplit(url)
+    try:
+        return urlsplit(url)
+    except ValueError:  # its text is not said: it may hold a password
+        raise BadName("the URL cannot be understood: what follows // is no host") from None
 
 
 def name_in_url(url: str) -> str:
@@ -213,7 +229,7 @@ def origin_of(url: str) -> str:
     try:
         port = parts.port
     except ValueError:
-        raise BadName(f"{shown(url)!r} has a port that is not a number.") from None
+        raise BadName(f"{shown(url)!r} has no port from 1 to 65535.") from None
     return f"{scheme}://{(parts.hostname or '').lower()}:{port or {'https': 443, 'http': 80}.get(scheme, 0)}"
 
 

@@ -330,3 +330,9 @@ def test_an_error_of_certificates_says_which_were_trusted(world: World, monkeypa
     monkeypatch.setitem(sys.modules, "certifi", None)
     with pytest.raises(hubjet.TlsError, match="install certifi or set SSL_CERT_FILE"):
         hubjet.fetch(url, tmp_path / "w.bin")
+
+
+@pytest.mark.parametrize("value", [5, b"x", [], True])
+def test_a_place_is_named_by_text_or_a_path(value: object) -> None:
+    with pytest.raises(hubjet.ConfigError, match="expected a path"):
+        hubjet.config(cache_dir=value)

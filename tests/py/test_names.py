@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hubjet import BadName, _names, hf_hub_url
 
@@ -38,6 +40,23 @@ def test_a_repo_id_is_accepted_exactly_when_the_stock_client_accepts_it(repo_id:
 def test_a_repo_id_is_a_string(repo_id: object) -> None:
     with pytest.raises(BadName, match="string"):
         _names.check_repo_id(repo_id)
+
+
+@pytest.mark.parametrize("name", [5, b"a.txt", ["a.txt"], "bad\udcff.txt"])
+def test_names_are_strings_that_can_be_sent(name: Any) -> None:
+    with pytest.raises(BadName):
+        _names.check_filename(name)
+    with pytest.raises(BadName):
+        _names.check_filename("a.txt", name)
+    with pytest.raises(BadName):
+        _names.check_revision(name)
+    with pytest.raises(BadName):
+        _names.check_repo_type(name)
+
+
+def test_no_file_name_is_no_file_name() -> None:
+    with pytest.raises(BadName, match="string"):
+        _names.check_filename(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("filename", FILENAMES)
