@@ -92,23 +92,23 @@ static uint64_t mix(uint64_t h, const char *p, size_t n) /* FNV-1a: spreads name
   return h;
 }
 
-/* Up to 12 letters of the host's name for people, then 16 hex digits that tell apart: hosts, boots (a number of a process
- * means nothing after a reboot) and process namespaces (containers that share a host name and a cache). */
+/* Up to 12 letters of the host's name for people, then 8 hex digits of its whole name and installation, and 8 of its run. */
 void hj_proc_host(char out[32])
 {
   char name[256] = "", text[128];
   size_t at = 0;
   (void)gethostname(name, sizeof name - 1);
-  uint64_t h = mix(0xcbf29ce484222325u, name, strlen(name));
-  h = mix(h, text, read_small("/proc/sys/kernel/random/boot_id", text, sizeof text));
+  uint64_t host = mix(0xcbf29ce484222325u, name, strlen(name)), run;
+  host = mix(host, text, read_small("/etc/machine-id", text, sizeof text));
+  run = mix(host, text, read_small("/proc/sys/kernel/random/boot_id", text, sizeof text));
   ssize_t n = readlink("/proc/self/ns/pid", text, sizeof text);
-  h = mix(h, text, n > 0 ? (size_t)n : 0);
+  run = mix(run, text, n > 0 ? (size_t)n : 0);
   for (const char *p = name; *p && *p != '.' && at < 12; p++) {
     char c = hj_text_lower(*p);
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
       out[at++] = c;
   }
-  (void)snprintf(out + at, 32 - at, "%016llx", (unsigned long long)h);
+  (void)snprintf(out + at, 32 - at, "%08x%08x", (unsigned)(host ^ host >> 32), (unsigned)(run ^ run >> 32));
 }
 
 int hj_random(void *p, size_t n, struct hj_err *e)

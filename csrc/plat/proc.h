@@ -12,7 +12,10 @@ uint32_t hj_proc_id(void);
  * it tells a live process from a later one that got the same number. */
 uint64_t hj_proc_start(uint32_t pid);
 bool hj_proc_alive(uint32_t pid, uint64_t start);      /* start 0: only the id is compared */
-void hj_proc_host(char out[32]);                       /* this machine (and boot), [a-z0-9] only; for names of claims */
+/* This machine, [a-z0-9] only; for names of claims. The last HJ_PROC_HOST_RUN letters tell its runs apart: boots (the number of a process
+ * means nothing after a reboot) and process namespaces (a container that was started again; or two that share a name and a cache). */
+#define HJ_PROC_HOST_RUN 8
+void hj_proc_host(char out[32]);
 int hj_random(void *p, size_t n, struct hj_err *e);    /* from the OS */
 unsigned hj_proc_cpus(void);                           /* this process may use; >= 1 */
 uint64_t hj_proc_memory(void);                         /* bytes that could be had without swapping, page cache included; 0 = not known */

@@ -87,14 +87,18 @@ enum hj_claim_state hj_claim_state(const char *partial_dir, const char *name, si
   *key_len = n;
   if (!dot)
     return HJ_CLAIM_IS_IDLE;
+  int64_t most_s = HJ_CLAIM_STALE_S;
   switch (hj_owner_look(dot + 1)) {
   case HJ_OWNER_LIVE:
     return was_left(partial_dir, name) ? HJ_CLAIM_IS_DEAD : HJ_CLAIM_IS_LIVE;
   case HJ_OWNER_DEAD:
     return HJ_CLAIM_IS_DEAD;
+  case HJ_OWNER_FORMER:
+    most_s = HJ_CLAIM_FORMER_S;
+    /* fall through */
   case HJ_OWNER_UNKNOWN: {
     char *folder = hj_layout_join(partial_dir, name, &s);
-    bool stale = folder && hj_claim_age_ns(folder, hj_clock_wall_ns()) > (int64_t)HJ_CLAIM_STALE_S * 1000000000;
+    bool stale = folder && hj_claim_age_ns(folder, hj_clock_wall_ns()) > most_s * 1000000000;
     hj_mem_free(folder);
     return stale ? HJ_CLAIM_IS_STALE : HJ_CLAIM_IS_LIVE;
   }

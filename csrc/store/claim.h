@@ -7,7 +7,7 @@
  * Threads  one thread per claim; any number of processes.
  * Promise  rename decides: of two takers one wins, on every file system, also where flock lies. The loser gets a fresh folder
  *          of its own and may not touch the winner's (whether it should use it, store/rival.h says). A claim whose process is gone (same host) or, of another host, whose
- *          journal has not grown for HJ_CLAIM_STALE_S, may be taken again (the one with the most bytes). Nothing is removed
+ *          journal has not grown for HJ_CLAIM_STALE_S (of this host's former run: HJ_CLAIM_FORMER_S), may be taken again (the one with the most bytes). Nothing is removed
  *          before it was claimed in the same way.
  * Errors   a folder that cannot be taken over is left alone and a fresh one is made; the error is the fresh one's.
  */
@@ -17,6 +17,7 @@
 #include "plat/plat.h"
 
 #define HJ_CLAIM_STALE_S 900
+#define HJ_CLAIM_FORMER_S 20     /* of a host of our name: before a reboot or a container's new start as a rule; a living one writes every second */
 
 struct hj_claim {
   char *partial_dir, *key;

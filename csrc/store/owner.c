@@ -70,8 +70,11 @@ enum hj_owner_life hj_owner_look(const char *name)
   if (part[0] == 0 || part[0] > UINT32_MAX)
     return HJ_OWNER_NOBODY;
   know_self(&me);
-  if (strlen(me.host) != (size_t)(dot - name) || memcmp(me.host, name, (size_t)(dot - name)) != 0)
+  size_t host_n = strlen(me.host), same_n = host_n - HJ_PROC_HOST_RUN;
+  if (host_n != (size_t)(dot - name) || memcmp(me.host, name, same_n) != 0)
     return HJ_OWNER_UNKNOWN;
+  if (memcmp(me.host + same_n, name + same_n, HJ_PROC_HOST_RUN) != 0)
+    return HJ_OWNER_FORMER;
   uint32_t pid = (uint32_t)part[0];
   if (pid == me.pid && part[1] == me.start) {
     uint64_t base = atomic_load(&own_base);

@@ -11,6 +11,7 @@ enum hj_owner_life {
   HJ_OWNER_NOBODY,   /* not such a name */
   HJ_OWNER_LIVE,     /* a process that runs on this host */
   HJ_OWNER_DEAD,     /* of this host, and gone; also of this very process, before it became another program (exec) */
+  HJ_OWNER_FORMER,   /* of this host before it, or this container, was started again; or of a neighbour with the same name */
   HJ_OWNER_UNKNOWN   /* another host, or a process whose start nobody knows: only time can tell */
 };
 

@@ -27,12 +27,13 @@ struct look {
 static bool beats(const char *partial_dir, const char *name, const char *folder)
 {
   size_t key_len;
-  bool here;
+  enum hj_owner_life life;
   if (hj_claim_state(partial_dir, name, &key_len) != HJ_CLAIM_IS_LIVE)
     return false;
-  here = hj_owner_look(name + key_len + 1) == HJ_OWNER_LIVE;
-  int64_t age = hj_claim_age_ns(folder, hj_clock_wall_ns()), most = (int64_t)(here ? HJ_CLAIM_STALE_S : HJ_RIVAL_BEAT_S) * 1000000000;
-  return age <= most && (here || age >= -most);
+  life = hj_owner_look(name + key_len + 1);
+  int64_t most_s = life == HJ_OWNER_LIVE ? HJ_CLAIM_STALE_S : life == HJ_OWNER_FORMER ? HJ_CLAIM_FORMER_S : HJ_RIVAL_BEAT_S;
+  int64_t age = hj_claim_age_ns(folder, hj_clock_wall_ns()), most = most_s * 1000000000;
+  return age <= most && (life == HJ_OWNER_LIVE || age >= -most);
 }
 
 /* What an old partial holds should not be fetched again: who found one goes first, and a claim without data has found none. */

@@ -241,6 +241,25 @@ TEST(a_stale_claim_of_another_host_is_taken_in_doubt)
   hj_claim_drop(c);
 }
 
+/* Also of a container that was started again: its processes have other numbers, and nobody can ask for the old ones. */
+TEST(after_a_reboot_a_partial_is_soon_had_again)
+{
+  char host[32], name[200];
+  hj_proc_host(host);
+  char *run = host + strlen(host) - HJ_PROC_HOST_RUN;
+  memcpy(run, strcmp(run, "00000000") != 0 ? "00000000" : "11111111", HJ_PROC_HOST_RUN);
+  (void)snprintf(name, sizeof name, KEY ".%s.%u.%u.1", host, (unsigned)getpid(), 34u);
+  go_foreign(name, 400, HJ_CLAIM_FORMER_S - 10);       /* a neighbour with our name would write */
+  CHECK_EQ(look(KEY), 0);
+  remove_all(partial_dir());
+  go_foreign(name, 400, HJ_CLAIM_FORMER_S + 5);
+  CHECK_EQ(look(KEY), 400);
+  struct hj_claim *c = take(partial_dir(), KEY, false);
+  CHECK(c->found);
+  CHECK(c->doubtful);
+  hj_claim_drop(c);
+}
+
 TEST(taking_over_makes_a_partial_young_again)
 {
   struct hj_claim *c = take(partial_dir(), KEY, false);

@@ -113,6 +113,24 @@ TEST(another_host_is_a_rival_while_it_writes)
   }
 }
 
+TEST(the_former_run_of_this_host_is_waited_for_until_its_partial_may_be_had)
+{
+  static const struct { int64_t age; bool busy; } cases[] = {
+    { 0, true }, { HJ_CLAIM_FORMER_S - 5, true }, { HJ_CLAIM_FORMER_S + 5, false }, { -(HJ_CLAIM_FORMER_S - 5), true }, { -100000, false },
+  };
+  struct hj_rival r = { 0 };
+  char host[32], name[200];
+  hj_proc_host(host);
+  host[strlen(host) - 1] = host[strlen(host) - 1] == '0' ? '1' : '0';
+  (void)snprintf(name, sizeof name, KEY ".%s.1.34.1", host);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    context("age %lld", (long long)cases[i].age);
+    plant(name, cases[i].age);
+    CHECK_EQ(is_busy(KEY, &r), cases[i].busy);
+    remove_all(partial_dir());
+  }
+}
+
 /* The name of a claim of ours, with another last number. */
 static void name_with(char *out, size_t cap, const char *n)
 {
