@@ -14,6 +14,7 @@ from tests.bench.hubsite import Site
 
 COUNT = 1000
 LANES = 4
+STREAMS = 128  # at once on one connection, at most: nginx
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,12 @@ def files() -> dict[str, bytes]:
     return {f"part-{n // 100:03d}/file-{n:05d}.json": dice.randbytes(dice.randint(100, 3000)) for n in range(COUNT)}
 
 
-@pytest.fixture
-def site(tmp_path: Path, cache: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+@pytest.fixture(params=[False], ids=["direct"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, cache: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     (tmp_path / "site").mkdir()
-    with Site(tmp_path / "site", relay=False) as site:
+    with Site(tmp_path / "site", relay=request.param) as site:
         site.repo("org/small", files, lfs=())
         site.repo("org/elsewhere", files, lfs=("*",))
         site.up()
@@ -100,3 +103,16 @@ def test_a_few_files_need_no_more_than_one_connection(site: Site, files: dict[st
     site.up()
     check(hubjet.snapshot_download("org/few"), few)
     assert connections(site)["hub"] == 1
+
+
+@pytest.mark.parametrize("site", [True], indirect=True, ids=["relay"])
+def test_a_connection_that_falls_silent_with_many_questions_on_it_is_not_asked_again(
+    site: Site, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTP/2: to stop a question does not close its connection, and the next ones would join those that wait there."""
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
+    monkeypatch.setenv("HUBJET_CONNECTIONS", "1")
+    site.relay.rule(front="hub", only=0, stall=800_000)  # after the listing, in the midst of the files
+    check(hubjet.snapshot_download("org/small"), files)
+    assert connections(site)["hub"] == 2
+    assert COUNT + 3 < site.traffic().chains <= COUNT + 3 + STREAMS
