@@ -16,7 +16,7 @@ from typing import Any
 
 from . import __version__
 from . import _errors as errors
-from ._config import config, may_colour, settings
+from ._config import Setting, command_line, config, may_colour
 
 EXIT_TEXT = """\
 exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access, 5 network, 6 content is not what it
@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _talk_through_logging(options.verbose)
     try:
-        with settings(**_settings_of(options)):
+        with command_line(_settings_of(options)):
             _run(options)
-            sys.stdout.flush()
+            _flush()
         return 0
     except BrokenPipeError:
         # `hubjet ls | head`: the reader has enough. Python would complain once more while closing stdout.
@@ -69,12 +69,17 @@ def _run(options: argparse.Namespace) -> None:
         _timeline.end()
 
 
-def _settings_of(options: argparse.Namespace) -> dict[str, Any]:
+def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
     """What was said on the command line and is a setting."""
-    said = {name: getattr(options, name, None) for name in ("limit_rate", "max_connections", "memory", "timeline")}
-    if options.quiet:
-        said["progress"] = False
-    return {name: value for name, value in said.items() if value is not None}
+    said = {
+        "limit_rate": Setting(getattr(options, "limit_rate", None), "--limit-rate"),
+        "max_connections": Setting(getattr(options, "max_connections", None), "--max-connections"),
+        "memory": Setting(getattr(options, "memory", None), "--memory"),
+        "timeline": Setting(getattr(options, "timeline", None), "--trace"),
+        "offline": Setting(getattr(options, "offline", False) or None, "--offline"),
+        "progress": Setting(False if options.quiet else None, "--quiet"),
+    }
+    return {name: setting for name, setting in said.items() if setting.value is not None}
 
 
 def _failed(error: BaseException, verbose: bool) -> int:
@@ -92,6 +97,7 @@ def _failed(error: BaseException, verbose: bool) -> int:
 
 def _download(options: argparse.Namespace) -> None:
     from ._compat import hf_hub_download, snapshot_download
+    from ._names import check_filename
 
     common: dict[str, Any] = {
         "repo_type": options.type,
@@ -100,12 +106,13 @@ def _download(options: argparse.Namespace) -> None:
         "local_dir": options.local_dir,
         "token": options.token,
         "force_download": options.force,
-        "local_files_only": options.offline,
         "endpoint": options.endpoint,
         "dry_run": options.dry_run,
     }
     if options.files and (options.include or options.exclude):
         raise ValueError("name files, or choose by --include and --exclude, not both")
+    for name in options.files:
+        check_filename(name)
     if len(options.files) == 1:
         results: Any = hf_hub_download(options.repo, options.files[0], **common)
     else:
@@ -118,18 +125,24 @@ def _download(options: argparse.Namespace) -> None:
     elif options.json:
         _print_json({"path": results})
     else:
-        print(results)
+        _print(results)
 
 
 def _check_all_there(options: argparse.Namespace, results: Any) -> None:
     """Patterns pass over what is not there; names that a person typed do not."""
     if isinstance(results, str):
-        missing = [name for name in options.files if not os.path.exists(os.path.join(results, name))]
+        missing = [name for name in options.files if not os.path.isfile(os.path.join(results, name))]
     else:
         missing = sorted(set(options.files) - {info.filename for info in results})
     if missing:
         raise errors.EntryNotFound(
-            f"{options.repo} has no file {missing[0]!r}", filename=missing[0], repo_id=options.repo
+            errors.explain(
+                f"{options.repo} has no file {missing[0]!r}",
+                also=", ".join(map(repr, missing[1:])),
+                do="names are exact (patterns go with --include); --dry-run lists the files",
+            ),
+            filename=missing[0],
+            repo_id=options.repo,
         )
 
 
@@ -143,7 +156,7 @@ def _print_plan(infos: list[Any], as_json: bool) -> None:
         return
     for info in infos:
         todo = "fetch" if info.will_download else "here"
-        print(f"{todo}\t{info.file_size if info.file_size is not None else '?'}\t{info.filename}")
+        _print(f"{todo}\t{info.file_size if info.file_size is not None else '?'}\t{info.filename}")
     size = sum(info.file_size or 0 for info in infos if info.will_download)
     _say(f"{sum(info.will_download for info in infos)} of {len(infos)} files to fetch, {_bytes(size)}")
 
@@ -154,7 +167,7 @@ def _get(options: argparse.Namespace) -> None:
     path = fetch(
         options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force
     )
-    _print_json({"path": str(path)}) if options.json else print(path)
+    _print_json({"path": str(path)}) if options.json else _print(str(path))
 
 
 def _limit(options: argparse.Namespace) -> None:
@@ -166,7 +179,7 @@ def _limit(options: argparse.Namespace) -> None:
     if options.json:
         _print_json({"limit_rate": rate or None})
     else:
-        print(f"{rate} bytes per second" if rate else "no limit")
+        _print(f"{rate} bytes per second" if rate else "no limit")
 
 
 def _where(options: argparse.Namespace) -> None:
@@ -192,8 +205,8 @@ def _ls(options: argparse.Namespace) -> None:
     for one in repos:
         used = time.strftime("%Y-%m-%d", time.localtime(one.last_used)) if one.last_used else "-"
         names = ", ".join(name if name != commit else commit[:7] for name, commit in one.revisions.items())
-        print(f"{one.repo_type}\t{one.repo_id}\t{_bytes(one.size)}\t{one.files} files\t{used}\t{names}")
-    _say(f"{len(repos)} repositories, {_bytes(sum(one.size for one in repos))}")
+        _print(f"{one.repo_type}\t{one.repo_id}\t{_bytes(one.size)}\t{one.files} files\t{used}\t{names}")
+    _say(f"{len(repos)} repositor{'y' if len(repos) == 1 else 'ies'}, {_bytes(sum(one.size for one in repos))}")
 
 
 # --- output ---------------------------------------------------------------------------------------
@@ -205,12 +218,40 @@ def _print_settings(found: Mapping[str, Any], as_json: bool) -> None:
         return
     width = max(map(len, found))
     for name, setting in found.items():
-        value = "-" if setting.value is None else setting.value
-        print(f"{name:<{width}}  {value}  ({setting.origin})")
+        value = "-" if setting.value in (None, "") else setting.value
+        _print(f"{name:<{width}}  {value}  ({setting.origin})")
 
 
 def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=1, default=str))
+    _print(json.dumps(value, indent=1, default=str))
+
+
+def _print(text: str) -> None:
+    """One line of data. Names go out as they lie on the disk, in UTF-8, where stdout's own encoding cannot say them."""
+    try:
+        print(text)
+    except UnicodeEncodeError:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _not_written(error) from error
+
+
+def _flush() -> None:
+    if sys.stdout is None:
+        return  # closed by the caller (>&-), who wants nothing printed
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _not_written(error) from error
+
+
+def _not_written(error: OSError) -> errors.StorageError:
+    return errors.StorageError(f"stdout could not be written: {error.strerror}", errno=error.errno)
 
 
 def _say(text: str) -> None:
@@ -242,8 +283,37 @@ def _talk_through_logging(verbose: bool) -> None:
 # --- arguments ------------------------------------------------------------------------------------
 
 
+class _Verb(argparse.ArgumentParser):
+    """Options may stand before, between and behind names: `download org/model --revision v1 config.json`. argparse by itself
+    takes all names that may be missing where the first one stands."""
+
+    _mixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._mixed:
+            return super().parse_known_args(args, namespace)
+        self._mixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixed = False
+
+
+def _filled(text: str) -> str:
+    """`--local-dir "$DIR"` with DIR unset would pour the files into the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def _output(text: str) -> str:
+    if text == "-":
+        raise argparse.ArgumentTypeError("the content is proven before anybody sees it, so it goes to a file, not to stdout")
+    return _filled(text)
+
+
 def _parser() -> argparse.ArgumentParser:
-    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere = _Verb(add_help=False)
     everywhere.add_argument("--json", action="store_true", help="print data as JSON")
     everywhere.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
     everywhere.add_argument("-v", "--verbose", action="store_true", help="say more on stderr; tracebacks with errors")
@@ -254,7 +324,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hubjet {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|limit|where|ls|config")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|limit|where|ls|config", parser_class=_Verb)
 
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[everywhere], help=text, description=text)
@@ -263,9 +333,9 @@ def _parser() -> argparse.ArgumentParser:
 
     one = verb("download", _download, "fetch files of a repository, or all of it; prints where they are")
     one.add_argument("repo", metavar="REPO", help="org/name")
-    one.add_argument("files", metavar="FILE", nargs="*", help="files of the repository; none: all")
+    one.add_argument("files", metavar="FILE", nargs="*", default=[], help="files of the repository; none: all")
     _repo_arguments(one)
-    one.add_argument("--local-dir", help="put plain files there, not into the cache")
+    one.add_argument("--local-dir", type=_filled, help="put plain files there, not into the cache")
     one.add_argument("--include", action="append", metavar="PATTERN", help="only files that match; may be repeated")
     one.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
     one.add_argument("--token", help="a token; better: set HF_TOKEN, where other users of this computer cannot see it")
@@ -277,7 +347,7 @@ def _parser() -> argparse.ArgumentParser:
 
     one = verb("get", _get, "fetch any http(s) URL; prints where the file is")
     one.add_argument("url", metavar="URL")
-    one.add_argument("-o", "--output", metavar="PATH", help="file or folder; default: the current folder")
+    one.add_argument("-o", "--output", metavar="PATH", type=_output, help="file or folder; default: the current folder")
     one.add_argument("--sha256", help="what the content must hash to")
     one.add_argument("--size", type=int, help="bytes it must have")
     one.add_argument("--token", help="sent to the URL's own host only")
@@ -292,7 +362,7 @@ def _parser() -> argparse.ArgumentParser:
     _repo_arguments(one)
 
     one = verb("ls", _ls, "list the repositories in the cache")
-    one.add_argument("--cache-dir", help="another cache")
+    one.add_argument("--cache-dir", type=_filled, help="another cache")
 
     verb("config", _config, "every setting, its value, and where it comes from")
     return parser
@@ -301,11 +371,11 @@ def _parser() -> argparse.ArgumentParser:
 def _limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit-rate", metavar="RATE", help="bytes per second, such as 8M; off: no limit")
     parser.add_argument("--max-connections", metavar="N", help="most connections to one hub")
-    parser.add_argument("--trace", metavar="FILE", dest="timeline", help="write what happens when to FILE, which Perfetto opens")
+    parser.add_argument("--trace", metavar="FILE", dest="timeline", type=_filled, help="write what happens when to FILE, which Perfetto opens")
     parser.add_argument("--memory", metavar="SIZE", help="bytes of buffers, such as 64M")
 
 
 def _repo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", choices=("model", "dataset", "space", "kernel"), help="default: model")
-    parser.add_argument("--revision", help="branch, tag or commit; default: main")
-    parser.add_argument("--cache-dir", help="another cache")
+    parser.add_argument("--revision", type=_filled, help="branch, tag or commit; default: main")
+    parser.add_argument("--cache-dir", type=_filled, help="another cache")

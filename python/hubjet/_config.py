@@ -342,7 +342,7 @@ class Config:
 
 OPTIONS: Mapping[str, _Option] = {name: row for name, row in vars(Config).items() if isinstance(row, _Option)}
 
-_block: ContextVar[Mapping[str, Any]] = ContextVar("hubjet_settings", default={})
+_block: ContextVar[Mapping[str, Setting]] = ContextVar("hubjet_settings", default={})
 
 
 class settings:
@@ -363,13 +363,20 @@ class settings:
 
     def __init__(self, **values: Any) -> None:
         _check_names(values)
-        self._values = values
+        self._values = {name: Setting(value, "hubjet.settings") for name, value in values.items()}
 
     def __enter__(self) -> None:
         self._before = _block.set({**_block.get(), **self._values})
 
     def __exit__(self, *_error: object) -> None:
         _block.reset(self._before)
+
+
+class command_line(settings):
+    """The same for what was typed: an origin for each, such as "--limit-rate"."""
+
+    def __init__(self, said: dict[str, Setting]) -> None:
+        self._values = said
 
 
 def resolve(**arguments: Any) -> Config:
@@ -408,14 +415,15 @@ def _file_mark(path: str) -> tuple[int, int, int] | None:
 
 def _resolve(arguments: Mapping[str, Any], path: str) -> Config:
     _check_names(arguments)
-    layers = [("argument", arguments), ("hubjet.settings", _block.get())]
+    in_block = _block.get()
     in_file = _config_file(path)
     known: dict[str, Setting] = {}
     for name, option in OPTIONS.items():
         known[name] = (
-            _from_layers(name, option, layers)
+            _given(name, option, arguments.get(name), "argument")
+            or _given(name, option, *in_block.get(name, _NOT_SAID))
             or _from_environment(option)
-            or _from_layers(name, option, [(f"file {path}", in_file)])
+            or _given(name, option, in_file.get(name), f"file {path}")
             or option.default(known)
         )
     values = {name: setting.value for name, setting in known.items()}
@@ -442,12 +450,11 @@ def _check_names(values: Mapping[str, Any]) -> None:
             raise TypeError(f"{name!r} is not a setting of hubjet; there are: {', '.join(OPTIONS)}")
 
 
-def _from_layers(name: str, option: _Option, layers: list[tuple[str, Mapping[str, Any]]]) -> Setting | None:
-    for origin, values in layers:
-        value = values.get(name)
-        if value is not None:
-            return Setting(_value(name, option.read, value, origin), origin)
-    return None
+_NOT_SAID = Setting(None, "")
+
+
+def _given(name: str, option: _Option, value: object, origin: str) -> Setting | None:
+    return None if value is None else Setting(_value(name, option.read, value, origin), origin)
 
 
 def _from_environment(option: _Option) -> Setting | None:
@@ -503,7 +510,7 @@ def in_colab_enterprise() -> bool:
 
 def may_colour() -> bool:
     """Whether the user lets programs colour their words (no-color.org)."""
-    return not os.environ.get("NO_COLOR")
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 # --- the config file ------------------------------------------------------------------------------

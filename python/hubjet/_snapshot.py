@@ -67,7 +67,8 @@ class ByPatterns(Choice):
         keep = keeper(self._allow, self._ignore)
         chosen = [path for path in tree if keep(path)]
         if tree and not chosen:
-            _trace.warn(f"no file matches allow_patterns={self._allow} ignore_patterns={self._ignore}")
+            said = {"allow_patterns": self._allow, "ignore_patterns": self._ignore}
+            _trace.warn("no file is chosen by " + ", ".join(f"{name}={value}" for name, value in said.items() if value is not None))
             self.words = None  # to be said by the next call, too
         return chosen
 

@@ -170,3 +170,80 @@ def test_limits_of_the_command_line_are_settings(repo: Any) -> None:
     for option in ("--limit-rate", "--max-connections", "--memory"):
         run = Run("download", "org/model", option, "lots", "--force")
         assert run.code == 2 and option[2:].replace("-", "_") in run.err
+
+
+def test_options_may_stand_between_and_before_names(repo: Any) -> None:
+    for arguments in (
+        ["download", "org/model", "--revision", "main", "config.json"],
+        ["download", "--revision", "main", "org/model", "config.json"],
+        ["download", "-q", "org/model", "--json", "config.json", "--type", "model"],
+    ):
+        run = Run(*arguments)
+        assert (run.code, run.err) == (0, "") and "config.json" in run.out, arguments
+    run = Run("download", "org/model", "config.json", "--revision", "main", "sub/a.txt", "--dry-run")
+    assert sorted(line.split("\t")[2] for line in run.out.splitlines()) == ["config.json", "sub/a.txt"]
+    assert Run("where", "--type", "dataset", "org/model").code == 0
+    assert Run("limit", "--json").code == 0
+    assert "required: REPO\n" in Run("download").err
+    for arguments in (["download"], ["download", "--nope", "org/model"], ["where", "a/b", "c/d"]):
+        run = Run(*arguments)
+        assert run.code == 2 and "Traceback" not in run.err, arguments
+
+
+@pytest.mark.parametrize("name", ["", "../x", "/x", "sub"])
+def test_each_of_several_names_must_be_a_file(repo: Any, name: str) -> None:
+    assert Run("download", "org/model").code == 0  # so that the folder sub is there
+    run = Run("download", "org/model", name, "config.json")
+    assert (run.code, run.out) == (3 if name == "sub" else 2, "") and repr(name) in run.err
+
+
+def test_a_pattern_where_a_name_belongs_is_told_the_way(repo: Any) -> None:
+    run = Run("download", "org/model", "*.txt", "config.json")
+    assert run.code == 3 and "--include" in run.err
+
+
+@pytest.mark.parametrize("option", ["--local-dir", "--cache-dir", "--revision", "--trace"])
+def test_an_empty_value_is_a_mistake_and_not_the_current_folder(repo: Any, option: str) -> None:
+    run = Run("download", "org/model", option, "")
+    assert run.code == 2 and f"{option}: is empty" in run.err
+
+
+@pytest.mark.parametrize("output", ["", "-"])
+def test_an_output_is_a_file(output: str) -> None:
+    run = Run("get", "https://localhost/x", "-o", output)
+    assert run.code == 2 and "--output" in run.err
+
+
+def test_what_was_typed_is_named_as_it_was_typed(repo: Any) -> None:
+    assert "(--limit-rate)" in Run("download", "org/model", "--limit-rate", "lots").err
+    run = Run("download", "org/model", "--offline")
+    assert run.code == 3 and "--offline" in run.err and "local_files_only" not in run.err
+
+
+def shell(command: str, **environment: str) -> Any:
+    return subprocess.run(
+        command.replace("hubjet", f"'{sys.executable}' -m hubjet"),
+        shell=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1]), **environment},
+        timeout=60,
+    )
+
+
+def test_a_closed_stdout_is_no_error_and_a_full_one_is_said(repo: Any) -> None:
+    done = shell("hubjet download org/model >&-")
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = shell("hubjet download org/model >/dev/full")
+    assert done.returncode == 7 and b"stdout could not be written" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_name_that_stdout_cannot_say_is_printed_as_it_lies_on_the_disk(repo: Any) -> None:
+    repo.commit({"ünï.txt": b"x"})
+    done = shell("hubjet download org/model ünï.txt", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"") and Path(os.fsdecode(done.stdout.rstrip())).read_bytes() == b"x"
+
+
+def test_ctrl_c_while_python_loads_the_command_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt")
+    done = shell("hubjet ls", PYTHONPATH=os.pathsep.join([str(tmp_path), str(Path(hubjet.__file__).parents[1])]))
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
