@@ -4,6 +4,7 @@
 #include <string.h>
 #include "engine/engine_int.h"
 #include "engine/share.h"
+#include "engine/window.h"
 #include "engine/workers.h"
 #include "transfer/curl_once.h"
 #include "util/ledger.h"
@@ -40,6 +41,7 @@ static bool fork_noticed;
 static _Atomic unsigned generation;
 static char user_agent[48] = "hubjet";
 static _Atomic uint64_t own_rate = HJ_NO_OVERRIDE;
+static atomic_int own_polite = -1;
 
 #ifdef HJ_FAULTS
 static _Atomic uint32_t idle_for_test_ms;
@@ -54,6 +56,12 @@ void hj_engine_user_agent(const char *text) { (void)hj_text_copy(user_agent, siz
 void hj_engine_limit_rate(uint64_t rate)
 {
   atomic_store(&own_rate, rate);
+  hj_engine_nudge();
+}
+
+void hj_engine_polite(int polite)
+{
+  atomic_store(&own_polite, polite);
   hj_engine_nudge();
 }
 
@@ -151,6 +159,8 @@ static void end_job(struct hj_job *j)
 static void share_out(struct engine *en, struct hj_job *me)
 {
   struct hj_share s = { .limit = me->limits.connections };
+  if (me->polite && s.limit > HJ_POLITE_CONNECTIONS)
+    s.limit = HJ_POLITE_CONNECTIONS;
   me->others_memory = 0;
   for (const struct hj_job *j = en->jobs; j; j = j->next) {
     if (j != me)
@@ -239,7 +249,8 @@ static void run(void *arg)
     if (told_to_stop(en))
       for (struct hj_job *j = en->jobs; j; j = j->next)
         atomic_store(&j->cancelled, 1);
-    hj_throttle_turn(&en->throttle, en->jobs, atomic_load(&own_rate));
+    hj_throttle_turn(&en->throttle, en->jobs, atomic_load(&own_rate), atomic_load(&own_polite));
+    hj_window_turn(&en->hosts, en->jobs, hj_clock_ms());
     turn_jobs(en);
     if (en->jobs)
       draw(en, false);

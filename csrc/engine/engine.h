@@ -18,6 +18,8 @@ void hj_engine_user_agent(const char *text);
 /* Bytes per second for all jobs of this process, now and later, in place of what each of them brought; 0: no limit; UINT64_MAX: each its
  * own again. Any thread. */
 void hj_engine_limit_rate(uint64_t rate);
+/* The same for politeness: 1, 0, or -1: each job its own again. Any thread. */
+void hj_engine_polite(int polite);
 const char *hj_engine_versions(void);      /* of libcurl and what it was built with */
 
 #ifdef HJ_FAULTS

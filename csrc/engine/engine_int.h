@@ -108,7 +108,8 @@ struct hj_part {
   unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
   uint64_t not_before_ms, last_byte_ms, flushed_ms, began_ms, began_pos;
   uint64_t head_ms;          /* when the head of its answer was here; 0 = not yet */
-  uint64_t exchanged;          /* bytes taken from the exchange under way */
+  uint64_t exchanged, counted; /* bytes taken from the exchange under way; of those, told to the host */
+  uint32_t window;             /* what its connection was told during the exchange under way; 0: nothing */
   int status;
   uint64_t began_us, head_us;  /* of the exchange under way, when a timeline is kept */
   struct hj_err err;         /* why head or body ended the exchange */
@@ -271,7 +272,7 @@ struct hj_job {
   bool starved;                        /* it had work for a further one and no slot */
   struct hj_throttle *throttle;        /* the engine's, while running */
   struct hj_brake brake;
-  bool limited;                        /* a limit of rate holds for it now */
+  bool limited, polite;                /* a limit of rate holds for it now; it is to leave the line to others */
   uint64_t drawn;                      /* of from_net: what the timeline has shown */
   bool behind;                         /* no further range: the proof is too far behind (engine/lag.h) */
   unsigned holds;                      /* how often */
@@ -294,6 +295,7 @@ struct hj_job {
   atomic_int cancelled, state;         /* 0 new, 1 running, 2 done */
   atomic_uint files_done, files_failed, connections;
   _Atomic uint64_t size, sizes_unknown, held, elsewhere, from_net, on_disk, proven, requests, rate, waits;
+  atomic_bool shows_polite;
 };
 
 void hj_job_turn(struct hj_job *j, uint64_t now_ms);                      /* job.c; network thread */

@@ -4,7 +4,7 @@
  * Use      struct hj_host *h = hj_hosts_of(hosts, "https://host", now_ms); valid until the next call of it.
  *          hj_host_trip_ms    the way there and back when nothing queues; 0 = not known. For timeouts and sizes
  *          hj_host_swell_ms   how much longer it is now; 0 = not, or not known
- *          hj_host_queue      the same as a verdict, for sched and for `polite`
+ *          hj_host_queue      the same as a verdict, for sched
  *          hj_host_level      the level at which the last download from there ended up; 0 = none, or too long ago
  *
  * Facts    Two clocks: the kernel's round trip (plat/sock.h) is the way's alone, but behind a proxy it is the proxy's; question to answer
@@ -13,7 +13,9 @@
 #ifndef HJ_HOSTS_H
 #define HJ_HOSTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include "engine/polite.h"
 #include "engine/sched.h"
 
 #define HJ_HOSTS_MAX 32u              /* the longest unseen goes: a job talks to two or three */
@@ -31,11 +33,15 @@ struct hj_host {
   uint64_t rtt_at_ms;       /* when rtt_us was taken */
   unsigned level;
   uint64_t lone_rate, level_at_ms;
+  struct hj_polite polite;  /* what may be on its way from there (engine/window.h) */
+  uint64_t came;            /* bytes of polite jobs, for that */
 };
 
 struct hj_hosts {
   struct hj_host p[HJ_HOSTS_MAX];
   unsigned n;
+  bool bounded;             /* the windows of some connections have been set; idle ones keep that */
+  uint64_t bounded_ms;      /* when they were last looked at */
 };
 
 struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t now_ms);

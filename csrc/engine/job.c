@@ -131,6 +131,7 @@ struct hj_progress_view hj_job_look(struct hj_job *j)
   v.requests = atomic_load(&j->requests);
   v.rate = atomic_load(&j->rate);
   v.waits = atomic_load(&j->waits);
+  v.polite = atomic_load(&j->shows_polite);
   return v;
 }
 
@@ -321,7 +322,7 @@ static void begin(struct hj_job *j, struct hj_fetch *f, uint64_t now_ms)
 static void fill_light(struct hj_job *j, uint64_t now_ms)
 {
   struct hj_fetch *f;
-  while (j->light.n < (j->limited ? LIGHT_LIMITED : LIGHT_AT_MOST) && hj_throttle_is_open(j->throttle, j) && !j->queued_first && (f = next_of(j, LIGHT)) && hj_job_has_memory(j, f->size + HJ_ASK_COST))
+  while (j->light.n < (j->limited || j->polite ? LIGHT_LIMITED : LIGHT_AT_MOST) && hj_throttle_is_open(j->throttle, j) && !j->queued_first && (f = next_of(j, LIGHT)) && hj_job_has_memory(j, f->size + HJ_ASK_COST))
     begin(j, f, now_ms);
 }
 
@@ -418,7 +419,7 @@ static void look_at_the_way(struct hj_job *j, uint64_t now_ms)
   if (!j->settled_in && hj_host_level(h, now_ms))
     hj_sched_resume(&j->sched, hj_host_level(h, now_ms), h->lone_rate, now_ms);
   j->settled_in = true;
-  if (j->sched.phase == HJ_SCHED_HOLDING && j->sched.base_rate && !j->limited)
+  if (j->sched.phase == HJ_SCHED_HOLDING && j->sched.base_rate && !j->limited && !j->polite)
     hj_host_remember(h, j->sched.base_want, j->sched.lone_rate, now_ms);
 }
 
@@ -515,14 +516,16 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   phase = j->sched.phase;
   hungry = !j->behind && (c.neediest || next_of(j, LARGE));
   cap = hj_brake_turn(&j->brake, now_ms, j->limited, j->throttle->full, c.large_parts, hungry);
-  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds);
+  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds && !j->polite);
   if (level != before || phase != j->sched.phase)
     HJ_TRACE(HJ_T_SCHED, 0, "%s, %u -> %s, %u connections; %llu bytes/s at %u, one alone %llu, trip %u ms, %s", hj_sched_phase_name(phase), before,
              hj_sched_phase_name(j->sched.phase), level, (unsigned long long)j->sched.base_rate, j->sched.base_want,
              (unsigned long long)j->sched.lone_rate, j->sched.rtt_ms, hj_sched_queue_name(j->sched.queue));
+  if (j->polite && cap > HJ_POLITE_CONNECTIONS)
+    cap = HJ_POLITE_CONNECTIONS;
   if (level > cap)
     level = cap;
-  if (j->sched.last_rate && flowing && !j->brake.binds)
+  if (j->sched.last_rate && flowing && !j->brake.binds && !j->polite)
     j->connection_rate = j->sched.last_rate / flowing;
   j->level = level;
   fill(j, level, now_ms);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "engine/engine_int.h"
 #include "engine/retry.h"
+#include "engine/window.h"
 #include "transfer/classify.h"
 #include "transfer/origin.h"
 #include "util/mem.h"
@@ -71,6 +72,7 @@ static void lose_connection(const struct hj_part *p)
 
 static void request_gone(struct hj_part *p)
 {
+  (void)hj_window_count(p);
   p->fetch->job->active--;
   p->fetch->job->own -= p->own;
   p->own = false;
@@ -465,7 +467,8 @@ static void start(struct hj_part *p, uint64_t now_ms)
   p->excerpt_n = 0;
   p->err = (struct hj_err)HJ_ERR_INIT;
   p->whole = false;
-  p->exchanged = p->head_us = 0;
+  p->exchanged = p->counted = p->head_us = 0;
+  p->window = 0;
   p->status = 0;
   p->began_us = hj_timeline_is_on() ? hj_clock_ns() / 1000 : 0;
   p->last_byte_ms = p->began_ms = now_ms;

@@ -19,23 +19,23 @@ static uint64_t smaller(uint64_t a, uint64_t b) { return !a ? b : !b || a < b ? 
 
 /* ---- what limits -------------------------------------------------------------------------------------------------- */
 
-/* Digits in a file of the user's own; absent or anything else: no limit. */
-static uint64_t read_users(const char *run_dir)
+/* Digits in a file of the user's own; absent or anything else: 0. */
+static uint64_t read_users(const char *run_dir, const char *name)
 {
   struct hj_err scratch = HJ_ERR_INIT;
   hj_file f = HJ_FILE_INIT;
-  char text[24], *path = hj_layout_join(run_dir, "limit", &scratch);
+  char text[24], *path = hj_layout_join(run_dir, name, &scratch);
   const char *p = text;
   size_t n = 0;
-  uint64_t rate = 0;
+  uint64_t number = 0;
   if (path && !hj_file_open(&f, path, HJ_OPEN_READ, 0, &scratch) && !hj_file_read_at(&f, 0, text, sizeof text, &n, &scratch)) {
     hj_text_trim(&p, &n);
-    if (!hj_text_u64(p, n, &rate))
-      rate = 0;
+    if (!hj_text_u64(p, n, &number))
+      number = 0;
   }
   hj_file_close(&f);
   hj_mem_free(path);
-  return rate;
+  return number;
 }
 
 static void know_run_dir(struct hj_throttle *t, const struct hj_job *jobs)
@@ -46,13 +46,15 @@ static void know_run_dir(struct hj_throttle *t, const struct hj_job *jobs)
       t->run_dir = hj_mem_text(j->limits.run_dir, &scratch);
 }
 
-static uint64_t limit_jobs(const struct hj_throttle *t, struct hj_job *jobs, uint64_t own)
+static uint64_t limit_jobs(const struct hj_throttle *t, struct hj_job *jobs, uint64_t own, int own_polite)
 {
   uint64_t least = 0;
   for (struct hj_job *j = jobs; j; j = j->next) {
     uint64_t limit = smaller(own != HJ_NO_OVERRIDE ? own : j->limits.rate, t->users);
     j->limited = limit != 0;
     atomic_store(&j->rate, limit);
+    j->polite = t->users_polite || (own_polite < 0 ? j->limits.polite : own_polite > 0);
+    atomic_store(&j->shows_polite, j->polite);
     least = smaller(least, limit);
   }
   return least;
@@ -178,7 +180,7 @@ static void resume(struct hj_throttle *t, struct hj_job *jobs, uint64_t now_ms)
 
 /* ---- all together ------------------------------------------------------------------------------------------------- */
 
-void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own)
+void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own, int own_polite)
 {
   uint64_t now_ms = hj_clock_ms(), was;
   if (!jobs) {
@@ -189,12 +191,13 @@ void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own)
   }
   know_run_dir(t, jobs);
   if (t->run_dir && (!t->looked_ms || now_ms - t->looked_ms >= HJ_LIMIT_LOOK_MS)) {
-    t->users = read_users(t->run_dir);
+    t->users = read_users(t->run_dir, "limit");
+    t->users_polite = read_users(t->run_dir, "polite") != 0;
     if (!t->limit)
       t->looked_ms = now_ms;
   }
   was = t->limit;
-  t->limit = limit_jobs(t, jobs, own);
+  t->limit = limit_jobs(t, jobs, own, own_polite);
   if (t->limit && !was) {
     t->full = true; /* until it was looked at */
     t->looked_ms = now_ms;

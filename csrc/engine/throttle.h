@@ -2,6 +2,7 @@
  *
  *   what limits   the job's own limit_rate, or what hj_engine_limit_rate put in its place for the whole process; and the user's, in
  *                 <run_dir>/limit (`hubjet limit`). The smallest one counts, also among the processes that share.
+ *   polite        the same three places, the third is <run_dir>/polite; yes counts. What it means is engine/window.h's
  *   what shares   jobs with a limit share this process's bucket; processes with one share it through <run_dir>/rate (store/crowd.h)
  *   who waits     a transfer that finds the bucket closed is paused, first come, first served, and is resumed here. It is neither silent
  *                 nor slow meanwhile (watch.c), and nothing is learned of the line (sched.c).
@@ -27,6 +28,7 @@ struct hj_throttle {
   char *run_dir;
   uint64_t limit;               /* of all that share; 0: none */
   uint64_t users;               /* what `hubjet limit` says; 0: nothing */
+  bool users_polite;            /* so does `hubjet limit --polite` */
   uint64_t claim, others;       /* of this process; of the others in sum */
   uint64_t looked_ms, joined_ms;
   uint64_t waits, looked_waits; /* how often a transfer was paused; at the last look */
@@ -38,7 +40,8 @@ struct hj_throttle {
   bool alone;                   /* the run folder cannot be used */
 };
 
-void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own);   /* own: the process's, HJ_NO_OVERRIDE: each job's */
+/* own, own_polite: the process's; HJ_NO_OVERRIDE, -1: each job's. */
+void hj_throttle_turn(struct hj_throttle *t, struct hj_job *jobs, uint64_t own, int own_polite);
 /* Bytes have come for p. false: not now, it is to be paused; else they are counted. */
 bool hj_throttle_admit(struct hj_throttle *t, struct hj_part *p, size_t n);
 bool hj_throttle_is_open(struct hj_throttle *t, const struct hj_job *j);           /* may j begin something? */

@@ -47,6 +47,7 @@ struct hj_limits {
   uint32_t stall_ms, connect_ms, give_up_ms;
   char *ca_file, *ca_dir, *proxy_http, *proxy_https, *no_proxy;
   char *run_dir;                   /* where processes of one user see each other; NULL: they do not */
+  bool polite;                     /* the others in the house should not notice (engine/polite.h) */
   bool offline, sync, ipv4_only, allow_http_downgrade;
 };
 

@@ -35,7 +35,7 @@ static bool is_outlier(const struct hj_part *p, uint64_t now_ms)
                           .rtt_ms = f->job->trip_ms, .flowed_ms = p->head_ms && now_ms > p->head_ms ? now_ms - p->head_ms : 0 };
   if (f->state != HJ_FETCH_FLOWING || f->in_memory || f->single || p->whole || p->paused || !p->ranged || p->end == HJ_UNKNOWN)
     return false;
-  if (p->ticket || f->job->brake.binds) /* its rate is our doing */
+  if (p->ticket || f->job->brake.binds || f->job->polite) /* its rate is our doing */
     return false;
   if (!hj_part_is_active(p) || f->job->proven_connections < 3) /* two are too few to say which of them is typical */
     return false;

@@ -139,6 +139,19 @@ static PyObject *info_limit_rate(PyObject *self, PyObject *args)
   Py_RETURN_NONE;
 }
 
+static PyObject *info_polite(PyObject *self, PyObject *args)
+{
+  PyObject *value;
+  int polite = -1;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "O:polite", &value))
+    return NULL;
+  if (value != Py_None && (polite = PyObject_IsTrue(value)) < 0)
+    return NULL;
+  hj_engine_polite(polite);
+  Py_RETURN_NONE;
+}
+
 static PyObject *info_about(PyObject *self, PyObject *unused)
 {
   (void)self;
@@ -162,6 +175,7 @@ PyMethodDef ext_info_methods[] = {
   { "trace_file", info_trace_file, METH_VARARGS, "trace_file(path) -> bool: also append each line there, at once." },
   { "trace_lines", info_trace_lines, METH_NOARGS, "trace_lines() -> list[(part, line)]: takes what has gathered." },
   { "limit_rate", info_limit_rate, METH_VARARGS, "limit_rate(bytes_per_s) -> None: of all jobs, now and later; 0: none; None: each its own." },
+  { "polite", info_polite, METH_VARARGS, "polite(on) -> None: all jobs, now and later; None: each its own." },
   { "timeline", info_timeline, METH_VARARGS, "timeline(on) -> None: keep one, or not any more; as many ends as beginnings." },
   { "timeline_lines", info_timeline_lines, METH_NOARGS, "timeline_lines() -> bytes: takes what has gathered: JSON objects, each with ',\\n'." },
   { "about", info_about, METH_NOARGS, "about() -> dict: versions." },

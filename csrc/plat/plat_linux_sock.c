@@ -10,7 +10,7 @@
 
 struct hj_sock_trip hj_sock_trip(int fd)
 {
-  struct hj_sock_trip trip = { 0, 0 };
+  struct hj_sock_trip trip = { 0, 0, 0 };
   struct tcp_info info;
   socklen_t n = sizeof info;
   memset(&info, 0, sizeof info);
@@ -19,7 +19,14 @@ struct hj_sock_trip hj_sock_trip(int fd)
   /* Who only receives is acknowledged next to nothing: tcpi_rtt stays what the handshake saw. The receiver's own estimate follows. */
   trip.now_us = info.tcpi_rcv_rtt ? info.tcpi_rcv_rtt : info.tcpi_rtt;
   trip.min_us = info.tcpi_rtt && info.tcpi_rtt < trip.now_us ? info.tcpi_rtt : trip.now_us;
+  trip.segment = info.tcpi_advmss;
   return trip;
+}
+
+bool hj_sock_window(int fd, uint32_t bytes)
+{
+  int n = bytes < HJ_SOCK_ANY ? (int)bytes : (int)HJ_SOCK_ANY;
+  return fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &n, sizeof n) == 0;
 }
 
 unsigned hj_sock_port(int fd)

@@ -491,7 +491,7 @@ bool hj_request_made_connection(const struct hj_request *r)
 
 struct hj_pulse hj_request_pulse(const struct hj_request *r)
 {
-  struct hj_pulse pulse = { 0, 0, 0 };
+  struct hj_pulse pulse = { 0, 0, 0, 0 };
   struct hj_sock_trip trip;
   long port = 0;
   curl_off_t asked = 0, answered = 0;
@@ -503,7 +503,13 @@ struct hj_pulse hj_request_pulse(const struct hj_request *r)
   trip = hj_sock_trip(socket_of(r->loop, (unsigned)port));
   pulse.trip_us = trip.now_us;
   pulse.trip_min_us = trip.min_us;
+  pulse.segment = trip.segment;
   return pulse;
+}
+
+bool hj_request_window(const struct hj_request *r, uint32_t bytes)
+{
+  return hj_sock_window(socket_of(r->loop, hj_request_port(r)), bytes);
 }
 
 unsigned hj_request_port(const struct hj_request *r)

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         TokenRefused,
     )
     from ._fetch import fetch
-    from ._limits import limit_rate
+    from ._limits import limit_rate, polite
     from ._loader import from_pretrained
     from ._trace import trace
 
@@ -105,6 +105,7 @@ __all__ = [
     "ledger",
     "limit_rate",
     "ls",
+    "polite",
     "settings",
     "snapshot_download",
     "trace",
@@ -128,6 +129,7 @@ _HOMES = {
     "ledger": "_cache",
     "limit_rate": "_limits",
     "ls": "_cache",
+    "polite": "_limits",
     "settings": "_config",
     "snapshot_download": "_compat",
     "trace": "_trace",

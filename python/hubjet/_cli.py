@@ -73,6 +73,7 @@ def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
     """What was said on the command line and is a setting."""
     said = {
         "limit_rate": Setting(getattr(options, "limit_rate", None), "--limit-rate"),
+        "polite": Setting(getattr(options, "polite", None), "--polite"),
         "max_connections": Setting(getattr(options, "max_connections", None), "--max-connections"),
         "memory": Setting(getattr(options, "memory", None), "--memory"),
         "timeline": Setting(getattr(options, "timeline", None), "--trace"),
@@ -171,15 +172,17 @@ def _get(options: argparse.Namespace) -> None:
 
 
 def _limit(options: argparse.Namespace) -> None:
-    from ._limits import limit_rate, users_rate
+    from ._limits import limit_rate, polite, users_polite, users_rate
 
     if options.rate is not None:
         limit_rate(options.rate, everywhere=True)
+    if options.everybody_polite is not None:
+        polite(options.everybody_polite == "on", everywhere=True)
     rate = users_rate()
     if options.json:
-        _print_json({"limit_rate": rate or None})
+        _print_json({"limit_rate": rate or None, "polite": users_polite()})
     else:
-        _print(f"{rate} bytes per second" if rate else "no limit")
+        _print((f"{rate} bytes per second" if rate else "no limit") + (", polite" if users_polite() else ""))
 
 
 def _where(options: argparse.Namespace) -> None:
@@ -354,8 +357,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--force", action="store_true", help="fetch even if the right file is there")
     _limit_arguments(one)
 
-    one = verb("limit", _limit, "bytes per second of all this user's downloads together, those that run included")
+    one = verb("limit", _limit, "what all this user's downloads together may take, those that run included")
     one.add_argument("rate", metavar="RATE", nargs="?", help="such as 4M; off: no limit; none given: say what holds")
+    one.add_argument("--polite", choices=("on", "off"), dest="everybody_polite", help="the others on the line come first")
 
     one = verb("where", _where, "say where things lie, and why there")
     one.add_argument("repo", metavar="REPO", nargs="?", help="org/name")
@@ -370,6 +374,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit-rate", metavar="RATE", help="bytes per second, such as 8M; off: no limit")
+    parser.add_argument("--polite", action="store_true", default=None, help="the others on the line come first")
     parser.add_argument("--max-connections", metavar="N", help="most connections to one hub")
     parser.add_argument("--trace", metavar="FILE", dest="timeline", type=_filled, help="write what happens when to FILE, which Perfetto opens")
     parser.add_argument("--memory", metavar="SIZE", help="bytes of buffers, such as 64M")

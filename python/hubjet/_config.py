@@ -297,6 +297,12 @@ class Config:
         None,
         "HUBJET_LIMIT_RATE",
     )
+    polite: bool = _option(
+        "Whether the others on the line come first: a short queue, two connections to a host, the rest when nobody else wants it.",
+        _flag,
+        False,
+        "HUBJET_POLITE",
+    )
     run_dir: str = _option(
         "Where this user's processes see each other, to share limit_rate.", _path, _run_dir, "HUBJET_RUN_DIR"
     )

@@ -40,6 +40,7 @@ def fetch(
     force: bool = False,
     tqdm_class: Any = None,
     limit_rate: str | int | None = None,
+    polite: bool | None = None,
     max_connections: int | None = None,
     memory: str | int | None = None,
 ) -> Path:
@@ -56,8 +57,8 @@ def fetch(
             None: the same, when the hub asks for it; False: never.
         force: fetch even if the file is there with the right sha256.
         tqdm_class: class of the progress bar; None: tqdm's where somebody can see it.
-        limit_rate: bytes per second such as "8M"; max_connections; memory: bytes of buffers such as "64M". None: the
-            setting of that name.
+        limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
+            of buffers such as "64M". None: the setting of that name.
 
     Returns: the Path of the whole, verified file. What was at the path stays until then, and if the fetch fails.
     Errors: IntegrityError, NetworkError (TimedOut, TlsError, RateLimited …), NotFound, AccessDenied, StorageError,
@@ -69,7 +70,7 @@ def fetch(
     """
     from pathlib import Path
 
-    config = resolve(limit_rate=limit_rate, max_connections=max_connections, memory=memory)
+    config = resolve(limit_rate=limit_rate, polite=polite, max_connections=max_connections, memory=memory)
     place = _place(url, path)
     _check(size, headers)
     digest = _digest(sha256)

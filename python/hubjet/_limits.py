@@ -28,7 +28,7 @@ def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
     """
     value = read_rate(rate) if rate is not None else None
     if everywhere:
-        _write_users(value or 0)
+        _write_users("limit", value or 0)
     else:
         _native.limit_rate(value)
 
@@ -36,21 +36,47 @@ def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
 def users_rate() -> int:
     """Bytes per second that `limit_rate(…, everywhere=True)` left; 0: none."""
     try:
-        with open(_users_file(), encoding="ascii") as file:
+        with open(_users_file("limit"), encoding="ascii") as file:
             return int(file.read(20))
     except (OSError, ValueError):
         return 0
 
 
-def _users_file() -> str:
-    return os.path.join(resolve().run_dir, "limit")
+def polite(on: bool | None, *, everywhere: bool = False) -> None:
+    """Lets the others on the line come first, from now on and for what is running: a short queue, so that calls and games
+    do not notice, and next to nothing while somebody else's download wants the line.
+
+    Args:
+        on: True; False: no process-wide politeness, whatever a call or the environment says; None: what they say holds again.
+        everywhere: for every process of this user on this computer instead, within a quarter of a second and until it
+            is taken back with None or False. A process is polite if this or its own setting says so.
+
+    Errors: OSError with `everywhere` where the run folder (`hubjet.config()["run_dir"]`) cannot be written. Threads: any.
+
+    >>> import hubjet
+    >>> hubjet.polite(True)
+    >>> hubjet.polite(None)
+    """
+    if everywhere:
+        _write_users("polite", 1 if on else 0)
+    else:
+        _native.polite(None if on is None else bool(on))
 
 
-def _write_users(rate: int) -> None:
-    path = _users_file()
-    if rate:
+def users_polite() -> bool:
+    """Whether `polite(True, everywhere=True)` holds."""
+    return os.path.exists(_users_file("polite"))
+
+
+def _users_file(name: str) -> str:
+    return os.path.join(resolve().run_dir, name)
+
+
+def _write_users(name: str, value: int) -> None:
+    path = _users_file(name)
+    if value:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        _native.write_small(path, b"%d\n" % rate, 0o600)
+        _native.write_small(path, b"%d\n" % value, 0o600)
     else:
         try:
             os.unlink(path)

@@ -44,6 +44,7 @@ def from_pretrained(
     ignore_patterns: Patterns = None,
     endpoint: str | None = None,
     limit_rate: str | int | None = None,
+    polite: bool | None = None,
     max_connections: int | None = None,
     memory: str | int | None = None,
     **loader_kwargs: Any,
@@ -63,8 +64,8 @@ def from_pretrained(
         subfolder: only this folder of the repository. variant: such as "fp16", where the repository has it.
         allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model
         card stay. endpoint: the hub to ask; default HF_ENDPOINT.
-        limit_rate: bytes per second such as "8M"; max_connections; memory: bytes of buffers such as "64M". None: the
-            setting of that name. **loader_kwargs: passed to the loader as they are.
+        limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
+            of buffers such as "64M". None: the setting of that name. **loader_kwargs: passed to the loader as they are.
 
     Returns: what the loader returns; a pathlib.Path without one.
     Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files.
@@ -85,6 +86,7 @@ def from_pretrained(
             cache_dir=cache_dir,
             endpoint=endpoint or None,
             limit_rate=limit_rate,
+            polite=polite,
             max_connections=max_connections,
             memory=memory,
         )

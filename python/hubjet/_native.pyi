@@ -50,6 +50,7 @@ class Limits(TypedDict, total=False):
     connections: int  # most connections at once, shared with the other jobs of this process at the same hub (default 32)
     first_connections: int  # how many to start with (default 4)
     limit_rate: int  # bytes per second, shared by all jobs and processes that have a limit; 0 (default): none
+    polite: bool  # the others on the line should not notice: short queues, two connections to a host (default False)
     run_dir: str | None  # where the processes of this user see each other; None: they do not
     memory: int  # bytes of buffers, hard (default 256 MiB)
     range_min: int  # smallest range (default 1 MiB)
@@ -86,6 +87,7 @@ class Look(TypedDict):
     requests: int  # HTTP exchanges begun
     limit_rate: int  # bytes per second that hold for it now, 0: no limit (this one may fall)
     waits: int  # how often a transfer waited for that
+    polite: bool  # holds for it now (this one may change, too)
 
 class Result(TypedDict):
     """How one wanted file ended."""
@@ -170,5 +172,6 @@ def trace_lines() -> list[tuple[str, str]]: ...  # drains (part, line)
 def timeline(on: bool) -> None: ...  # keep one, or not any more; as many ends as beginnings
 def timeline_lines() -> bytes: ...  # takes what has gathered: JSON objects of Chrome's trace format, each with ",\n"
 def limit_rate(bytes_per_s: int | None) -> None: ...  # of all jobs, now and later, in place of their own; 0: none; None: each its own
+def polite(on: bool | None) -> None: ...  # all jobs, now and later, in place of their own; None: each its own
 def about() -> dict[str, Any]: ...  # versions of libcurl, OpenSSL, xxHash; features; build flags
 def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package)

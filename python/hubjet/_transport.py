@@ -31,6 +31,7 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
     chosen: Limits = {
         "connections": config.max_connections,
         "limit_rate": config.limit_rate or 0,
+        "polite": config.polite,
         "run_dir": config.run_dir,
         "memory": config.memory,
         "connect_ms": wait_ms,

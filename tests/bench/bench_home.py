@@ -2,7 +2,8 @@
 
 12.5 MB/s, 30 ms, one drop-tail queue of 50 ms, cubic on the sending side (line.c: real TCP between two network namespaces). A ping runs
 through the same queue all the time. Also with a sender that uses BBR, and with a bloated queue of 250 ms, where one stream alone already
-spoils the ping: those two are for knowing, not for judging.
+spoils the ping: those two are for knowing, not for judging. `polite` is in all of them, and is judged. Then each beside a stream of somebody
+else's that begins three seconds later: how much longer does that one take than alone, and how long do both take together?
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from tests.bench.hubsite import Site
 from tests.bench.line import SERVER, Line, LineError
 from tests.bench.measure import start
 from tests.bench.peers import Peers, unchecked
-from tests.bench.runner import MIB, Bench, Column, Run, Table, Variant, columns, median, percentile, ratio
+from tests.bench.runner import MIB, Bench, Column, Ground, Run, Table, Variant, columns, median, percentile, ratio
 from tests.server import Sparse
 
 RATE, DELAY_US, PACKET = 12.5e6, 15_000, 1500
+POLITE = "hubjet, polite"
 LOST_MS = 1000.0  # what a lost ping counts as
 IDLE_S = 1.5
 
@@ -132,6 +134,30 @@ def measured(bench: Bench, home: House, variant: Variant, size: int) -> Run:
     return run
 
 
+@dataclass
+class Other:
+    """Somebody else's stream beside a run: begins so many seconds after it, and says how long it took."""
+
+    bench: Bench
+    home: House
+    url: str
+    delay_s: float
+    seconds: float | None = None
+
+    def beside(self, variant: Variant) -> Variant:
+        return replace(variant, before=self.begin, after=self.end)
+
+    def begin(self, ground: Ground) -> None:
+        self.seconds, self.log = None, ground.place / "other"
+        script = 'sleep "$1"; exec curl -q -sS -f --http1.1 --cacert "$SSL_CERT_FILE" -o /dev/null -w "%{time_total}" "$2"'
+        words = ["sh", "-c", script, "sh", str(self.delay_s), self.url]
+        self.running = start(words, env=ground.env, log=self.log, timeout=200, netns=self.home.netns)
+
+    def end(self, ground: Ground, run: Run) -> None:
+        if self.running.wait().status == 0:
+            self.seconds = float(self.log.read_text())
+
+
 def _through_relay(bench: Bench, home: House, variant: Variant, size: int) -> Run:
     mark, home.site.mark = home.site.mark, lambda: None  # type: ignore[method-assign]
     try:
@@ -159,7 +185,8 @@ def run(bench: Bench, out: Path) -> list[Table]:
                 how + ("" if judged else "; for knowing only"),
                 size,
             )
-            variants = [peers.hubjet(url, sha256), unchecked(peers.curl(url, "-"), "curl, one stream")]
+            polite = peers.hubjet(url, sha256, POLITE, env={"HUBJET_POLITE": "1"})
+            variants = [peers.hubjet(url, sha256), unchecked(peers.curl(url, "-"), "curl, one stream"), polite]
             if judged:
                 variants += [peers.aria2c(url, sha256), peers.hf_transfer(url, sha256, "hf_transfer (128)")]
             for number in range(rounds if judged else 1):
@@ -192,15 +219,59 @@ def run(bench: Bench, out: Path) -> list[Table]:
                 3,
                 digits=2,
             )
-        for name in ("hubjet",):
+            ping = ratio(table.of(POLITE, lambda run: run.extra["p95"]), table.of(POLITE, lambda run: run.extra["idle"]))
+            table.goal("polite: ping p95 / idle", ping, 1.5, digits=2)
+            table.goal("polite: speed / one stream of curl", ratio(table.wall("curl, one stream"), table.wall(POLITE)), 0.9, at_least=True)
+        for name, word in (("hubjet", ""), (POLITE, "-polite")):
             fine = [r for r in table.runs.get(name, []) if r.fine]
             if fine:
                 title = f"{name} on a home line of 12.5 MB/s, 30 ms, queue {queue_ms} ms, {congestion}"
-                table.plots.append(plot.save(out.with_name(f"{out.name}-{congestion}-{queue_ms}.svg"), title, fine[-1].traffic.relay, RATE))
+                table.plots.append(plot.save(out.with_name(f"{out.name}-{congestion}-{queue_ms}{word}.svg"), title, fine[-1].traffic.relay, RATE))
         table.note(
             f"goodput counts payload; 12.5 MB/s on the wire is {12.5 * 1448 / 1500:.2f} MB/s of it at most"
             if home.line
             else "one FIFO, nothing is dropped"
         )
         tables.append(table)
+    for queue_ms in (50, 250):
+        tables += beside(bench, peers, queue_ms, size)
     return tables
+
+
+def beside(bench: Bench, peers: Peers, queue_ms: int, size: int) -> list[Table]:
+    """Each of us, and three seconds later somebody else's stream of half the size."""
+    with house(bench, queue_ms, "cubic") as home:
+        if home.line is None:
+            return []
+        url, sha256 = home.site.file("m.bin", Sparse(size))
+        theirs, _ = home.site.file("theirs.bin", Sparse(size // 2))
+        home.site.up()
+        title = f"home line, queue of {queue_ms} ms: {size // MIB} MiB, and 3 s later somebody else's {size // 2 // MIB} MiB"
+        table = Table("P11", title, "line.c: real TCP, cubic; for knowing only, but for polite", size)
+        alone = measured(bench, home, unchecked(peers.curl(theirs, "-"), "theirs, alone"), size // 2)
+        for variant in (
+            unchecked(peers.curl(url, "-"), "curl, one stream"),
+            peers.hubjet(url, sha256),
+            peers.hubjet(url, sha256, POLITE, env={"HUBJET_POLITE": "1"}),
+        ):
+            if bench.options.only not in variant.name:
+                continue
+            other = Other(bench, home, theirs, 3.0)
+            run = measured(bench, home, other.beside(variant), size)
+            run.extra["theirs"] = other.seconds
+            table.runs[variant.name], table.proofs[variant.name] = [run], variant.proof
+            said = run.failed or f"{run.cost.wall:.2f} s, theirs {other.seconds} s (alone {alone.cost.wall:.2f} s)"
+            bench.say(f"P11 beside somebody else, {queue_ms} ms, {variant.name}: {said}")
+        table.columns = [
+            *[c for c in columns(table) if c.name in ("wall s", "conns", "foreign CPU s")],
+            Column("theirs s", lambda run: run.extra["theirs"], 2),
+            Column("theirs / alone", lambda run: ratio(run.extra["theirs"], alone.cost.wall), 2),
+            Column("ping p50", lambda run: run.extra["p50"], 1),
+            Column("ping p95", lambda run: run.extra["p95"], 1),
+            Column("drops", lambda run: run.extra["drops"], 0),
+        ]
+        table.goal("polite: their time / alone", ratio(table.of(POLITE, lambda run: run.extra["theirs"]), alone.cost.wall), 1.25, digits=2)
+        whole = 1.5 * size / (RATE * 1448 / 1500)
+        table.goal("polite: both together / the line's time for both", ratio(table.wall(POLITE), whole), 1.15)
+        table.note(f"theirs alone: {alone.cost.wall:.2f} s; the line's time for both: {whole:.1f} s; pings cover all of our run, theirs and ours alone")
+        return [table]

@@ -166,7 +166,7 @@ def test_the_codes_promised_are_the_codes_used() -> None:
 
 
 def test_limits_of_the_command_line_are_settings(repo: Any) -> None:
-    assert Run("download", "org/model", "--limit-rate", "1G", "--max-connections", "3", "--memory", "32M").code == 0
+    assert Run("download", "org/model", "--limit-rate", "1G", "--max-connections", "3", "--memory", "32M", "--polite").code == 0
     for option in ("--limit-rate", "--max-connections", "--memory"):
         run = Run("download", "org/model", option, "lots", "--force")
         assert run.code == 2 and option[2:].replace("-", "_") in run.err

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("hub_env")
 def own_limit_again() -> Any:
     yield
     hubjet.limit_rate(None)
+    hubjet.polite(None)
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_the_command_limits_what_other_processes_of_this_user_fetch(world: Any, 
 
     assert limit() == "no limit\n"
     assert limit("2K") == "2048 bytes per second\n"
-    assert json.loads(limit("--json")) == {"limit_rate": 2048}
+    assert json.loads(limit("--json")) == {"limit_rate": 2048, "polite": False}
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
     script = f"import hubjet; result = str(hubjet.fetch({world.file('m.bin', BIG)!r}, {str(tmp_path / 'm.bin')!r}))"
     with Child(script, {"HUBJET_RUN_DIR": str(tmp_path / "run")}) as child:
@@ -198,6 +199,102 @@ def test_memory_holds_for_the_process_as_the_system_sees_it(world: Any, tmp_path
         grown = child.result
     assert [(tmp_path / f"m{n}.bin").stat().st_size for n in range(4)] == [20_000_000] * 4
     assert grown <= 16 << 20
+
+
+# --- polite ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["argument", "settings", "environment", "file", "process"])
+def test_a_download_is_polite_however_that_is_said(
+    world: Any, tmp_path: Path, looks: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    if how == "environment":
+        monkeypatch.setenv("HUBJET_POLITE", "1")
+    if how == "file":
+        (tmp_path / "config.toml").write_text("polite = true\n")
+        monkeypatch.setenv("HUBJET_CONFIG", str(tmp_path / "config.toml"))
+    if how == "process":
+        hubjet.polite(True)
+    with hubjet.settings(**({"polite": True} if how == "settings" else {})):
+        path = hubjet.fetch(world.file("m.bin", BIG), tmp_path / "m.bin", polite=True if how == "argument" else None)
+    assert path.read_bytes() == BIG
+    assert looks[-1]["polite"] is True
+
+
+def test_who_says_polite_last_counts(world: Any, tmp_path: Path, looks: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    url = world.file("m.bin", BIG)
+    hubjet.fetch(url, tmp_path / "0.bin")
+    monkeypatch.setenv("HUBJET_POLITE", "1")
+    hubjet.fetch(url, tmp_path / "1.bin", polite=False)
+    hubjet.polite(False)
+    hubjet.fetch(url, tmp_path / "2.bin", polite=True)
+    hubjet.polite(None)
+    hubjet.fetch(url, tmp_path / "3.bin")
+    assert [look["polite"] for look in looks] == [False, False, False, True]
+
+
+def test_every_download_can_be_polite(world: Any, looks: list[dict[str, Any]]) -> None:
+    world.repo("org/model").commit({"a.bin": BIG, "b.txt": b"b", "config.json": b"{}"})
+    hubjet.from_pretrained("org/model", polite=True, allow_patterns="*")
+    with hubjet.settings(polite=True):
+        hubjet.snapshot_download("org/model", force_download=True)
+        hubjet.hf_hub_download("org/model", "a.bin", force_download=True)
+    assert len(looks) > 3 and all(look["polite"] for look in looks)
+
+
+def test_a_download_becomes_polite_while_it_runs(world: Any, tmp_path: Path) -> None:
+    """Each line of the trace is a turn of the window: there is none until the word is said."""
+    script = f"""
+        import hubjet, threading
+        from hubjet import _native
+        hubjet.limit_rate("100K")
+        _native.trace("sched")
+        thread = threading.Thread(target=hubjet.fetch, args=({world.file("m.bin", BIG)!r}, {str(tmp_path / "m.bin")!r}))
+        thread.start()
+        lines = []
+        def wait(word):
+            while not any(word in line for line in lines):
+                assert thread.is_alive()
+                lines.extend(line for part, line in _native.trace_lines())
+        while not _native.ledger():
+            assert thread.is_alive()
+        lines.extend(line for part, line in _native.trace_lines())
+        early = [line for line in lines if "polite" in line]
+        hubjet.polite(True)
+        wait("polite, starting")
+        hubjet.polite(None)
+        wait("its window is free again")
+        hubjet.limit_rate("off")
+        thread.join()
+        result = early
+    """
+    with Child(script) as child:
+        assert child.wait() == 0, child.err
+        assert child.result == []
+    assert (tmp_path / "m.bin").read_bytes() == BIG
+
+
+def test_the_command_makes_every_process_of_this_user_polite(world: Any, tmp_path: Path) -> None:
+    run = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "HUBJET_RUN_DIR": str(tmp_path / "run")}
+
+    def limit(*words: str) -> str:
+        return subprocess.run([sys.executable, "-m", "hubjet", "limit", *words], env=run, check=True, capture_output=True, text=True).stdout
+
+    assert limit("--polite", "on") == "no limit, polite\n"
+    assert json.loads(limit("--json")) == {"limit_rate": None, "polite": True}
+    script = f"""
+        import hubjet
+        from hubjet import _native
+        _native.trace("sched")
+        hubjet.fetch({world.file("m.bin", BIG)!r}, {str(tmp_path / "m.bin")!r}, polite=False, limit_rate="4M")
+        result = [line for part, line in _native.trace_lines()]
+    """
+    with Child(script, {"HUBJET_RUN_DIR": str(tmp_path / "run")}) as child:
+        assert child.wait() == 0, child.err
+        assert any("polite, starting" in line for line in child.result), child.result
+    assert limit("2G") == "2147483648 bytes per second, polite\n"
+    assert limit("off", "--polite", "off") == "no limit\n"
+    assert limit() == "no limit\n"
 
 
 @pytest.mark.parametrize("memory", ["1M", "3M"])
