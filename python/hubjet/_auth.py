@@ -62,6 +62,8 @@ class Credentials:
     """
 
     def __init__(self, token: Token | str | bool | None, config: Config, scope: str) -> None:
+        if not (token is None or isinstance(token, str | bool | Token)):
+            raise TypeError(f"token is a string, a Token, True, False or None, not {type(token).__name__}")
         if isinstance(token, str):
             token = "".join(token.split()) or None  # a line break would end the header; an empty string says nothing
         self._given = token
@@ -112,6 +114,12 @@ class Credentials:
                     because="over plain http everybody on the way could read it, and this is a public host",
                     do="use an https:// endpoint, or token=False",
                 ),
+                url=self._config.endpoint,
+                token_origin=token.origin,
+            )
+        if not token.header().isascii():
+            raise TokenRefused(
+                explain(f"the token ({token.origin}) holds a character that no token has", do="copy it once more, whole"),
                 url=self._config.endpoint,
                 token_origin=token.origin,
             )

@@ -118,6 +118,8 @@ def _choose(paths: list[str], variant: str | None, subfolder: str | None, compon
     for path in paths:
         if path.startswith(prefix):
             by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+    if prefix and paths and not by_folder:
+        raise EntryNotFound(explain(f"no file lies below {prefix!r}", here=", ".join(_folders(paths)) or "no folders"))
     chosen: set[str] = set()
     with_variant = False
     for folder, files in by_folder.items():
@@ -133,6 +135,11 @@ def _choose(paths: list[str], variant: str | None, subfolder: str | None, compon
     if variant is not None and not with_variant:
         raise _no_variant(variant, paths)
     return chosen
+
+
+def _folders(paths: list[str]) -> list[str]:
+    """The folders at the top, as many as a message bears."""
+    return sorted({path.partition("/")[0] for path in paths if "/" in path})[:10]
 
 
 def _is_wanted_folder(folder: str, parts: set[str] | None) -> bool:
@@ -218,7 +225,7 @@ def _no_variant(variant: str, paths: list[str]) -> EntryNotFound:
     return EntryNotFound(
         explain(
             f"no weights have the variant {variant!r}",
-            here=", ".join(there) or "none: leave variant out",
-            do="choose one of these, or leave variant out",
+            here=", ".join(there) or "weights without a variant only",
+            do="choose one of these, or leave variant out" if there else "leave variant out",
         )
     )

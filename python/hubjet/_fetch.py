@@ -119,6 +119,8 @@ def _credentials(url: str, token: Token | str | bool | None, config: Config) -> 
     """Who may be asked for a token. This user's own goes to the hub only; a given one goes where it was meant for."""
     if isinstance(token, str | Token):
         return Credentials(token, config.at_endpoint(origin_of(url)), url)
+    if token is not None and not isinstance(token, bool):
+        return Credentials(token, config, url)  # which refuses it
     if origin_of(url) == origin_of(config.endpoint):
         return Credentials(token, config, url)
     if token is True:

@@ -78,6 +78,8 @@ def from_pretrained(
     PosixPath('.')
     >>> hubjet.from_pretrained("org/model", "transformers.AutoModel", revision="v1.0")  # doctest: +SKIP
     """
+    if loader is None and loader_kwargs:  # most likely a misspelt argument: revison="v1" would silently bring main
+        raise TypeError(f"from_pretrained() without a loader takes no argument {next(iter(loader_kwargs))!r}")
     if os.path.isdir(os.path.expanduser(model)):
         folder = os.fspath(os.path.expanduser(model))
     else:

@@ -7,6 +7,7 @@ or HF_HUB_DISABLE_PROGRESS_BARS.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -131,6 +132,13 @@ def _somebody_looks() -> bool:
         return False
 
 
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (AttributeError, OSError, ValueError):  # no terminal, or closed
+        return 80
+
+
 class Line:
     """One line on stderr: `model.safetensors  61%  55.3 of 90.9 MB  41.2 MB/s`. Takes what tqdm takes, uses what it
     needs."""
@@ -139,6 +147,7 @@ class Line:
 
     def __init__(self, *, total: int = 0, desc: str = "", initial: int = 0, **_tqdm: object) -> None:
         self.total, self.n, self._desc = total, initial, desc
+        self._first: int | None = None  # what was here when the line appeared: an earlier run's, which no speed is made of
         self._begun = time.monotonic()
         self._next = 0.0
         self._width = 0
@@ -146,6 +155,8 @@ class Line:
     def update(self, n: int = 1) -> None:
         """n more bytes."""
         self.n += n
+        if self._first is None:
+            self._first = self.n
         now = time.monotonic()
         if now >= self._next or self.n >= self.total:
             self._next = now + self.EVERY_S
@@ -158,8 +169,12 @@ class Line:
 
     def _text(self, now: float) -> str:
         percent = 100 * self.n // self.total if self.total else 0
-        speed = self.n / max(now - self._begun, 0.001)
-        text = f"{self._desc}  {percent:3d}%  {self.n / 1e6:.1f} of {self.total / 1e6:.1f} MB  {speed / 1e6:.1f} MB/s"
+        unit, power = ("MB", 1e6) if self.total >= 1e6 else ("kB", 1e3)
+        text = f"  {percent:3d}%  {self.n / power:.1f} of {self.total / power:.1f} {unit}"
+        if now - self._begun >= self.EVERY_S:
+            text += f"  {(self.n - (self._first or 0)) / (now - self._begun) / 1e6:.1f} MB/s"
+        columns = _columns() - 1  # a longer line would begin a new one at each look
+        text = (self._desc[: max(columns - len(text), 0)] + text)[:columns]
         padded = text.ljust(self._width)
         self._width = len(text)
         return padded

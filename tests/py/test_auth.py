@@ -373,3 +373,21 @@ def test_no_secret_is_in_what_is_said_and_kept(
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert token.encode() not in path.read_bytes() and b"Signature=" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("token", [5, b"hf_secret", ["hf_secret"]])
+def test_what_is_no_token_is_refused_by_its_type_and_not_shown(token: Any, tmp_path: Path) -> None:
+    for call in (
+        lambda: hubjet.hf_hub_download("org/model", "a.json", token=token),
+        lambda: hubjet.fetch("https://localhost/x", tmp_path / "x", token=token),
+    ):
+        with pytest.raises(TypeError, match="token is a string") as caught:
+            call()
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["hf_secr\xe9t", "hf_secret\udcff"])
+def test_a_token_with_a_character_no_token_has_is_refused_and_not_shown(token: str, world: World, tmp_path: Path) -> None:
+    with pytest.raises(hubjet.TokenRefused, match="no token has") as caught:
+        hubjet.fetch(f"{world.endpoint}/x", tmp_path / "x", token=token)
+    assert "hf_secr" not in str(caught.value) and not sent(world)

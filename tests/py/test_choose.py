@@ -169,3 +169,15 @@ def test_an_index_that_makes_no_sense_names_no_components(index: bytes) -> None:
 def test_formats_that_are_only_fetched_when_asked_for_are_told() -> None:
     assert other_weights(["a.gguf", "b.json", "c.onnx"]) == ["a.gguf", "c.onnx"]
     assert not has_weights(["a.gguf"]) and has_weights(["a.bin"])
+
+
+def test_a_subfolder_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
+    with pytest.raises(EntryNotFound, match="unte.*\n.*unet"):
+        choose_files(["config.json", "unet/config.json"], subfolder="unte")
+    assert choose_files([], subfolder="unte") == []
+
+
+def test_a_variant_where_there_is_none_is_told_to_be_left_out() -> None:
+    with pytest.raises(EntryNotFound) as caught:
+        choose_files(["config.json", "model.safetensors"], variant="fp16")
+    assert "leave variant out" in str(caught.value) and "one of these" not in str(caught.value)

@@ -189,3 +189,9 @@ def test_transformers_and_tokenizers_load_what_was_fetched(world: Any, tmp_path:
     half = hubjet.from_pretrained("org/bert", transformers.AutoModel, dtype=torch.float16)
     assert half.dtype == torch.float16
     assert hubjet.from_pretrained("org/bert", tokenizers.Tokenizer).encode("a").ids == [0]
+
+
+def test_an_argument_that_nobody_takes_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    with hubjet.contacts() as seen, pytest.raises(TypeError, match="revison"):
+        hubjet.from_pretrained("org/model", revison="v1")
+    assert len(seen) == 0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import struct
 import sys
+import termios
 from typing import Any
 
 import hubjet
@@ -161,11 +165,15 @@ def test_without_tqdm_a_plain_line_says_it(monkeypatch: pytest.MonkeyPatch) -> N
     assert _progress._default_class(True) is Line
     out = io.StringIO()
     monkeypatch.setattr(sys, "stderr", out)
+    clock = [100.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: clock[0])
     line = Line(total=2_000_000, desc="m.bin", unit="B", disable=False)
     line.update(1_000_000)
+    clock[0] += 2
     line.update(1_000_000)
     line.close()
-    assert "m.bin   50%  1.0 of 2.0 MB" in out.getvalue()
+    assert out.getvalue().startswith("\rm.bin   50%  1.0 of 2.0 MB\rm"), "no speed of what was here before"
+    assert "m.bin  100%  2.0 of 2.0 MB  0.5 MB/s" in out.getvalue()
     assert out.getvalue().endswith("MB/s\n") and "100%" in out.getvalue()
 
 
@@ -174,3 +182,17 @@ def test_a_closed_stderr_stops_no_download(monkeypatch: pytest.MonkeyPatch) -> N
     line = Line(total=1)
     line.update(1)
     line.close()
+
+
+def test_a_line_is_no_longer_than_the_terminal_and_small_files_are_not_0_mb(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    with os.fdopen(writer, "w") as screen:
+        monkeypatch.setattr(sys, "stderr", screen)
+        line = Line(total=45_100, desc="a-rather-long-name-of-a-file.safetensors")
+        line.update(45_100)
+        line.close()
+        shown = os.read(reader, 10_000).decode()
+    os.close(reader)
+    assert {len(text) for text in shown.strip().split("\r")} == {39}
+    assert "100%  45.1 of 45.1 kB" in shown
