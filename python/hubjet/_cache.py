@@ -1,4 +1,4 @@
-"""Where things are and what is here; whom this process talked to. Imports _names, _config, _auth, _edge, _store,
+"""Where things are and what is here; whom this process talked to. Imports _errors, _names, _config, _auth, _edge, _store,
 _resolve.
 
 Reads only. Answers are values a program can use; the command line prints the same.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from . import _config
 from ._config import Setting, resolve
 from ._edge import public
+from ._errors import StorageError
 from ._names import REPO_TYPES, Repo, check_revision, is_commit, repo
 from ._store import RepoStore
 
@@ -86,7 +87,8 @@ class CachedRepo:
 def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
     """What is in the cache, by id. Sizes count each blob once; last_used is the latest read or write of a blob.
 
-    Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty.
+    Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty; StorageError for one
+    that cannot be read.
     Threads: any.
 
     >>> import hubjet
@@ -96,8 +98,10 @@ def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
     cache = resolve(cache_dir=cache_dir).cache_dir
     try:
         names = sorted(os.listdir(cache))
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StorageError(f"the cache {cache} cannot be read: {error.strerror}", path=cache, errno=error.errno) from error
     repos = (_repo_of_folder(name) for name in names)
     return [_look(RepoStore(cache, one)) for one in repos if one is not None]
 

@@ -296,6 +296,8 @@ def _can_link(cache_dir: str) -> bool:
         os.makedirs(cache_dir, exist_ok=True)
     except OSError:
         return True  # the job that follows will say what is wrong with this place, and better
+    if not os.access(cache_dir, os.W_OK):
+        return True  # another user's: nothing can be tried, and nothing is known to be wrong with links
     return _native.can_link(cache_dir)
 
 

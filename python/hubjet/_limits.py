@@ -1,4 +1,4 @@
-"""Limits that are changed while downloads run. Imports _config."""
+"""Limits that are changed while downloads run. Imports _errors, _config."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from . import _native
 from ._config import read_rate, resolve
+from ._errors import StorageError
 
 
 def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
@@ -19,7 +20,7 @@ def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
 
     What several downloads and processes that have a limit fetch at once stays within it in sum; if their limits differ,
     within the smallest. Processes without one are not held back, save by `everywhere`.
-    Errors: ConfigError (a ValueError) for what is no rate; OSError with `everywhere` where the run folder
+    Errors: ConfigError (a ValueError) for what is no rate; StorageError with `everywhere` where the run folder
     (`hubjet.config()["run_dir"]`) cannot be written. Threads: any.
 
     >>> import hubjet
@@ -51,7 +52,7 @@ def polite(on: bool | None, *, everywhere: bool = False) -> None:
         everywhere: for every process of this user on this computer instead, within a quarter of a second and until it
             is taken back with None or False. A process is polite if this or its own setting says so.
 
-    Errors: OSError with `everywhere` where the run folder (`hubjet.config()["run_dir"]`) cannot be written. Threads: any.
+    Errors: StorageError with `everywhere` where the run folder (`hubjet.config()["run_dir"]`) cannot be written. Threads: any.
 
     >>> import hubjet
     >>> hubjet.polite(True)
@@ -74,11 +75,17 @@ def _users_file(name: str) -> str:
 
 def _write_users(name: str, value: int) -> None:
     path = _users_file(name)
-    if value:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        _native.write_small(path, b"%d\n" % value, 0o600)
-    else:
-        try:
+    try:
+        if value:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            _native.write_small(path, b"%d\n" % value, 0o600)
+        else:
             os.unlink(path)
-        except FileNotFoundError:
-            pass  # none was set
+    except StorageError:
+        raise
+    except OSError as error:
+        if not value and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return  # none was set
+        raise StorageError(
+            f"what holds for all processes cannot be kept in {path}: {error.strerror}", path=path, errno=error.errno
+        ) from error

@@ -11,7 +11,8 @@ from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _cli
+from hubjet import _cli, _download
+from hubjet._config import resolve
 
 pytestmark = pytest.mark.usefixtures("hub_env")
 
@@ -247,3 +248,23 @@ def test_ctrl_c_while_python_loads_the_command_is_no_traceback(tmp_path: Path) -
     (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt")
     done = shell("hubjet ls", PYTHONPATH=os.pathsep.join([str(tmp_path), str(Path(hubjet.__file__).parents[1])]))
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_cache_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = Run("ls", "--cache-dir", str(tmp_path / "file"))
+    assert (run.code, run.out) == (7, "") and "cannot be read" in run.err
+    assert Run("ls", "--cache-dir", str(tmp_path / "nothing")).code == 0
+
+
+def test_a_limit_that_cannot_be_kept_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = Run("limit", "4M", HUBJET_RUN_DIR=str(tmp_path / "file" / "run"))
+    assert run.code == 7 and "for all processes" in run.err and "Errno" not in run.err
+    assert Run("limit", "off", HUBJET_RUN_DIR=str(tmp_path / "file" / "run")).code == 0
+
+
+def test_a_cache_of_another_user_is_not_said_to_have_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    monkeypatch.setattr(_download._native, "can_link", lambda _: False)
+    assert _download.links(resolve(cache_dir=tmp_path))
