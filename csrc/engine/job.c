@@ -167,6 +167,15 @@ void hj_job_outcome(struct hj_job *j, size_t i, struct hj_outcome *out)
   out->seconds = f->ended_ms > f->began_ms ? (double)(f->ended_ms - f->began_ms) / 1000.0 : 0;
 }
 
+bool hj_job_supplied(const struct hj_job *j, size_t i, size_t k, struct hj_supplied *out)
+{
+  const struct hj_fetch *f = &j->fetches[i];
+  if (k > 0 || inherited(j))
+    return false;
+  *out = (struct hj_supplied){ .origin = f->first.origin, .bytes = f->from_net };
+  return true;
+}
+
 bool hj_outcome_header(const struct hj_outcome *o, size_t *i, const char **name, const char **value)
 {
   while (o->kept && *i < HJ_KEPT_COUNT) {

@@ -56,6 +56,13 @@ struct hj_progress_view hj_job_look(struct hj_job *j);
 size_t hj_job_count(const struct hj_job *j);
 /* After poll said 1. The pointers live as long as the job. */
 void hj_job_outcome(struct hj_job *j, size_t i, struct hj_outcome *out);
+/* Who brought the k-th part of it: the want's own URL is 0, its mirrors follow. false: there are no more. */
+struct hj_supplied {
+  const char *origin;                 /* scheme://host:port of the URL that was given; where it redirected to belongs to it */
+  uint64_t bytes;                     /* received from there, wrong ones included */
+  const char *expelled;               /* why it was not asked any more; NULL: it was */
+};
+bool hj_job_supplied(const struct hj_job *j, size_t i, size_t k, struct hj_supplied *out);
 /* The i-th header that was kept of the answers (lower-case name, value); false if there are no more. Start with *i = 0. */
 bool hj_outcome_header(const struct hj_outcome *o, size_t *i, const char **name, const char **value);
 /* Cancels, waits until the engine has let go of it, at most `patience_ms`: what then still hangs (a dead mount) is left behind. */

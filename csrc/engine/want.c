@@ -7,6 +7,7 @@
 #include "store/layout.h"
 #include "util/mem.h"
 #include "util/text.h"
+#include "util/url.h"
 #include "util/banned.h"
 
 void hj_want_init(struct hj_want *w)
@@ -37,6 +38,7 @@ void hj_want_release(struct hj_want *w)
   hj_mem_free(w->url);
   hj_mem_free(w->why);
   hj_mem_free(w->auth_origin);
+  free_texts(w->mirrors, w->mirrors_n);
   free_texts(w->headers, w->headers_n);
   hj_mem_free(w->post);
   hj_mem_free(w->repo_dir);
@@ -59,6 +61,21 @@ static bool one_line(const char *text)
   return true;
 }
 
+static int check_mirrors(const struct hj_want *w, struct hj_err *e)
+{
+  if (w->mirrors_n > HJ_MIRRORS_MAX)
+    return hj_fail(e, HJ_E_BADARG, "mirrors has %zu addresses: at most %u are used", w->mirrors_n, HJ_MIRRORS_MAX);
+  for (size_t i = 0; i < w->mirrors_n; i++) {
+    struct hj_err bad = HJ_ERR_INIT;
+    struct hj_url url = { 0 };
+    int rc = hj_url_parse(&url, w->mirrors[i], strlen(w->mirrors[i]), &bad);
+    hj_url_release(&url);
+    if (rc)
+      return hj_fail(e, (enum hj_code)rc, "mirrors[%zu]: %s", i, bad.msg);
+  }
+  return HJ_E_OK;
+}
+
 int hj_want_check(const struct hj_want *w, struct hj_err *e)
 {
   if (!w->url)
@@ -76,6 +93,8 @@ int hj_want_check(const struct hj_want *w, struct hj_err *e)
     return hj_fail(e, HJ_E_BADARG, "repo_dir is not absolute");
   if (w->dest == HJ_DEST_PATH && (!w->path || w->path[0] != '/' || !w->side_dir || w->side_dir[0] != '/'))
     return hj_fail(e, HJ_E_BADARG, "path and side_dir must be absolute");
+  if (check_mirrors(w, e))
+    return (int)e->code;
   if (w->link_path && hj_layout_check_path(w->link_path, e))
     return (int)e->code;
   if (w->commit && hj_layout_check_commit(w->commit, e))

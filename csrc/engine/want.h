@@ -18,8 +18,12 @@ enum hj_dest {
   HJ_DEST_PATH     /* one plain file */
 };
 
+#define HJ_MIRRORS_MAX 15u
+
 struct hj_want {
   char *url, *why;
+  char **mirrors;                  /* further URLs of the same content: asked without auth, without headers, and only for bytes that a promise proves */
+  size_t mirrors_n;
   char *auth, *auth_origin;        /* secret, and the one origin that may see it */
   char **headers;                  /* "Name: value", first origin only */
   size_t headers_n;

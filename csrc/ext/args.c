@@ -193,6 +193,7 @@ static int one_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
     return refuse("a want", "dict", dict);
   if (destination(s, dict, w) || text(s, dict, "url", &w->url) || text(s, dict, "why", &w->why) || text(s, dict, "auth", &w->auth) ||
       text(s, dict, "auth_origin", &w->auth_origin) || texts(s, dict, "headers", true, &w->headers, &w->headers_n) ||
+      texts(s, dict, "mirrors", false, &w->mirrors, &w->mirrors_n) ||
       texts(s, dict, "held", false, &w->held, &w->held_n) || text(s, dict, "held_commit", &w->held_commit) || body(s, dict, w) || digest(s, dict, w) ||
       path(s, dict, "link_path", &w->link_path) || text(s, dict, "commit", &w->commit) || flag(dict, "links", &w->links) ||
       path(s, dict, "side_dir", &w->side_dir) || text(s, dict, "key", &w->key) || path(s, dict, "lock", &w->lock) ||

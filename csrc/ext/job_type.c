@@ -175,7 +175,22 @@ static PyObject *headers_of(const struct hj_outcome *o)
   return dict;
 }
 
-static PyObject *result_of(struct ext_state *s, const struct hj_outcome *o)
+static PyObject *sources_of(const struct hj_job *j, size_t i)
+{
+  PyObject *list = PyList_New(0);
+  struct hj_supplied s;
+  for (size_t k = 0; list && hj_job_supplied(j, i, k, &s); k++) {
+    PyObject *d = PyDict_New();
+    int rc = !d || put(d, "origin", text_or_none(s.origin)) || put(d, "bytes", PyLong_FromUnsignedLongLong(s.bytes)) ||
+             put(d, "expelled", text_or_none(s.expelled)) || PyList_Append(list, d);
+    Py_XDECREF(d);
+    if (rc)
+      Py_CLEAR(list);
+  }
+  return list;
+}
+
+static PyObject *result_of(struct ext_state *s, const struct hj_job *j, size_t i, const struct hj_outcome *o)
 {
   static const char *const ends[] = { "failed", "done", "held", "meta", "failed" };
   PyObject *d = PyDict_New();
@@ -198,7 +213,7 @@ static PyObject *result_of(struct ext_state *s, const struct hj_outcome *o)
       put(d, "body", o->end == HJ_END_DONE && !o->path ? PyBytes_FromStringAndSize(o->body, (Py_ssize_t)o->body_n) : none()) ||
       put(d, "excerpt", text_or_none(o->excerpt)) || put(d, "from_net", PyLong_FromUnsignedLongLong(o->from_net)) ||
       put(d, "held", PyLong_FromUnsignedLongLong(o->held)) || put(d, "requests", PyLong_FromUnsignedLong(o->requests)) ||
-      put(d, "seconds", PyFloat_FromDouble(o->seconds)))
+      put(d, "sources", sources_of(j, i)) || put(d, "seconds", PyFloat_FromDouble(o->seconds)))
     Py_CLEAR(d);
   return d;
 }
@@ -221,7 +236,7 @@ static PyObject *job_results(PyObject *self, PyObject *unused)
     struct hj_outcome o;
     PyObject *item;
     hj_job_outcome(j, i, &o);
-    item = result_of(state_of(self), &o);
+    item = result_of(state_of(self), j, i, &o);
     if (!item)
       Py_CLEAR(list);
     else

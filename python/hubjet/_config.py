@@ -26,6 +26,7 @@ else:
 
 STANDARD_ENDPOINT = "https://huggingface.co"
 STANDARD_TIMEOUT_S = 10
+STALL_S = 15  # huggingface_hub gives up after 10; here the connection is changed and nothing is lost
 
 # System bundles by the distribution that has them. The system's own comes before certifi's, because that is where
 # companies that look into TLS install their certificate. The extension's OpenSSL knows no place of its own.
@@ -272,9 +273,9 @@ class Config:
         "HF_HUB_ETAG_TIMEOUT",
     )
     download_timeout: float = _option(
-        "Seconds without a byte after which a transfer is cut and tried again.",
+        "Seconds without a byte after which a transfer is cut and goes on over another connection.",
         _seconds,
-        STANDARD_TIMEOUT_S,
+        STALL_S,
         "HF_HUB_DOWNLOAD_TIMEOUT",
     )
     progress: bool | None = _option(

@@ -13,6 +13,7 @@ class Want(TypedDict, total=False):
     """One wanted file. Only `url` is required."""
 
     url: str  # the first URL asked, e.g. https://host/org/name/resolve/<rev>/<path>
+    mirrors: Sequence[str]  # further URLs of the same content, at most 15: no auth and no headers go there; used once the digest is known
     why: str  # a word for the ledger: "api", "resolve", "fetch" …
     method: str  # "GET" (default) or "POST"
     data: bytes  # body of a POST, sent with Content-Type: application/x-www-form-urlencoded
@@ -89,6 +90,13 @@ class Look(TypedDict):
     waits: int  # how often a transfer waited for that
     polite: bool  # holds for it now (this one may change, too)
 
+class Supplied(TypedDict):
+    """What one URL of a want brought."""
+
+    origin: str  # scheme://host:port of the URL as it was given
+    bytes: int  # received from there, wrong ones included
+    expelled: str | None  # why it was not asked any more
+
 class Result(TypedDict):
     """How one wanted file ended."""
 
@@ -110,6 +118,7 @@ class Result(TypedDict):
     from_net: int
     held: int
     requests: int
+    sources: list[Supplied]  # the want's url, then its mirrors
     seconds: float
 
 @final

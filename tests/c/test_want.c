@@ -89,6 +89,24 @@ TEST(a_header_is_one_line)
   hj_want_release(&w);
 }
 
+TEST(a_mirror_is_an_address_of_the_web)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_want w = whole();
+  w.mirrors = hj_mem_zero(2, sizeof *w.mirrors, &e);
+  CHECK(w.mirrors != NULL);
+  w.mirrors[0] = text("https://mirror.example/x");
+  w.mirrors[1] = text("file:///etc/passwd");
+  w.mirrors_n = 2;
+  CHECK_EQ(hj_want_check(&w, &e), HJ_E_BADARG);
+  CHECK_HAS(e.msg, "mirrors[1]");
+  hj_err_clear(&e);
+  swap(&w.mirrors[1], "http://other.example:8080/x");
+  CHECK_OK(hj_want_check(&w, &e), e);
+  hj_want_release(&w);
+  CHECK(w.mirrors == NULL && w.mirrors_n == 0);
+}
+
 TEST(a_want_for_a_path_needs_absolute_places)
 {
   struct hj_err e = HJ_ERR_INIT;
