@@ -165,10 +165,10 @@ static void judge_probe(struct hj_sched *s, uint64_t rate, uint64_t sure_rate, u
 static void hold(struct hj_sched *s, uint64_t rate, uint64_t now_ms)
 {
   s->base_rate = s->base_rate ? (s->base_rate * 7 + rate) / 8 : rate; /* the line's own drift; one lucky window must not forbid every later probe */
-  if (s->queue == HJ_QUEUE_GROWN) { /* more would only make the queue longer */
+  if (s->queue == HJ_QUEUE_GROWN) { /* more would only make the queue longer; also when it has gone for a moment, as it does after a loss */
     if (now_ms - s->probe_ms >= s->fall_every_ms && s->want > 1)
       set_level(s, HJ_SCHED_FALLING, s->want / 2, now_ms);
-  } else if (now_ms - s->probe_ms >= HJ_PROBE_MS && s->want < s->max && !s->busy) {
+  } else if (now_ms - s->probe_ms >= HJ_PROBE_MS && now_ms - s->grown_ms >= HJ_PROBE_MS && s->want < s->max && !s->busy) {
     set_level(s, HJ_SCHED_PROBING, s->want + (s->want + 1) / 2, now_ms);
   }
 }
@@ -214,6 +214,8 @@ unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsi
 {
   uint64_t span, rate, steady_rate, sure_rate, patience = s->phase == HJ_SCHED_RISING ? HJ_PATIENCE_MS : 3 * HJ_PATIENCE_MS;
   bool in_time, steady;
+  if (s->queue == HJ_QUEUE_GROWN)
+    s->grown_ms = now_ms;
   patience = patience > PATIENCE_TRIPS * s->rtt_ms ? patience : PATIENCE_TRIPS * s->rtt_ms;
   in_time = now_ms - s->level_ms < patience;
   if (!hungry || active == 0 || flowing == 0) {

@@ -2,7 +2,8 @@
  *
  *   RISING    a level's rate is known and paid for: twice as many; four times, as long as each brings what one alone brought
  *   FALLING   the first level was enough: is half of it, too?
- *   HOLDING   what the last rise left; now and then PROBING half as many more, kept only if they bring 5 %
+ *   HOLDING   what the last rise left; now and then PROBING half as many more, kept only if they bring 5 %, and only where no queue
+ *             was seen for a while
  *
  * A level's rate is known when all its connections flow and two windows in a row agree (a slow start is over), or after
  * HJ_PATIENCE_MS. When a rise does not pay, the line is full, and what one connection brings on a line that is not full says how many
@@ -51,6 +52,7 @@ struct hj_sched {
   bool backed_off;
   bool busy;
   uint64_t probe_ms;
+  uint64_t grown_ms;             /* when a queue was last seen */
   uint32_t fall_every_ms;        /* while the queue stays grown */
   uint32_t rtt_ms;
   enum hj_sched_queue queue;
