@@ -14,7 +14,7 @@
 #include "engine/hosts.h"
 #include "engine/job.h"
 #include "engine/plan.h"
-#include "engine/sched.h"
+#include "engine/route.h"
 #include "engine/source.h"
 #include "engine/throttle.h"
 #include "plat/plat.h"
@@ -163,6 +163,8 @@ struct hj_fetch {
   struct hj_lock lock;
   struct hj_rival rival;              /* another process that had it on its way, as last seen */
   uint64_t elsewhere;                 /* what of it the job counts as brought by another process */
+  struct hj_route *route;             /* where its bytes come from; NULL: it is not of those that go over a blob */
+  bool routed;                        /* an answer has said so, it is no guess */
   struct hj_ranges taken;             /* on disk or asked for */
   struct hj_part *parts;
   unsigned parts_n;
@@ -253,7 +255,8 @@ struct hj_job {
   size_t n;
   struct hj_limits limits;
   struct hj_net net;
-  struct hj_sched sched;
+  struct hj_route routes[HJ_ROUTES_MAX];
+  unsigned routes_n;
   struct hj_loop *loop;                /* the engine's, while running */
   struct hj_workers *workers;
   struct hj_hosts *hosts;              /* the engine's, too */
@@ -277,13 +280,8 @@ struct hj_job {
   bool behind;                         /* no further range: the proof is too far behind (engine/lag.h) */
   unsigned holds;                      /* how often */
   uint64_t lag_ms, memory;             /* when the system was last asked for its memory, and what it said */
-  unsigned level;                      /* connections for ranges that were wanted at the last turn */
-  uint64_t connection_rate;            /* bytes per second of one of them, as last measured; 0 = not yet */
+  unsigned cap;                        /* of the connections for ranges, of all routes together */
   uint64_t load_ns, load_waited_ns;    /* when the load of the network thread was last looked at, and how long it had slept by then */
-  uint64_t sampled_ms;                 /* when the way was last looked at */
-  uint32_t trip_ms;                    /* of the host that large files come from; 0 = not known */
-  bool settled_in;                     /* what is remembered of that host was asked for */
-  unsigned proven_connections;         /* made for ranges and not lost again; some may be idle */
   size_t over;
   uint64_t part_ids;
   uint32_t dice;

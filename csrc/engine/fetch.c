@@ -204,7 +204,7 @@ void hj_fetch_begin_anew(struct hj_fetch *f)
   hj_ranges_release(&f->taken);
   hj_ranges_init(&f->taken);
   hj_buf_clear(&f->body);
-  f->looked = f->in_memory = f->no_if_range = false;
+  f->looked = f->in_memory = f->no_if_range = f->routed = false;
   f->partly = 0;
   /* Also the commit: the new content belongs to a new one, and must not be linked under the old. */
   f->etag[0] = f->commit[0] = f->validator[0] = f->validator_origin[0] = 0;
@@ -412,8 +412,9 @@ void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
 static struct hj_plan plan_of(const struct hj_fetch *f)
 {
   const struct hj_job *j = f->job;
+  const struct hj_route *r = f->route;
   return (struct hj_plan){ .size = f->size, .range_min = j->limits.range_min, .range_max = j->limits.range_max,
-                           .workers = j->sched.want, .rate = j->connection_rate, .rtt_ms = j->trip_ms };
+                           .workers = r->sched.want, .rate = r->connection_rate, .rtt_ms = r->trip_ms };
 }
 
 bool hj_fetch_has_gap(const struct hj_fetch *f)

@@ -286,19 +286,28 @@ static void ask_queued(struct hj_job *j, uint64_t now_ms)
 
 /* ---- who is next ---- */
 
-struct census { unsigned large_files, large_parts, unknown; struct hj_fetch *neediest; };
+struct census { unsigned large_files, large_parts, unknown; };
 
 static struct census count(struct hj_job *j)
 {
-  struct census c = { 0, 0, 0, NULL };
+  struct census c = { 0, 0, 0 };
+  for (unsigned i = 0; i < j->routes_n; i++) {
+    j->routes[i].parts = 0;
+    j->routes[i].neediest = NULL;
+  }
   for (struct hj_fetch *f = j->under_way.first; f; f = f->next) {
     if (f->state == HJ_FETCH_ASKING || f->state == HJ_FETCH_WAITING || (f->busy && f->work.chore == HJ_CHORE_LOOK)) {
       c.unknown++;
     } else if (f->state == HJ_FETCH_FLOWING || f->state == HJ_FETCH_OPENING || (f->state == HJ_FETCH_SEALING && !f->in_memory)) {
+      struct hj_route *r = f->route;
+      unsigned parts = f->parts_n ? f->parts_n : f->state == HJ_FETCH_OPENING;
       c.large_files += f->state != HJ_FETCH_SEALING;
-      c.large_parts += f->parts_n ? f->parts_n : f->state == HJ_FETCH_OPENING;
-      if ((!c.neediest || f->parts_n < c.neediest->parts_n) && hj_fetch_wants_part(f))
-        c.neediest = f;
+      c.large_parts += parts;
+      if (!r)
+        continue;
+      r->parts += parts;
+      if ((!r->neediest || f->parts_n < r->neediest->parts_n) && hj_fetch_wants_part(f))
+        r->neediest = f;
     }
   }
   return c;
@@ -323,6 +332,8 @@ static struct hj_fetch *next_of(struct hj_job *j, enum sort sort)
 static void begin(struct hj_job *j, struct hj_fetch *f, uint64_t now_ms)
 {
   f->light = hj_fetch_is_light(f);
+  if (!f->light && !f->route && f->want->dest != HJ_DEST_MEMORY)
+    f->route = hj_route_guess(j, f, now_ms);
   list(j, f);
   hj_fetch_begin(f, now_ms);
 }
@@ -335,17 +346,36 @@ static void fill_light(struct hj_job *j, uint64_t now_ms)
     begin(j, f, now_ms);
 }
 
+static bool has_room(const struct hj_route *r) { return r->parts < r->level; }
+
+/* Of all hosts that may have a further connection, the file with the fewest: what one host has at once is none of the other's business. */
+static struct hj_fetch *find_neediest(const struct hj_job *j)
+{
+  struct hj_fetch *f = NULL;
+  for (unsigned i = 0; i < j->routes_n; i++) {
+    const struct hj_route *r = &j->routes[i];
+    if (r->neediest && has_room(r) && (!f || r->neediest->parts_n < f->parts_n))
+      f = r->neediest;
+  }
+  return f;
+}
+
+static struct hj_fetch *next_large(struct hj_job *j, uint64_t now_ms)
+{
+  struct hj_fetch *f = next_of(j, LARGE);
+  return f && has_room(hj_route_guess(j, f, now_ms)) ? f : NULL;
+}
+
 /* Small files first (they are latency, not bandwidth), then ranges for the file with the fewest, then further large files. */
-static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
+static bool fill_one(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
-  struct hj_fetch *f;
+  struct hj_fetch *f, *neediest;
   if (j->behind || !hj_job_has_memory(j, HJ_PIECE + HJ_PLAIN_COST + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
     return false;
   c = count(j);
   if (j->own >= j->slots) {
-    j->starved = j->slots < j->limits.connections &&
-                 ((c.neediest && c.large_parts < level) || j->queue || next_of(j, UNKNOWN) || next_of(j, LARGE));
+    j->starved = j->slots < j->limits.connections && (find_neediest(j) || j->queue || next_of(j, UNKNOWN) || next_of(j, LARGE));
     return false;
   }
   f = c.unknown < j->unknown_most && !j->queued_first ? next_of(j, UNKNOWN) : NULL;
@@ -353,28 +383,25 @@ static bool fill_one(struct hj_job *j, unsigned level, uint64_t now_ms)
     begin(j, f, now_ms);
     return true;
   }
-  if (c.large_parts >= level)
+  if (c.large_parts >= j->cap)
     return false;
-  if (c.neediest && (c.neediest->parts_n == 0 || c.large_files >= LARGE_OPEN_MAX || c.large_parts * 2 < level || !next_of(j, LARGE))) {
-    hj_fetch_add_part(c.neediest, now_ms);
+  neediest = find_neediest(j);
+  f = c.large_files < LARGE_OPEN_MAX ? next_large(j, now_ms) : NULL;
+  if (neediest && (!f || neediest->parts_n == 0 || neediest->route->parts * 2 < neediest->route->level)) {
+    hj_fetch_add_part(neediest, now_ms);
     return true;
   }
-  f = c.large_files < LARGE_OPEN_MAX ? next_of(j, LARGE) : NULL;
   if (f) {
     begin(j, f, now_ms);
-    return true;
-  }
-  if (c.neediest) {
-    hj_fetch_add_part(c.neediest, now_ms);
     return true;
   }
   return false;
 }
 
-static void fill(struct hj_job *j, unsigned level, uint64_t now_ms)
+static void fill(struct hj_job *j, uint64_t now_ms)
 {
   if (!atomic_load(&j->cancelled))
-    while (fill_one(j, level, now_ms))
+    while (fill_one(j, now_ms))
       ;
 }
 
@@ -399,37 +426,35 @@ static void give_up(struct hj_job *j, uint64_t now_ms)
 
 /* Of the connections that bring large files: how long is their way, has a queue grown on it? What it was like minutes ago is where a
  * job begins; what it is like is remembered when it has settled. */
-static void look_at_the_way(struct hj_job *j, uint64_t now_ms)
+static void look_at_the_way(struct hj_job *j, struct hj_route *r, uint64_t now_ms)
 {
   uint32_t trips_us[TRIPS_MAX], least_us = 0;
-  const char *origin = NULL;
   struct hj_host *h;
   unsigned n = 0;
-  if (now_ms - j->sampled_ms < SAMPLE_MS && j->settled_in)
+  if (!r->origin[0] || (now_ms - r->sampled_ms < SAMPLE_MS && r->settled_in))
     return;
   for (struct hj_fetch *f = j->under_way.first; f; f = f->next)
     for (struct hj_part *p = f->in_memory ? NULL : f->parts; p && n < TRIPS_MAX; p = p->next) {
       struct hj_pulse pulse;
-      if (p->state != HJ_PART_FLOWING || !p->request || (origin && strcmp(origin, p->url.origin) != 0))
+      if (p->state != HJ_PART_FLOWING || !p->request || strcmp(r->origin, p->url.origin) != 0)
         continue;
-      origin = p->url.origin;
       pulse = hj_request_pulse(p->request);
       trips_us[n++] = pulse.trip_us;
       if (pulse.trip_min_us && (!least_us || pulse.trip_min_us < least_us))
         least_us = pulse.trip_min_us;
     }
-  if (!origin)
+  if (!n)
     return;
-  j->sampled_ms = now_ms;
-  h = hj_hosts_of(j->hosts, origin, now_ms);
+  r->sampled_ms = now_ms;
+  h = hj_hosts_of(j->hosts, r->origin, now_ms);
   hj_host_sample(h, trips_us, n, least_us, now_ms);
-  j->trip_ms = hj_host_trip_ms(h);
-  hj_sched_path(&j->sched, j->trip_ms, hj_host_queue(h, now_ms));
-  if (!j->settled_in && hj_host_level(h, now_ms))
-    hj_sched_resume(&j->sched, hj_host_level(h, now_ms), h->lone_rate, now_ms);
-  j->settled_in = true;
-  if (j->sched.phase == HJ_SCHED_HOLDING && j->sched.base_rate && !j->limited && !j->polite)
-    hj_host_remember(h, j->sched.base_want, j->sched.lone_rate, now_ms);
+  r->trip_ms = hj_host_trip_ms(h);
+  hj_sched_path(&r->sched, r->trip_ms, hj_host_queue(h, now_ms));
+  if (!r->settled_in && hj_host_level(h, now_ms))
+    hj_sched_resume(&r->sched, hj_host_level(h, now_ms), h->lone_rate, now_ms);
+  r->settled_in = true;
+  if (r->sched.phase == HJ_SCHED_HOLDING && r->sched.base_rate && !j->limited && !j->polite)
+    hj_host_remember(h, r->sched.base_want, r->sched.lone_rate, now_ms);
 }
 
 /* For those who watch: what shares connections counts as the few it shares. */
@@ -484,21 +509,37 @@ static void look_at_the_load(struct hj_job *j)
   if (span_ns < LOAD_NS)
     return;
   waited_ns = hj_loop_waited_ns(j->loop);
-  hj_sched_busy(&j->sched, j->load_ns && (waited_ns - j->load_waited_ns) * 10 < span_ns);
+  for (unsigned i = 0; i < j->routes_n; i++)
+    hj_sched_busy(&j->routes[i].sched, j->load_ns && (waited_ns - j->load_waited_ns) * 10 < span_ns);
   j->load_ns = now_ns;
   j->load_waited_ns = waited_ns;
+}
+
+/* next: the route that the next large file is expected to take. */
+static void turn_route(struct hj_job *j, struct hj_route *r, const struct hj_route *next, uint64_t now_ms)
+{
+  unsigned flowing = r->proven_connections < r->parts ? r->proven_connections : r->parts, before = r->sched.want, level;
+  enum hj_sched_phase phase = r->sched.phase;
+  bool hungry = !j->behind && !j->brake.binds && !j->polite && (r->neediest || r == next);
+  level = hj_sched_turn(&r->sched, now_ms, r->bytes, r->parts, flowing, hungry);
+  if (level != before || phase != r->sched.phase)
+    HJ_TRACE(HJ_T_SCHED, 0, "%s: %s, %u -> %s, %u connections; %llu bytes/s at %u, one alone %llu, trip %u ms, %s", r->origin, hj_sched_phase_name(phase),
+             before, hj_sched_phase_name(r->sched.phase), level, (unsigned long long)r->sched.base_rate, r->sched.base_want,
+             (unsigned long long)r->sched.lone_rate, r->sched.rtt_ms, hj_sched_queue_name(r->sched.queue));
+  if (r->sched.last_rate && flowing && !j->brake.binds && !j->polite)
+    r->connection_rate = r->sched.last_rate / flowing;
+  r->level = level;
 }
 
 void hj_job_turn(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
-  unsigned level, cap, before, flowing;
-  enum hj_sched_phase phase;
+  struct hj_fetch *next;
+  const struct hj_route *next_route;
   bool hungry;
   if (!j->moved_ms) {
     j->moved_ms = now_ms;
     j->unknown_most = HJ_UNKNOWN_AT_ONCE;
-    hj_sched_init(&j->sched, j->limits.first_connections, j->limits.connections, now_ms);
   }
   if (atomic_load(&j->cancelled))
     cancel_all(j);
@@ -511,32 +552,26 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   look_at_the_lag(j, now_ms);
   hj_fetch_send_proofs(j->under_way.first, j->behind);
   give_up(j, now_ms);
-  look_at_the_way(j, now_ms);
+  for (unsigned i = 0; i < j->routes_n; i++)
+    look_at_the_way(j, &j->routes[i], now_ms);
   look_at_the_load(j);
   j->starved = false;
   if (!atomic_load(&j->cancelled)) {
     ask_queued(j, now_ms);
     fill_light(j, now_ms);
   }
-  fill(j, j->level, now_ms); /* who has ended is followed first: on a fast line somebody always has, and no level would ever look full */
+  fill(j, now_ms); /* who has ended is followed first: on a fast line somebody always has, and no level would ever look full */
   c = count(j);
-  flowing = j->proven_connections < c.large_parts ? j->proven_connections : c.large_parts;
-  before = j->sched.want;
-  phase = j->sched.phase;
-  hungry = !j->behind && (c.neediest || next_of(j, LARGE));
-  cap = hj_brake_turn(&j->brake, now_ms, j->limited, j->throttle->full, c.large_parts, hungry);
-  level = hj_sched_turn(&j->sched, now_ms, atomic_load(&j->from_net), c.large_parts, flowing, hungry && !j->brake.binds && !j->polite);
-  if (level != before || phase != j->sched.phase)
-    HJ_TRACE(HJ_T_SCHED, 0, "%s, %u -> %s, %u connections; %llu bytes/s at %u, one alone %llu, trip %u ms, %s", hj_sched_phase_name(phase), before,
-             hj_sched_phase_name(j->sched.phase), level, (unsigned long long)j->sched.base_rate, j->sched.base_want,
-             (unsigned long long)j->sched.lone_rate, j->sched.rtt_ms, hj_sched_queue_name(j->sched.queue));
-  if (j->polite && cap > HJ_POLITE_CONNECTIONS)
-    cap = HJ_POLITE_CONNECTIONS;
-  if (level > cap)
-    level = cap;
-  if (j->sched.last_rate && flowing && !j->brake.binds && !j->polite)
-    j->connection_rate = j->sched.last_rate / flowing;
-  j->level = level;
-  fill(j, level, now_ms);
+  next = next_of(j, LARGE);
+  next_route = next ? hj_route_guess(j, next, now_ms) : NULL;
+  hungry = !j->behind && next;
+  for (unsigned i = 0; i < j->routes_n; i++)
+    hungry = hungry || (!j->behind && j->routes[i].neediest);
+  j->cap = hj_brake_turn(&j->brake, now_ms, j->limited, j->throttle->full, c.large_parts, hungry);
+  if (j->polite && j->cap > HJ_POLITE_CONNECTIONS)
+    j->cap = HJ_POLITE_CONNECTIONS;
+  for (unsigned i = 0; i < j->routes_n; i++)
+    turn_route(j, &j->routes[i], next_route, now_ms);
+  fill(j, now_ms);
   atomic_store(&j->connections, connections_of(j));
 }

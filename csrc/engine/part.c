@@ -65,9 +65,9 @@ bool hj_part_is_active(const struct hj_part *p) { return p->request != NULL; }
 /* A connection with the rest of a body on it is closed. */
 static void lose_connection(const struct hj_part *p)
 {
-  struct hj_job *j = p->fetch->job;
-  if (p->state == HJ_PART_FLOWING && !p->fetch->in_memory && j->proven_connections)
-    j->proven_connections--;
+  struct hj_route *r = p->fetch->route;
+  if (p->state == HJ_PART_FLOWING && !p->fetch->in_memory && r && r->proven_connections)
+    r->proven_connections--;
 }
 
 static void request_gone(struct hj_part *p)
@@ -257,8 +257,10 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
   if (judge_answer(p, r, &p->err))
     return HJ_GO_STOP;
   enter(p, HJ_PART_FLOWING);
-  if (!f->in_memory && hj_request_made_connection(request))
-    f->job->proven_connections++;
+  if (!f->in_memory) {
+    hj_route_settle(f, p->url.origin, p->head_ms);
+    f->route->proven_connections += hj_request_made_connection(request);
+  }
   if (f->state == HJ_FETCH_ASKING && !f->in_memory)
     hj_fetch_send(f, HJ_CHORE_OPEN); /* the body waits (paused) until the blob is open */
   return HJ_GO;
@@ -292,6 +294,8 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
   f->from_net += n;
   p->exchanged += n;
   f->job->moved_ms = p->last_byte_ms;
+  if (f->route && !f->in_memory)
+    f->route->bytes += n;
   atomic_fetch_add(&f->job->from_net, n); /* before they are on disk: who looks meanwhile must not see more there than came */
   if (f->in_memory ? hj_buf_add(&f->body, bytes, n, &p->err) : take_bytes(p, bytes, n, &p->err))
     return HJ_GO_STOP;
@@ -568,7 +572,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     return;
   }
   if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
-    hj_sched_back_off(&j->sched, now_ms);
+    hj_route_back_off(j, p->url.origin, now_ms);
   if (mixed) { /* neither a promise nor a validator: what landed may be of another version than what comes next */
     hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
     return;

@@ -31,13 +31,13 @@ static int check_silence(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
 static bool is_outlier(const struct hj_part *p, uint64_t now_ms)
 {
   const struct hj_fetch *f = p->fetch;
-  struct hj_pace pace = { .age_ms = now_ms - p->began_ms, .bytes = p->pos - p->began_pos, .typical = f->job->connection_rate,
-                          .rtt_ms = f->job->trip_ms, .flowed_ms = p->head_ms && now_ms > p->head_ms ? now_ms - p->head_ms : 0 };
+  struct hj_pace pace = { .age_ms = now_ms - p->began_ms, .bytes = p->pos - p->began_pos, .typical = f->route ? f->route->connection_rate : 0,
+                          .rtt_ms = f->route ? f->route->trip_ms : 0, .flowed_ms = p->head_ms && now_ms > p->head_ms ? now_ms - p->head_ms : 0 };
   if (f->state != HJ_FETCH_FLOWING || f->in_memory || f->single || p->whole || p->paused || !p->ranged || p->end == HJ_UNKNOWN)
     return false;
   if (p->ticket || f->job->brake.binds || f->job->polite) /* its rate is our doing */
     return false;
-  if (!hj_part_is_active(p) || f->job->proven_connections < 3) /* two are too few to say which of them is typical */
+  if (!hj_part_is_active(p) || f->route->proven_connections < 3) /* two are too few to say which of them is typical */
     return false;
   pace.left = p->end - p->pos;
   pace.tail = !hj_fetch_has_gap(f);
@@ -49,7 +49,7 @@ static int give_back(struct hj_part *p, struct hj_err *e)
 {
   struct hj_fetch *f = p->fetch;
   HJ_TRACE(HJ_T_PART, p->id, "slow: %llu bytes where others bring %llu a second; its range is given back",
-           (unsigned long long)(p->pos - p->began_pos), (unsigned long long)f->job->connection_rate);
+           (unsigned long long)(p->pos - p->began_pos), (unsigned long long)f->route->connection_rate);
   if (hj_part_flush(p, e) || hj_ranges_cut(&f->taken, p->pos, p->end, e))
     return (int)e->code;
   hj_part_free(p);

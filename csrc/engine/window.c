@@ -60,14 +60,14 @@ static unsigned connections(const struct sight *s) { return s->own + (s->sharing
 
 static void tell(struct hj_part *p, struct hj_host *h, struct sight *s)
 {
-  struct hj_job *j = p->fetch->job;
+  const struct hj_job *j = p->fetch->job;
   uint32_t window = HJ_SOCK_ANY;
   if (j->polite) {
     if (!h->polite.window)
       return;
     window = (uint32_t)(h->polite.window / connections(s));
-    if (h->polite.peak)
-      j->connection_rate = h->polite.peak / connections(s); /* for the length of ranges */
+    if (h->polite.peak && p->fetch->route)
+      p->fetch->route->connection_rate = h->polite.peak / connections(s); /* for the length of ranges */
   } else if (p->window == window || !h->polite.window) {
     return;
   }

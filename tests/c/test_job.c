@@ -333,7 +333,7 @@ TEST(the_rate_of_a_connection_is_known_although_ranges_end_all_the_time)
   struct hj_job *j = start_job(wants, N, &limits);
   wait_job(j);
   CHECK_EQ(hj_job_look(j).files_done, N);
-  CHECK_GT(j->connection_rate, 0);
+  CHECK_GT(j->routes[0].connection_rate, 0);
   free_job_of(j);
   close_world(&w);
 }
