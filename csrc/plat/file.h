@@ -17,8 +17,8 @@ typedef struct hj_file { int fd; } hj_file;
 enum hj_open {
   HJ_OPEN_READ,
   HJ_OPEN_NEW,     /* read and write; HJ_E_EXISTS if the name is taken (symbolic links count as taken) */
-  HJ_OPEN_UPDATE,  /* read and write, must exist */
-  HJ_OPEN_APPEND,  /* write at the end, made if absent */
+  HJ_OPEN_UPDATE,  /* read and write, must exist, symbolic links refused */
+  HJ_OPEN_APPEND,  /* write at the end, made if absent, symbolic links and FIFOs refused */
   HJ_OPEN_LOCK     /* read and write, made if absent, symbolic links refused */
 };
 

@@ -22,9 +22,9 @@ static int flags_of(enum hj_open how)
   case HJ_OPEN_NEW:
     return O_RDWR | O_CREAT | O_EXCL;
   case HJ_OPEN_UPDATE:
-    return O_RDWR;
+    return O_RDWR | O_NOFOLLOW;
   case HJ_OPEN_APPEND:
-    return O_WRONLY | O_CREAT | O_APPEND;
+    return O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK; /* else a FIFO without a reader waits for one */
   case HJ_OPEN_LOCK:
     return O_RDWR | O_CREAT | O_NOFOLLOW;
   }

@@ -85,6 +85,9 @@ TEST(the_dead_the_silent_and_strangers_do_not_count)
   CHECK_EQ(entries(dir, NULL), 1);            /* and its file is gone */
   CHECK_OK(hj_crowd_join(&b, dir, &e), e);
   age_path(b.path, 60);                       /* stopped by SIGSTOP, say */
+  CHECK_OK(hj_crowd_look(&a, who, &n, &e), e);
+  CHECK_EQ(n, 0);
+  age_path(b.path, -3600);                    /* said before somebody set the clock back */
   put_text(temp_path("run/README"), "x");
   CHECK_OK(hj_crowd_look(&a, who, &n, &e), e);
   CHECK_EQ(n, 0);
