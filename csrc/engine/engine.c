@@ -276,6 +276,7 @@ static void run(void *arg)
 static void after_fork(void)
 {
   hj_mutex_init(&lock);
+  hj_curl_forked();
   hj_ledger_forked();
   hj_timeline_forked();
   engine = retired = NULL;
@@ -358,14 +359,18 @@ void hj_engine_stop(uint32_t patience_ms)
   hj_mutex_lock(&lock);
   en = engine;
   old = retired;
+  if (en) { /* before it is taken away: one that is not to be found any more may end by itself, and its loop with it */
+    hj_mutex_lock(&en->lock);
+    en->stop = true;
+    hj_loop_wake(en->loop);
+    hj_mutex_unlock(&en->lock);
+  }
   engine = retired = NULL;
   hj_mutex_unlock(&lock);
   free_engine(old);
   if (!en)
     return;
   hj_mutex_lock(&en->lock);
-  en->stop = true;
-  hj_loop_wake(en->loop);
   while (!en->gone && (now = hj_clock_ms()) < until)
     (void)hj_cond_wait_ms(&en->ended, &en->lock, (uint32_t)(until - now));
   gone = en->gone;

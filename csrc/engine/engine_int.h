@@ -301,6 +301,7 @@ bool hj_job_is_over(const struct hj_job *j);
 void hj_job_let_go(struct hj_job *j);                                     /* the last owner frees it */
 uint32_t hj_job_roll(struct hj_job *j);                                   /* dice for jitter */
 bool hj_job_has_memory(const struct hj_job *j, uint64_t bytes);
+uint64_t hj_job_still_ms(const struct hj_job *j, uint64_t now_ms);        /* since it last moved */
 void hj_job_unlist(struct hj_job *j, struct hj_fetch *f);                 /* it has ended */
 void hj_job_queue(struct hj_job *j, struct hj_part *p);
 void hj_job_unqueue(struct hj_job *j, struct hj_part *p);

@@ -328,7 +328,7 @@ void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
       hj_fetch_end(f, HJ_END_META);
       return;
     }
-    if (!f->in_memory && hj_fetch_take_memory(f))
+    if (f->state == HJ_FETCH_ASKING && !f->in_memory && hj_fetch_take_memory(f)) /* later it goes over the blob that is being opened */
       f->in_memory = true;
     if (!f->in_memory && f->size != HJ_SIZE_UNKNOWN && f->promise.algo != HJ_ALGO_NONE && f->state == HJ_FETCH_ASKING &&
         !f->single && !f->want->no_ranges && !f->want->meta_only) {

@@ -189,16 +189,21 @@ bool hj_outcome_header(const struct hj_outcome *o, size_t *i, const char **name,
   return false;
 }
 
-void hj_job_free(struct hj_job *j, uint32_t patience_ms)
+void hj_job_end(struct hj_job *j, uint32_t patience_ms)
 {
   uint64_t until = hj_clock_ms() + patience_ms;
+  if (atomic_load(&j->state) != 1 || inherited(j))
+    return;
+  hj_job_cancel(j);
+  for (uint64_t now; atomic_load(&j->state) == 1 && (now = hj_clock_ms()) < until;)
+    (void)hj_job_poll(j, (uint32_t)(until - now));
+}
+
+void hj_job_free(struct hj_job *j, uint32_t patience_ms)
+{
   if (!j || inherited(j))
     return; /* a child's copy: its locks may be held by threads that do not exist here */
-  if (atomic_load(&j->state) == 1) {
-    hj_job_cancel(j);
-    for (uint64_t now; atomic_load(&j->state) == 1 && (now = hj_clock_ms()) < until;)
-      (void)hj_job_poll(j, (uint32_t)(until - now));
-  }
+  hj_job_end(j, patience_ms);
   hj_job_let_go(j);
 }
 
@@ -214,6 +219,9 @@ uint32_t hj_job_roll(struct hj_job *j)
 }
 
 bool hj_job_is_over(const struct hj_job *j) { return j->over == j->n; }
+
+/* A file that ended in this very turn may have moved it after the turn's own now. */
+uint64_t hj_job_still_ms(const struct hj_job *j, uint64_t now_ms) { return now_ms > j->moved_ms ? now_ms - j->moved_ms : 0; }
 
 /* One that has nothing goes on all the same, with one thing at a time: else two jobs could wait for each other for ever. */
 bool hj_job_has_memory(const struct hj_job *j, uint64_t bytes)
@@ -281,6 +289,7 @@ static void ask_queued(struct hj_job *j, uint64_t now_ms)
     }
     hj_job_unqueue(j, p);
     hj_part_follow_on(p, now_ms);
+    full = NULL; /* it may have been of a part that went with its file */
   }
 }
 
@@ -371,11 +380,18 @@ static bool fill_one(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
   struct hj_fetch *f, *neediest;
-  if (j->behind || !hj_job_has_memory(j, HJ_PIECE + HJ_PLAIN_COST + HJ_SMALL_MAX) || !hj_throttle_is_open(j->throttle, j))
+  if (j->behind || !hj_throttle_is_open(j->throttle, j))
     return false;
   c = count(j);
+  neediest = find_neediest(j);
+  if (!hj_job_has_memory(j, HJ_PIECE + HJ_PLAIN_COST + HJ_SMALL_MAX)) {
+    if (c.large_parts || !neediest || j->own >= j->slots)
+      return false;
+    hj_fetch_add_part(neediest, now_ms); /* opened files take memory, and those of several jobs can fill it: each job may have one range all the same */
+    return true;
+  }
   if (j->own >= j->slots) {
-    j->starved = j->slots < j->limits.connections && (find_neediest(j) || j->queue || next_of(j, UNKNOWN) || next_of(j, LARGE));
+    j->starved = j->slots < j->limits.connections && (neediest || j->queue || next_of(j, UNKNOWN) || next_of(j, LARGE));
     return false;
   }
   f = c.unknown < j->unknown_most && !j->queued_first ? next_of(j, UNKNOWN) : NULL;
@@ -385,7 +401,6 @@ static bool fill_one(struct hj_job *j, uint64_t now_ms)
   }
   if (c.large_parts >= j->cap)
     return false;
-  neediest = find_neediest(j);
   f = c.large_files < LARGE_OPEN_MAX ? next_large(j, now_ms) : NULL;
   if (neediest && (!f || neediest->parts_n == 0 || neediest->route->parts * 2 < neediest->route->level)) {
     hj_fetch_add_part(neediest, now_ms);
@@ -416,7 +431,7 @@ static void cancel_all(struct hj_job *j)
 static void give_up(struct hj_job *j, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
-  if (!j->active || now_ms - j->moved_ms < j->limits.give_up_ms)
+  if (!j->active || hj_job_still_ms(j, now_ms) < j->limits.give_up_ms)
     return;
   hj_fail(&e, HJ_E_STALLED, "nothing moved for %u s", j->limits.give_up_ms / 1000);
   for (size_t i = 0; i < j->n; i++)

@@ -65,7 +65,9 @@ struct hj_supplied {
 bool hj_job_supplied(const struct hj_job *j, size_t i, size_t k, struct hj_supplied *out);
 /* The i-th header that was kept of the answers (lower-case name, value); false if there are no more. Start with *i = 0. */
 bool hj_outcome_header(const struct hj_outcome *o, size_t *i, const char **name, const char **value);
-/* Cancels, waits until the engine has let go of it, at most `patience_ms`: what then still hangs (a dead mount) is left behind. */
+/* Cancels, waits until the engine has let go of it, at most `patience_ms`: what then still hangs (a dead mount) is left behind. Any
+ * thread, also while others poll. */
+void hj_job_end(struct hj_job *j, uint32_t patience_ms);
 void hj_job_free(struct hj_job *j, uint32_t patience_ms);
 
 #endif

@@ -359,7 +359,7 @@ static void wait_for_way(struct hj_part *p)
 
 static bool says_empty(const struct hj_part *p, const struct hj_reply *r)
 {
-  return p->lead && r->status == 416 && r->has_range && !r->range.satisfied && r->range.total == 0 &&
+  return p->lead && p->fetch->state == HJ_FETCH_ASKING && r->status == 416 && r->has_range && !r->range.satisfied && r->range.total == 0 &&
          (p->fetch->size == HJ_SIZE_UNKNOWN || p->fetch->size == 0);
 }
 
@@ -554,7 +554,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   else
     p->barren++;
   facts.barren = p->barren;
-  facts.idle_ms = now_ms - j->moved_ms;
+  facts.idle_ms = hj_job_still_ms(j, now_ms);
   facts.dice = hj_job_roll(j);
   mixed = (p->whole || f->single) && !f->in_memory && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
   if (f->in_memory || p->whole || f->single) { /* no half of it can be kept: from the first byte */

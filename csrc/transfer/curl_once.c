@@ -31,4 +31,6 @@ int hj_curl_once(struct hj_err *e)
   return HJ_E_OK;
 }
 
+void hj_curl_forked(void) { hj_mutex_init(&lock); }
+
 const char *hj_curl_versions(void) { return curl_version(); }

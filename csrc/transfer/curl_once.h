@@ -8,6 +8,7 @@
  * (a name look-up would then block every transfer). libcurl's memory comes through util/mem.h where nobody in this
  * process initialised it before us. */
 int hj_curl_once(struct hj_err *e);
+void hj_curl_forked(void);             /* in the child: nobody holds its lock */
 const char *hj_curl_versions(void);    /* "libcurl/7.88.1 OpenSSL/3.0.19 …" */
 
 #endif
