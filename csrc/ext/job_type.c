@@ -1,5 +1,6 @@
 /* ext/job_type.c - the type Job: owns one hj_job, closes it when it goes. */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 #include "ext/args.h"
 #include "ext/raise.h"
@@ -15,8 +16,9 @@
 
 struct job_object {
   PyObject_HEAD
-  struct hj_job *job;     /* NULL after close */
-  bool hurry;             /* a signal handler raised, or it was cancelled */
+  struct hj_job *job;     /* from init until the object goes: one thread may be in wait() while another one closes */
+  atomic_bool closed;
+  atomic_bool hurry;      /* a signal handler raised, or it was cancelled */
 };
 
 static struct ext_state *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
@@ -55,11 +57,9 @@ static int job_init(PyObject *self, PyObject *args, PyObject *kwargs)
 static PyObject *job_close(PyObject *self, PyObject *unused)
 {
   struct job_object *me = (struct job_object *)self;
-  struct hj_job *job = me->job;
   (void)unused;
-  me->job = NULL;
-  if (job)
-    ext_wait_free(job, me->hurry ? HURRY_MS : PATIENCE_MS);
+  if (!atomic_exchange(&me->closed, true) && me->job)
+    ext_wait_end(me->job, me->hurry ? HURRY_MS : PATIENCE_MS);
   Py_RETURN_NONE;
 }
 
@@ -69,7 +69,7 @@ static void job_dealloc(PyObject *self)
   struct job_object *me = (struct job_object *)self;
   freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
   if (me->job)
-    ext_wait_free(me->job, me->hurry ? HURRY_MS : PATIENCE_MS);
+    ext_wait_free(me->job, me->closed ? 0 : me->hurry ? HURRY_MS : PATIENCE_MS);
   release(self);
   Py_DECREF(type);
 }
@@ -77,9 +77,10 @@ static void job_dealloc(PyObject *self)
 static struct hj_job *open_job(PyObject *self)
 {
   struct job_object *me = (struct job_object *)self;
-  if (!me->job)
-    PyErr_SetString(PyExc_ValueError, "the job is closed");
-  return me->job;
+  if (me->job && !me->closed)
+    return me->job;
+  PyErr_SetString(PyExc_ValueError, "the job is closed");
+  return NULL;
 }
 
 static PyObject *job_start(PyObject *self, PyObject *unused)

@@ -13,37 +13,69 @@
 #include "util/mem.h"
 #include "util/banned.h"
 
+/* What a function asks of the store, without the GIL: each uses what it needs. */
+struct call {
+  const char *dir, *name, *commit, *etag;
+  const void *data;
+  size_t n;
+  const char *const *paths;
+  char *out;
+  unsigned mode;
+  bool flag;
+  uint64_t number;
+  enum hj_blob_state state;
+  struct hj_err e;
+};
+
+static void disk_free(void *arg)
+{
+  struct call *c = arg;
+  hj_space_free(c->dir, &c->number, &c->e);
+}
+
 static PyObject *store_disk_free(PyObject *self, PyObject *args)
 {
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .e = HJ_ERR_INIT };
   PyObject *path = NULL;
-  uint64_t bytes = 0;
   if (!PyArg_ParseTuple(args, "O&:disk_free", PyUnicode_FSConverter, &path))
     return NULL;
-  hj_space_free(PyBytes_AsString(path), &bytes, &e);
+  c.dir = PyBytes_AsString(path);
+  ext_wait_call(disk_free, &c);
   Py_DECREF(path);
-  return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyLong_FromUnsignedLongLong(bytes);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyLong_FromUnsignedLongLong(c.number);
+}
+
+static void partial_bytes(void *arg)
+{
+  struct call *c = arg;
+  hj_space_partial(c->dir, c->name, &c->number, &c->e);
 }
 
 static PyObject *store_partial_bytes(PyObject *self, PyObject *args)
 {
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .e = HJ_ERR_INIT };
   PyObject *dir = NULL;
-  const char *key;
-  uint64_t bytes = 0;
-  if (!PyArg_ParseTuple(args, "O&s:partial_bytes", PyUnicode_FSConverter, &dir, &key))
+  if (!PyArg_ParseTuple(args, "O&s:partial_bytes", PyUnicode_FSConverter, &dir, &c.name))
     return NULL;
-  hj_space_partial(PyBytes_AsString(dir), key, &bytes, &e);
+  c.dir = PyBytes_AsString(dir);
+  ext_wait_call(partial_bytes, &c);
   Py_DECREF(dir);
-  return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyLong_FromUnsignedLongLong(bytes);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyLong_FromUnsignedLongLong(c.number);
+}
+
+static void sweep(void *arg)
+{
+  struct call *c = arg;
+  uint64_t removed = 0;
+  hj_claim_sweep(c->dir, c->number, &removed, &c->e);
+  c->number = removed;
 }
 
 static PyObject *store_sweep(PyObject *self, PyObject *args)
 {
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .e = HJ_ERR_INIT };
   PyObject *dir = NULL;
   double older_s;
-  uint64_t removed = 0;
   if (!PyArg_ParseTuple(args, "O&d:sweep", PyUnicode_FSConverter, &dir, &older_s))
     return NULL;
   if (!(older_s >= 0 && older_s < 1e12)) {
@@ -51,74 +83,104 @@ static PyObject *store_sweep(PyObject *self, PyObject *args)
     PyErr_SetString(PyExc_ValueError, "older_s must be seconds from 0 up");
     return NULL;
   }
-  hj_claim_sweep(PyBytes_AsString(dir), (uint64_t)older_s, &removed, &e);
+  c.dir = PyBytes_AsString(dir);
+  c.number = (uint64_t)older_s;
+  ext_wait_call(sweep, &c);
   Py_DECREF(dir);
-  return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyLong_FromUnsignedLongLong(removed);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyLong_FromUnsignedLongLong(c.number);
+}
+
+static void write_small(void *arg)
+{
+  struct call *c = arg;
+  hj_small_write(c->name, c->data, c->n, c->mode, true, &c->e);
 }
 
 static PyObject *store_write_small(PyObject *self, PyObject *args, PyObject *kwargs)
 {
   static char *names[] = { "path", "data", "mode", NULL };
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .mode = 0666, .e = HJ_ERR_INIT };
   PyObject *path = NULL, *data = NULL;
-  unsigned mode = 0666;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&S|I:write_small", names, PyUnicode_FSConverter, &path, &data, &mode))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&S|I:write_small", names, PyUnicode_FSConverter, &path, &data, &c.mode))
     return NULL;
-  hj_small_write(PyBytes_AsString(path), PyBytes_AsString(data), (size_t)PyBytes_Size(data), mode & 07777, true, &e);
+  c.name = PyBytes_AsString(path);
+  c.data = PyBytes_AsString(data);
+  c.n = (size_t)PyBytes_Size(data);
+  c.mode &= 07777;
+  ext_wait_call(write_small, &c);
   Py_DECREF(path);
-  if (e.code != HJ_E_OK)
-    return ext_raise(ext_state_of(self), &e);
+  if (c.e.code != HJ_E_OK)
+    return ext_raise(ext_state_of(self), &c.e);
   Py_RETURN_NONE;
+}
+
+static void link_snapshot(void *arg)
+{
+  struct call *c = arg;
+  hj_link_snapshot(c->dir, c->commit, c->name, c->etag, c->flag, &c->out, &c->e);
 }
 
 static PyObject *store_link_snapshot(PyObject *self, PyObject *args, PyObject *kwargs)
 {
   static char *names[] = { "repo_dir", "commit", "path", "etag", "links", NULL };
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .e = HJ_ERR_INIT };
   PyObject *repo = NULL, *path = NULL, *result = NULL;
-  const char *commit, *etag;
-  char *out = NULL;
   int links = 1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&sO&s|p:link_snapshot", names, PyUnicode_FSConverter, &repo, &commit,
-                                   PyUnicode_FSConverter, &path, &etag, &links)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&sO&s|p:link_snapshot", names, PyUnicode_FSConverter, &repo, &c.commit,
+                                   PyUnicode_FSConverter, &path, &c.etag, &links)) {
     Py_XDECREF(repo);
     return NULL;
   }
-  hj_link_snapshot(PyBytes_AsString(repo), commit, PyBytes_AsString(path), etag, links != 0, &out, &e);
-  if (e.code == HJ_E_NONE)
+  c.dir = PyBytes_AsString(repo);
+  c.name = PyBytes_AsString(path);
+  c.flag = links != 0;
+  ext_wait_call(link_snapshot, &c);
+  if (c.e.code == HJ_E_NONE)
     Py_INCREF(result = Py_None);
   else
-    result = e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyUnicode_DecodeFSDefault(out);
-  hj_mem_free(out);
+    result = c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_DecodeFSDefault(c.out);
+  hj_mem_free(c.out);
   Py_DECREF(repo);
   Py_DECREF(path);
   return result;
 }
 
+static void can_link(void *arg)
+{
+  struct call *c = arg;
+  c->flag = hj_link_possible(c->dir);
+}
+
 static PyObject *store_can_link(PyObject *self, PyObject *args)
 {
+  struct call c = { .e = HJ_ERR_INIT };
   PyObject *dir = NULL;
-  bool can;
   (void)self;
   if (!PyArg_ParseTuple(args, "O&:can_link", PyUnicode_FSConverter, &dir))
     return NULL;
-  can = hj_link_possible(PyBytes_AsString(dir));
+  c.dir = PyBytes_AsString(dir);
+  ext_wait_call(can_link, &c);
   Py_DECREF(dir);
-  return PyBool_FromLong(can);
+  return PyBool_FromLong(c.flag);
+}
+
+static void blob_state(void *arg)
+{
+  struct call *c = arg;
+  hj_record_look(c->dir, c->etag, &c->state, &c->e);
 }
 
 static PyObject *store_blob_state(PyObject *self, PyObject *args)
 {
   static const char *const names[] = { "missing", "new", "same", "changed" };
-  struct hj_err e = HJ_ERR_INIT;
-  enum hj_blob_state state = HJ_BLOB_MISSING;
+  struct call c = { .state = HJ_BLOB_MISSING, .e = HJ_ERR_INIT };
   PyObject *repo = NULL;
-  const char *etag;
-  if (!PyArg_ParseTuple(args, "O&s:blob_state", PyUnicode_FSConverter, &repo, &etag))
+  if (!PyArg_ParseTuple(args, "O&s:blob_state", PyUnicode_FSConverter, &repo, &c.etag))
     return NULL;
-  hj_record_look(PyBytes_AsString(repo), etag, &state, &e);
+  c.dir = PyBytes_AsString(repo);
+  ext_wait_call(blob_state, &c);
   Py_DECREF(repo);
-  return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyUnicode_FromString(names[state]);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_FromString(names[c.state]);
 }
 
 struct prove_call { const char *repo_dir, *etag; bool good; struct hj_err e; };
@@ -144,38 +206,49 @@ static PyObject *store_blob_prove(PyObject *self, PyObject *args)
   return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyBool_FromLong(c.good);
 }
 
+static void is_whole(void *arg)
+{
+  struct call *c = arg;
+  hj_manifest_check(c->dir, c->commit, c->name, &c->flag, &c->n, &c->e);
+}
+
 static PyObject *store_snapshot_is_whole(PyObject *self, PyObject *args)
 {
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .name = "", .e = HJ_ERR_INIT };
   PyObject *repo = NULL;
-  const char *commit, *choice = "";
-  size_t files = 0;
-  bool whole = false;
-  if (!PyArg_ParseTuple(args, "O&s|s:snapshot_is_whole", PyUnicode_FSConverter, &repo, &commit, &choice))
+  if (!PyArg_ParseTuple(args, "O&s|s:snapshot_is_whole", PyUnicode_FSConverter, &repo, &c.commit, &c.name))
     return NULL;
-  hj_manifest_check(PyBytes_AsString(repo), commit, choice, &whole, &files, &e);
+  c.dir = PyBytes_AsString(repo);
+  ext_wait_call(is_whole, &c);
   Py_DECREF(repo);
-  return e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &e) : PyBool_FromLong(whole);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyBool_FromLong(c.flag);
+}
+
+static void note_whole(void *arg)
+{
+  struct call *c = arg;
+  hj_manifest_write(c->dir, c->commit, c->name, c->paths, c->n, &c->e);
 }
 
 static PyObject *store_snapshot_note_whole(PyObject *self, PyObject *args)
 {
-  struct hj_err e = HJ_ERR_INIT;
+  struct call c = { .name = "", .e = HJ_ERR_INIT };
   PyObject *repo = NULL, *list;
-  const char *commit, *choice = "";
   char **paths = NULL;
-  size_t n = 0;
-  if (!PyArg_ParseTuple(args, "O&sO|s:snapshot_note_whole", PyUnicode_FSConverter, &repo, &commit, &list, &choice))
+  if (!PyArg_ParseTuple(args, "O&sO|s:snapshot_note_whole", PyUnicode_FSConverter, &repo, &c.commit, &list, &c.name))
     return NULL;
-  if (!ext_args_paths(ext_state_of(self), list, &paths, &n))
-    hj_manifest_write(PyBytes_AsString(repo), commit, choice, (const char *const *)paths, n, &e);
-  ext_args_paths_free(paths, n);
+  if (!ext_args_paths(ext_state_of(self), list, &paths, &c.n)) {
+    c.dir = PyBytes_AsString(repo);
+    c.paths = (const char *const *)paths;
+    ext_wait_call(note_whole, &c);
+  }
+  ext_args_paths_free(paths, c.n);
   Py_DECREF(repo);
   if (PyErr_Occurred())
     return NULL;
-  if (e.code != HJ_E_OK && e.code != HJ_E_NONE)
-    return ext_raise(ext_state_of(self), &e);
-  return PyBool_FromLong(e.code == HJ_E_OK);
+  if (c.e.code != HJ_E_OK && c.e.code != HJ_E_NONE)
+    return ext_raise(ext_state_of(self), &c.e);
+  return PyBool_FromLong(c.e.code == HJ_E_OK);
 }
 
 #define KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))

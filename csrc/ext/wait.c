@@ -53,6 +53,20 @@ int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, void *arg)
   return rc < 0 ? -1 : 0;
 }
 
+void ext_wait_call(void (*fn)(void *arg), void *arg)
+{
+  Py_BEGIN_ALLOW_THREADS
+  fn(arg);
+  Py_END_ALLOW_THREADS
+}
+
+void ext_wait_end(struct hj_job *j, uint32_t patience_ms)
+{
+  Py_BEGIN_ALLOW_THREADS
+  hj_job_end(j, patience_ms);
+  Py_END_ALLOW_THREADS
+}
+
 void ext_wait_free(struct hj_job *j, uint32_t patience_ms)
 {
   Py_BEGIN_ALLOW_THREADS

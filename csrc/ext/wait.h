@@ -10,6 +10,9 @@
 int ext_wait_job(struct hj_job *j, double seconds);
 /* Runs fn on a thread of its own and waits for it. 0: it returned; -1: a signal handler raised (fn was stopped and has returned). */
 int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, void *arg);
+/* Runs fn on this thread, and others run meanwhile: for what asks the disk, which may be a slow one. */
+void ext_wait_call(void (*fn)(void *arg), void *arg);
+void ext_wait_end(struct hj_job *j, uint32_t patience_ms);
 void ext_wait_free(struct hj_job *j, uint32_t patience_ms);
 void ext_wait_stop(uint32_t patience_ms);      /* of the engine */
 

@@ -135,7 +135,7 @@ class Job:
     def look(self) -> Look: ...
     def results(self) -> list[Result]: ...  # in the order of wants; only after wait() was True
     def cancel(self) -> None: ...  # returns at once; wait() then becomes True and the unfinished files have Cancelled
-    def close(self) -> None: ...  # cancels, waits 0.2 s for the job to be quiet, 8 ms after cancel or Ctrl-C; also done by the destructor
+    def close(self) -> None: ...  # cancels, waits 0.2 s for the job to be quiet, 8 ms after cancel or Ctrl-C; also done by the destructor. Any thread
 
 class Visit(TypedDict):
     """One entry of the visitors' book: every HTTP exchange this process made."""

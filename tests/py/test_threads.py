@@ -1,0 +1,90 @@
+"""Other threads of the program: they run while the disk is asked, and may close what one of them waits for."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from hubjet import _native
+from tests.py.child import Child
+
+COMMIT = "c" * 40
+
+
+@pytest.fixture
+def long_slices() -> object:
+    """A thread that does not give up the GIL by itself keeps it for longer than any call takes."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("long_slices")
+def test_others_run_while_the_store_works(tmp_path: Path) -> None:
+    size = 64 << 20
+    etag = hashlib.sha256(bytes(size)).hexdigest()
+    repo = tmp_path / "models--a--b"
+    (repo / "blobs").mkdir(parents=True)
+    with open(repo / "blobs" / etag, "wb") as f:
+        f.truncate(size)
+    snapshot = repo / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    with open(snapshot / "copy.bin", "wb") as f:  # what lies there is hashed: is it the blob itself?
+        f.truncate(size)
+    asked, done, ran = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        asked.wait()
+        ran.append(not done.is_set())
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    asked.set()
+    _native.link_snapshot(str(repo), COMMIT, "copy.bin", etag, True)
+    done.set()
+    thread.join()
+    assert ran == [True]
+
+
+def test_a_job_may_be_closed_while_others_use_it() -> None:
+    """By another thread that waits, or by what an error runs while the results are made. Freed memory is overwritten here, so that
+    whoever still looks at it sees nonsense."""
+    script = """
+        import socket, threading
+        from hubjet import _errors, _native
+        silent = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        waited, messages = [], []
+        job = _native.Job([{"url": url, "memory": 100}])
+        job.start()
+        threads = [threading.Thread(target=lambda: waited.append(job.wait(20))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        silent.accept()
+        job.close()
+        for thread in threads:
+            thread.join()
+        made = _errors.Cancelled.__init__
+        def closes(self, *args, **facts):
+            job.close()
+            made(self, *args, **facts)
+        _errors.Cancelled.__init__ = closes
+        job = _native.Job([{"url": url, "memory": 100} for _ in range(40)])
+        job.cancel()
+        job.start()
+        assert job.wait(20)
+        outcomes = [(r["status"], type(r["error"]).__name__) for r in job.results()]
+        try:
+            job.look()
+        except ValueError:
+            closed = True
+        result = [waited, outcomes, closed]
+        """
+    with Child(script, env={"GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0"}) as c:
+        assert c.wait() == 0, c.err
+        assert c.result == [[True] * 4, [["failed", "Cancelled"]] * 40, True]
