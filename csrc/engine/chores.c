@@ -97,7 +97,7 @@ static int find_final(struct hj_fetch *f, struct hj_err *e)
   return (int)e->code;
 }
 
-static void fill_want(struct hj_fetch *f, const struct places *at, struct hj_blob_want *w)
+static void fill_want(struct hj_fetch *f, const struct places *at, unsigned umask, struct hj_blob_want *w)
 {
   memset(w, 0, sizeof *w);
   w->final = f->final_path;
@@ -106,7 +106,7 @@ static void fill_want(struct hj_fetch *f, const struct places *at, struct hj_blo
   w->promise = f->promise;
   w->validator = f->validator;
   w->size = f->size;
-  w->mode = f->want->mode & ~hj_proc_umask();
+  w->mode = f->want->mode & ~umask;
   w->replace = f->want->force || f->want->dest == HJ_DEST_PATH || f->damaged_there;
   w->sync = f->job->limits.sync;
   w->stop = &f->stop;
@@ -323,7 +323,7 @@ static int open_blob(struct hj_work *w, struct hj_err *e)
   hj_lock_sign(&f->lock);
   if (have_it(f) && name_held(f, e)) /* the one who held the lock brought it */
     goto out;
-  fill_want(f, &at, &want);
+  fill_want(f, &at, hj_proc_umask(), &want);
   w->opened = HJ_OPENED;
   if (!check_space(f, &at, &why)) {
     f->claim = NULL; /* the blob's */
@@ -377,6 +377,7 @@ static void store_small(struct hj_work *const w[], unsigned n)
 {
   struct hj_small s[HJ_SMALLS_MAX] = { { { 0 }, NULL, 0, { 0 }, NULL, NULL, HJ_FILE_INIT, false } };
   struct places at[HJ_SMALLS_MAX] = { { 0 } };
+  unsigned umask = hj_proc_umask();
   for (unsigned i = 0; i < n; i++) {
     struct hj_fetch *f = w[i]->fetch;
     s[i].e = &w[i]->err;
@@ -387,7 +388,7 @@ static void store_small(struct hj_work *const w[], unsigned n)
     if (at[i].lock)
       (void)hj_lock_try(&f->lock, at[i].lock, &busy);
     (void)have_it(f);
-    fill_want(f, &at[i], &s[i].want);
+    fill_want(f, &at[i], umask, &s[i].want);
     s[i].p = f->body.p;
     s[i].n = f->body.len;
   }

@@ -95,6 +95,7 @@ struct hj_part {
   struct hj_request *request;
   uint64_t memory_taken;     /* of the job's budget */
   bool own;                  /* its request has a connection of its own, and counts as one */
+  bool bears;                /* its request is one of the job's `bodies` */
   struct hj_url url;         /* what is asked now */
   unsigned hops;
   bool lead;                 /* the first of its fetch: it finds out what the file is */
@@ -271,6 +272,8 @@ struct hj_job {
   uint64_t light_ms;                   /* when the light ones were last looked at */
   uint64_t look_ms;                    /* when the next file in another's hands is looked after; 0: there is none */
   unsigned active, own;                /* requests out; those among them that have a connection of their own */
+  unsigned bodies;                     /* small bodies asked for over shared connections, behind a redirect or where there is none */
+  bool plain;                          /* no redirect: its small files' first question brings the body */
   unsigned slots;                      /* how many of the latter there may be: limits.connections, less what the process's other jobs hold (engine/share.h) */
   bool starved;                        /* it had work for a further one and no slot */
   struct hj_throttle *throttle;        /* the engine's, while running */

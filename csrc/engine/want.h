@@ -39,7 +39,7 @@ struct hj_want {
   char **held, *held_commit;       /* etags, and a commit, that end the fetch at the head */
   size_t held_n;
   bool meta_only, force, no_ranges, resume;
-  bool many;                       /* many questions to this origin follow: connections are made meanwhile */
+  unsigned many;                   /* so many questions to this origin follow: connections are made meanwhile; 0: no such thing is known */
   bool limited_fails;              /* a 429 is an answer, not something to wait out: the caller has a token to try */
   unsigned mode;                   /* before umask */
 };

@@ -187,7 +187,7 @@ static int destination(struct ext_state *s, PyObject *dict, struct hj_want *w)
 static int one_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
 {
   PyObject *size;
-  unsigned long long n = UINT64_MAX, mode;
+  unsigned long long n = UINT64_MAX, mode, many = 0;
   hj_want_init(w);
   if (!PyDict_Check(dict))
     return refuse("a want", "dict", dict);
@@ -199,8 +199,9 @@ static int one_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
       path(s, dict, "side_dir", &w->side_dir) || text(s, dict, "key", &w->key) || path(s, dict, "lock", &w->lock) ||
       flag(dict, "meta_only", &w->meta_only) || flag(dict, "force", &w->force) || flag(dict, "no_ranges", &w->no_ranges) ||
       flag(dict, "resume", &w->resume) || flag(dict, "limited_fails", &w->limited_fails) ||
-      flag(dict, "many", &w->many))
+      number(dict, "many", 0, UINT32_MAX, &many))
     return -1;
+  w->many = (unsigned)many;
   size = look(dict, "size");
   if (size && PyLong_Check(size) && PyLong_AsLong(size) == -1 && !PyErr_Occurred())
     size = NULL; /* -1: not known */

@@ -51,6 +51,12 @@ static unsigned ready(const struct hj_lane *h)
   return n;
 }
 
+unsigned hj_lanes_for(size_t questions)
+{
+  size_t n = questions / HJ_LANE_STREAMS + (questions % HJ_LANE_STREAMS != 0);
+  return n < HJ_LANES_USUAL ? HJ_LANES_USUAL : n < HJ_LANES_MAX ? (unsigned)n : HJ_LANES_MAX;
+}
+
 static bool wants_lane(const struct hj_lane *h, unsigned most)
 {
   unsigned lanes = h->n + h->opening;
@@ -61,7 +67,9 @@ bool hj_lane_has_room(const struct hj_lane *h, unsigned most)
 {
   if (h->sort == HJ_LANE_SINGLE || wants_lane(h, most))
     return true;
-  return h->sort == HJ_LANE_MANY ? h->out < ready(h) * h->streams : h->out < most;
+  if (h->sort == HJ_LANE_UNKNOWN && (h->refused || !ready(h)))
+    return h->out < most;
+  return h->out < ready(h) * h->streams;
 }
 
 enum hj_lane_way hj_lane_ask(struct hj_lane *h, unsigned most)
@@ -90,9 +98,13 @@ bool hj_lane_opened(struct hj_lane *h, int fd, bool told, bool first)
 {
   if (!told && h->sort == HJ_LANE_MANY) {
     if (h->streams > 1 && h->out <= ready(h) * h->streams) { /* else they were closed meanwhile */
-      h->streams /= 2;
+      h->streams = h->streams > HJ_LANE_STREAMS_SURE ? HJ_LANE_STREAMS_SURE : h->streams / 2;
       HJ_TRACE(HJ_T_NET, 0, "%s takes fewer questions at once than was thought: now %u on each connection", h->origin, h->streams);
     }
+    return false;
+  }
+  if (!told && h->sort == HJ_LANE_UNKNOWN && ready(h)) {
+    h->refused = true;
     return false;
   }
   if (told && first)

@@ -1,7 +1,9 @@
 /* transfer/lanes.h - many small answers over few connections: what is known of each origin, and how many may be asked at once.
  *
- *   A lane is a connection that carries many questions at a time (HTTP/2). An origin gets HJ_LANES_MAX of them; whether it can, its
- *   first answer tells. Until then it is asked no more than there would be lanes; if it cannot, each question needs a connection
+ *   A lane is a connection that carries many questions at a time (HTTP/2). An origin gets HJ_LANES_USUAL of them,
+ *   HJ_LANES_MAX where those are not enough; whether it can, its
+ *   first answer tells. Until its first connection stands it is asked no more than there would be lanes; then it is tried, since
+ *   libcurl knows by the handshake whether that one can be shared, and whoever it would make another one for is refused; if it cannot, each question needs a connection
  *   of its own, and the caller's limit of connections holds.
  * Use      hj_lanes_find; hj_lane_has_room before a question; hj_lane_ask when it goes out, hj_lane_over when it is over. Between them
  *          opened (may it?), ready, closed for each connection that libcurl makes for it, answered for its head.
@@ -16,13 +18,16 @@
 #define HJ_LANES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "util/url.h"
 
-#define HJ_LANES_MAX 4u          /* 1,000 files at 40 ms: one lane 0.52 s, two 0.36, four 0.29 (engine bench); more only share a line's start */
-#define HJ_LANE_STREAMS 100u     /* what servers should allow at least (RFC 9113, 6.5.2), and libcurl's own most */
+#define HJ_LANES_USUAL 4u        /* 1,000 files at 40 ms, one answer each: one lane 0.52 s, two 0.36, four 0.29 (engine bench) */
+#define HJ_LANES_MAX 8u          /* two answers each, the second asked for after the first: with four, three rounds of 400 one after another */
+#define HJ_LANE_STREAMS 128u     /* nginx, CloudFront and other fronts of AWS; who allows fewer says so before anything is sent */
+#define HJ_LANE_STREAMS_SURE 100u /* what servers should allow at least (RFC 9113, 6.5.2): the first step down */
 #define HJ_LANE_BUSY 8u          /* questions on each lane before a further one is opened */
 #define HJ_LANE_HOSTS_MAX 64u
-#define HJ_LANE_SOCKETS_MAX 16u  /* two for each lane while address families race; more (HTTP/1.1) are not followed */
+#define HJ_LANE_SOCKETS_MAX 32u  /* two for each lane while address families race; more (HTTP/1.1) are not followed */
 
 enum hj_lane_sort { HJ_LANE_UNKNOWN, HJ_LANE_SINGLE, HJ_LANE_MANY };
 enum hj_lane_way { HJ_LANE_JOIN, HJ_LANE_OPEN };   /* on any connection there is; on a new one */
@@ -34,6 +39,7 @@ struct hj_lane {
   unsigned opening;         /* of those: how many will open a connection, and have not yet */
   unsigned streams;         /* questions at once on one lane; lowered when the server turns out to allow fewer */
   unsigned n;               /* connections */
+  bool refused;             /* UNKNOWN: it was tried, and libcurl wanted a further connection: the answer is waited for */
   struct { int fd; bool ready; } sockets[HJ_LANE_SOCKETS_MAX];
 };
 
@@ -42,6 +48,8 @@ struct hj_lanes { struct hj_lane *hosts[HJ_LANE_HOSTS_MAX]; unsigned n; };
 void hj_lanes_release(struct hj_lanes *l);
 /* NULL: no room in the table, or an origin that is too long: such a question gets a connection of its own. */
 struct hj_lane *hj_lanes_find(struct hj_lanes *l, const struct hj_url *url);
+/* Lanes worth opening before so many questions. */
+unsigned hj_lanes_for(size_t questions);
 bool hj_lane_has_room(const struct hj_lane *h, unsigned most);       /* most: lanes the caller may open, 1 to HJ_LANES_MAX */
 enum hj_lane_way hj_lane_ask(struct hj_lane *h, unsigned most);
 /* One more connection before it is needed: may it be? Then as ask, told to open. */

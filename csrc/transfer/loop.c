@@ -32,6 +32,9 @@ int hj_loop_open(struct hj_loop **out, const char *user_agent, struct hj_err *e)
   }
   (void)curl_multi_setopt(l->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
   (void)curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
+#if LIBCURL_VERSION_NUM >= 0x074300
+  (void)curl_multi_setopt(l->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)HJ_LANE_STREAMS);
+#endif
   *out = l;
   l = NULL;
 out:

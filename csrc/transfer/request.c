@@ -489,15 +489,20 @@ bool hj_request_made_connection(const struct hj_request *r)
   return curl_easy_getinfo(r->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made > 0;
 }
 
+uint32_t hj_request_answer_us(const struct hj_request *r)
+{
+  curl_off_t asked = 0, answered = 0;
+  if (curl_easy_getinfo(r->easy, CURLINFO_PRETRANSFER_TIME_T, &asked) != CURLE_OK ||
+      curl_easy_getinfo(r->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered) != CURLE_OK || asked <= 0 || answered <= asked)
+    return 0;
+  return answered - asked < UINT32_MAX ? (uint32_t)(answered - asked) : UINT32_MAX;
+}
+
 struct hj_pulse hj_request_pulse(const struct hj_request *r)
 {
-  struct hj_pulse pulse = { 0, 0, 0, 0 };
+  struct hj_pulse pulse = { 0, 0, 0 };
   struct hj_sock_trip trip;
   long port = 0;
-  curl_off_t asked = 0, answered = 0;
-  if (curl_easy_getinfo(r->easy, CURLINFO_PRETRANSFER_TIME_T, &asked) == CURLE_OK &&
-      curl_easy_getinfo(r->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered) == CURLE_OK && asked > 0 && answered > asked)
-    pulse.answer_us = answered - asked < UINT32_MAX ? (uint32_t)(answered - asked) : UINT32_MAX;
   if (curl_easy_getinfo(r->easy, CURLINFO_LOCAL_PORT, &port) != CURLE_OK || port <= 0)
     return pulse;
   trip = hj_sock_trip(socket_of(r->loop, (unsigned)port));

@@ -65,9 +65,10 @@ int hj_request_start(struct hj_request **out, struct hj_loop *loop, const struct
 void hj_request_knock(struct hj_loop *loop, const struct hj_ask *ask);
 void hj_request_stop(struct hj_request *r);      /* takes NULL; not from inside a callback */
 void hj_request_resume(struct hj_request *r);    /* not from inside a callback */
-/* How long the way is. answer_us: from the question to the first byte of the head, 0 = it is not here. The kernel's round trips of the
- * connection, and the bytes of its largest packets: 0 = not known. */
-struct hj_pulse { uint32_t answer_us, trip_us, trip_min_us, segment; };
+/* From the question to the first byte of the head; 0 = it is not here. */
+uint32_t hj_request_answer_us(const struct hj_request *r);
+/* The kernel's round trips of its connection, and the bytes of its largest packets; 0 = not known. A system call. */
+struct hj_pulse { uint32_t trip_us, trip_min_us, segment; };
 struct hj_pulse hj_request_pulse(const struct hj_request *r);
 bool hj_request_window(const struct hj_request *r, uint32_t bytes);   /* of its connection, as hj_sock_window; false: it has none yet */
 /* Before it is stopped: its connection is silent. Once the last one on it is gone it is closed, not used again. */

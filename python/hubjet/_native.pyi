@@ -36,7 +36,7 @@ class Want(TypedDict, total=False):
     lock: str | None  # a lock file shared with huggingface_hub (flock), taken while the file is fetched
     # --- behaviour ---
     held_commit: str | None  # the same for a commit: X-Repo-Commit names it
-    many: bool  # many questions to this origin follow: connections are made meanwhile, where HTTP/2 is known
+    many: int  # so many questions to this origin follow: connections are made meanwhile, where HTTP/2 is known
     limited_fails: bool  # a 429 fails at once instead of being waited out (the caller has a token to try)
     held: Sequence[str]  # bare hex etags: if the server names one of these, stop before the body, status "held"
     meta_only: bool  # stop as soon as etag, size (and commit) are known: status "meta"

@@ -56,15 +56,48 @@ TEST(an_unknown_origin_is_asked_no_more_than_it_may_have_connections)
   }
 }
 
-TEST(four_lanes_carry_a_hundred_each_and_nobody_opens_a_fifth)
+TEST(a_connection_that_stands_is_tried_before_its_first_answer)
+{
+  struct hj_lane *h = lane("https://hub.example/x");
+  unsigned opened;
+  for (unsigned i = 0; i < 4; i++)
+    CHECK_EQ(hj_lane_ask(h, 4), HJ_LANE_OPEN);
+  CHECK(hj_lane_opened(h, 10, true, true));
+  CHECK(!hj_lane_has_room(h, 4));                  /* it shakes hands */
+  hj_lane_ready(h, 10);
+  CHECK_EQ(ask_all(h, 4, &opened), HJ_LANE_STREAMS - 4);
+  CHECK_EQ(opened, 0);
+  CHECK(!hj_lane_opened(h, 11, false, true));      /* it is HTTP/1.1: each would get a connection */
+  for (unsigned i = 4; i < HJ_LANE_STREAMS; i++)
+    hj_lane_over(h, false);
+  CHECK(!hj_lane_has_room(h, 4));                  /* once is enough */
+  hj_lane_answered(h, true, true);                 /* or it was a connection that broke off */
+  CHECK(hj_lane_has_room(h, 4));
+  hj_lanes_release(&all);
+}
+
+TEST(lanes_go_with_the_number_of_questions)
+{
+  CHECK_EQ(hj_lanes_for(0), HJ_LANES_USUAL);
+  CHECK_EQ(hj_lanes_for(512), 4);
+  CHECK_EQ(hj_lanes_for(513), 5);
+  CHECK_EQ(hj_lanes_for(1000), 8);
+  CHECK_EQ(hj_lanes_for((size_t)-1), HJ_LANES_MAX);
+}
+
+TEST(four_lanes_carry_what_the_server_takes_and_nobody_opens_a_fifth)
 {
   struct hj_lane *h = lane("https://hub.example/");
   unsigned opened;
   bring_up(h, 4);
-  CHECK_EQ(ask_all(h, 4, &opened), 400);
+  CHECK_EQ(ask_all(h, 4, &opened), 512);
   CHECK_EQ(opened, 0);
   CHECK(!hj_lane_opened(h, 99, false, true));      /* libcurl found all full: refused, and one lane takes less than thought */
   CHECK_EQ(h->n, 4);
+  CHECK_EQ(h->streams, 100);                       /* what every server should take */
+  over_all(h);
+  CHECK_EQ(ask_all(h, 4, &opened), 400);
+  CHECK(!hj_lane_opened(h, 99, false, true));
   CHECK_EQ(h->streams, 50);
   over_all(h);
   CHECK_EQ(ask_all(h, 4, &opened), 200);
@@ -93,12 +126,12 @@ TEST(a_known_origin_gets_its_lanes_as_the_questions_come)
     CHECK_EQ(opened, i / HJ_LANE_BUSY < 4 ? i / HJ_LANE_BUSY : 3);
   }
   CHECK_EQ(h->opening, 3);
-  CHECK_EQ(ask_all(h, 4, &opened), 60);            /* what is not there yet carries nothing */
+  CHECK_EQ(ask_all(h, 4, &opened), 88);            /* what is not there yet carries nothing */
   for (int fd = 20; fd < 23; fd++)
     CHECK(hj_lane_opened(h, fd, true, true));
   CHECK(!hj_lane_has_room(h, 4));                  /* open, but still shaking hands */
   hj_lane_ready(h, 20);
-  CHECK_EQ(ask_all(h, 4, &opened), 100);
+  CHECK_EQ(ask_all(h, 4, &opened), 128);
   hj_lane_closed(h, 20);
   CHECK(hj_lane_has_room(h, 4) == false || h->n == 3);
   hj_lanes_release(&all);
@@ -119,7 +152,7 @@ TEST(lanes_are_opened_before_they_are_needed_where_many_questions_follow)
   CHECK_EQ(h->n, 4);
   CHECK_EQ(h->out, 0);
   CHECK_EQ(h->opening, 0);
-  CHECK_EQ(ask_all(h, 4, &opened), 400);
+  CHECK_EQ(ask_all(h, 4, &opened), 512);
   CHECK_EQ(opened, 0);
   over_all(h);
   hj_lane_closed(h, 20);

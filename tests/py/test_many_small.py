@@ -13,7 +13,7 @@ import hubjet
 from tests.bench.hubsite import Site
 
 COUNT = 1000
-LANES = 4
+LANES = 8
 STREAMS = 128  # at once on one connection, at most: nginx
 
 
@@ -57,14 +57,14 @@ def check(folder: str, files: dict[str, bytes]) -> None:
     assert all((Path(folder) / name).read_bytes() == content for name, content in files.items())
 
 
-def test_a_thousand_small_files_share_four_connections(site: Site, files: dict[str, bytes]) -> None:
+def test_a_thousand_small_files_share_eight_connections(site: Site, files: dict[str, bytes]) -> None:
     check(hubjet.snapshot_download("org/small"), files)
     seen, opened = site.traffic(), connections(site)
     assert 2 <= opened["hub"] <= LANES and opened["cdn"] == 0
     assert seen.chains <= COUNT + 3 and seen.hub == seen.chains + COUNT
 
 
-def test_a_second_host_gets_four_connections_of_its_own(site: Site, files: dict[str, bytes]) -> None:
+def test_a_second_host_gets_eight_connections_of_its_own(site: Site, files: dict[str, bytes]) -> None:
     check(hubjet.snapshot_download("org/elsewhere"), files)
     seen, opened = site.traffic(), connections(site)
     assert 2 <= opened["hub"] <= LANES and 2 <= opened["cdn"] <= LANES
