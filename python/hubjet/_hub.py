@@ -15,7 +15,7 @@ from ._store import FileFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, NamedTuple
 
     from ._auth import Token
@@ -28,7 +28,7 @@ else:
 
 INFO_BYTES_MAX = 64 << 20  # one answer of the API; the largest seen (a repository of 100 000 files) is 20 MB
 TREE_FILES_MAX = 1_000_000
-MANY_FILES = 50  # worth four connections: fewer are asked for over one within a round trip
+MANY_FILES = 50  # worth several connections: fewer are asked for over one within a round trip
 TREE_PAGES_MAX = 20_000
 
 # How the hub tells, in X-Error-Message only, what a refusal is about. Its X-Error-Code is GatedRepo for all of these.
@@ -44,6 +44,23 @@ class Ask(NamedTuple):
     want: Want
     filename: str
     revision: str
+
+
+class Flight(NamedTuple):
+    """Files that are being fetched: between `Hub.start` and `Hub.finish`, or `stop`."""
+
+    asks: Sequence[Ask]
+    limits: Limits
+    job: _transport.Running
+
+    @property
+    def left(self) -> int:
+        """Bytes of all of them that are not on the disk yet, as far as sizes are known."""
+        return max(sum(ask.want.get("size", 0) for ask in self.asks) - self.job.landed(), 0)
+
+    def stop(self) -> None:
+        """They are not wanted any more; what was received is kept. Nothing, after finish."""
+        self.job.stop()
 
 
 class Hub:
@@ -67,7 +84,7 @@ class Hub:
         self._token: Token | None = None
         self._first_done = False
         self.gated = False  # files want a token, although the API answers without
-        self._many = False  # many of them: more connections are worth opening before they are asked for
+        self._many = 0  # files, if there are so many that connections are worth opening before they are asked for
 
     # --- URLs and requests
     # ---------------------------------------------------------------------------------------------------
@@ -90,17 +107,26 @@ class Hub:
 
         A failed result's error is of the class, and has the advice, that fits what the hub said.
         """
+        return self.finish(self.start(asks, limits), meter)
+
+    def start(self, asks: Sequence[Ask], limits: Limits) -> Flight:
+        """The first half of `fetch`: the job runs, and the caller does something else meanwhile."""
         if not self._first_done:
             self._first_done = True
             self._token = self._credentials.first()
         # Without a token a 429 is an answer too: known users have a quota of their own. With one it is waited out.
-        results = self._run(asks, limits, meter, limited_fails=not self.has_token)
+        return Flight(asks, limits, self._start(asks, limits, limited_fails=not self.has_token))
+
+    def finish(self, flight: Flight, meter: Meter | None = None) -> list[Result]:
+        """The second half of `fetch`."""
+        asks, limits = flight.asks, flight.limits
+        results = flight.job.finish(meter)
         again = [i for i, result in enumerate(results) if self._asks_for_token(result)]
         if again:
             self._token = self._credentials.asked()
             if self._token is None:
                 again = [i for i in again if isinstance(_transport.error_of(results[i]), errors.RateLimited)]
-            for i, result in zip(again, self._run([asks[i] for i in again], limits, meter), strict=True):
+            for i, result in zip(again, self._start([asks[i] for i in again], limits).finish(meter), strict=True):
                 results[i] = result
         for ask, result in zip(asks, results, strict=True):
             error = _transport.error_of(result)
@@ -108,13 +134,11 @@ class Hub:
                 result["error"] = self._refined(error, ask)
         return results
 
-    def _run(
-        self, asks: Sequence[Ask], limits: Limits, meter: Meter | None, *, limited_fails: bool = False
-    ) -> list[Result]:
+    def _start(self, asks: Sequence[Ask], limits: Limits, *, limited_fails: bool = False) -> _transport.Running:
         auth = self._own_auth or (self._token.header() if self._token is not None else None)
         common: Want = {"auth": auth, "auth_origin": self.endpoint, "limited_fails": limited_fails}
         wants: list[Want] = [{**ask.want, **common} for ask in asks]
-        return _transport.run(wants, limits, self.config, meter)
+        return _transport.Running(wants, limits, self.config)
 
     def _asks_for_token(self, result: Result) -> bool:
         error = _transport.error_of(result)
@@ -130,13 +154,13 @@ class Hub:
     def commit_of(self, revision: str, *, quick: bool = False) -> str:
         """The commit the name points to now: one request. Afterwards `gated` is known."""
         url = f"{self.endpoint}/api/{self.repo.api}/revision/{quote(revision)}"
-        info, _ = self._json(url, revision, quick=quick)
+        info = self._json(url, self._ask_api(url, revision, quick=quick))[0]()
         commit = info.get("sha") if isinstance(info, dict) else None
         if not isinstance(commit, str) or not is_commit(commit):
             raise self._nonsense(url, "the answer has no commit in 'sha'")
         self.gated = bool(info.get("gated"))
         siblings = info.get("siblings")
-        self._many = isinstance(siblings, list) and len(siblings) >= MANY_FILES
+        self._many = len(siblings) if isinstance(siblings, list) and len(siblings) >= MANY_FILES else 0
         return commit
 
     @property
@@ -144,12 +168,13 @@ class Hub:
         """Whether the requests of this call carry a token by now."""
         return self._token is not None or self._own_auth is not None
 
-    def tree(self, commit: str) -> dict[str, FileFacts]:
-        """Every file of a commit with size and digest: one request per thousand files."""
+    def tree(self, commit: str, begin: Callable[[dict[str, FileFacts]], None] | None = None) -> dict[str, FileFacts]:
+        """Every file of a commit with size and digest: one request per thousand files.
+
+        `begin` is called with those of the first page, if there are more pages, while the second one is on its way.
+        """
         files: dict[str, FileFacts] = {}
-        for url, page in self._pages(
-            f"{self.endpoint}/api/{self.repo.api}/tree/{commit}?recursive=true&expand=false", commit
-        ):
+        for url, page, more in self._pages(f"{self.endpoint}/api/{self.repo.api}/tree/{commit}?recursive=true&expand=false", commit):
             for entry in page:
                 try:
                     if entry["type"] == "file":
@@ -158,21 +183,33 @@ class Hub:
                     raise self._nonsense(url, "an entry of the file list has no path, size or oid") from None
             if len(files) > TREE_FILES_MAX:
                 raise self._nonsense(url, f"the file list has more than {TREE_FILES_MAX} files")
+            if more and begin is not None:
+                begin(files)
+                begin = None
         return files
 
-    def _pages(self, url: str, revision: str) -> Iterator[tuple[str, list[Any]]]:
-        for _ in range(TREE_PAGES_MAX):
-            page, headers = self._json(url, revision)
-            if not isinstance(page, list):
-                raise self._nonsense(url, "the file list is no list")
-            yield url, page
-            following = next_link(headers.get("link", ""))
-            if not following:
-                return
-            from urllib.parse import urljoin
+    def _pages(self, url: str, revision: str) -> Iterator[tuple[str, list[Any], bool]]:
+        """Each page, and whether another one follows: that one is asked for before this one is read."""
+        flight = self._ask_api(url, revision)
+        try:
+            for _ in range(TREE_PAGES_MAX):
+                asked = url
+                read, headers = self._json(url, flight)
+                following = next_link(headers.get("link", ""))
+                if following:
+                    from urllib.parse import urljoin
 
-            url = self._same_origin(urljoin(url, following))
-        raise self._nonsense(url, f"the file list has more than {TREE_PAGES_MAX} pages")
+                    url = self._same_origin(urljoin(url, following))
+                    flight = self._ask_api(url, revision)
+                page = read()
+                if not isinstance(page, list):
+                    raise self._nonsense(asked, "the file list is no list")
+                yield asked, page, bool(following)
+                if not following:
+                    return
+            raise self._nonsense(url, f"the file list has more than {TREE_PAGES_MAX} pages")
+        finally:
+            flight.stop()
 
     def _same_origin(self, url: str) -> str:
         """The next page may only lie on this hub: the token goes along."""
@@ -182,17 +219,25 @@ class Hub:
             return self.endpoint + url.removeprefix(STANDARD_ENDPOINT)
         raise self._nonsense(url, "the next page of the file list would be on another host; it was not asked")
 
-    def _json(self, url: str, revision: str, *, quick: bool = False) -> tuple[Any, dict[str, str]]:
+    def _ask_api(self, url: str, revision: str, *, quick: bool = False) -> Flight:
         ask = Ask({**self.want(url, "api"), "memory": INFO_BYTES_MAX, "many": self._many}, "", revision)
-        result = self.fetch([ask], _transport.limits(self.config, quick=quick))[0]
+        return self.start([ask], _transport.limits(self.config, quick=quick))
+
+    def _json(self, url: str, flight: Flight) -> tuple[Callable[[], Any], dict[str, str]]:
+        """The answer's headers, and what reads its body."""
+        result = self.finish(flight)[0]
         if result["error"] is not None:
             raise result["error"]
-        import json
 
-        try:
-            return json.loads(result["body"] or b""), result["headers"]
-        except ValueError:
-            raise self._nonsense(url, "the answer is not JSON") from None
+        def read() -> Any:
+            import json
+
+            try:
+                return json.loads(result["body"] or b"")
+            except ValueError:
+                raise self._nonsense(url, "the answer is not JSON") from None
+
+        return read, result["headers"]
 
     def _nonsense(self, url: str, what: str) -> errors.ProtocolError:
         return errors.ProtocolError(

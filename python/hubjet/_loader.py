@@ -124,6 +124,10 @@ class _Needed(Choice):
         # With our version: another one may choose otherwise.
         self.words = f"needed {__version__} {variant!r} {subfolder!r} {self._allow} {self._ignore}"
 
+    def early(self, part: Tree) -> Sequence[str]:
+        """None: which file is best shows when all are known."""
+        return ()
+
     def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
         from . import _choose
 

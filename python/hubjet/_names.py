@@ -25,7 +25,8 @@ REPO_TYPES = {
 
 _HEX = "0123456789abcdef"
 _WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
-_IN_URLS = frozenset(f"{_WORD}-.~")  # what needs no percent sign (RFC 3986, section 2.3)
+_PLAIN_IN_URLS = f"{_WORD}-.~"  # what needs no percent sign (RFC 3986, section 2.3)
+_IN_URLS = frozenset(_PLAIN_IN_URLS)
 
 
 class Repo(NamedTuple):
@@ -199,6 +200,8 @@ def check_text(text: str, what: str) -> None:
 
 def quote(text: str, safe: str = "") -> str:
     """The text as a part of an URL; what is in `safe` stays."""
+    if not text.strip(_PLAIN_IN_URLS + safe):
+        return text
     return "".join(
         sign if sign in _IN_URLS or sign in safe else "".join(f"%{byte:02X}" for byte in sign.encode()) for sign in text
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     from ._dry_run import DryRunFileInfo
-    from ._hub import Hub
+    from ._hub import Flight, Hub
     from ._names import Patterns
     from ._native import Result, Want
     from ._resolve import Step
@@ -55,6 +55,10 @@ class Choice:
         """The chosen paths. `read` gives the content of one, for choices that depend on it (a pipeline's index)."""
         return list(tree)
 
+    def early(self, part: Tree) -> Sequence[str]:
+        """Of a part of the listing: what is chosen whatever else the listing holds."""
+        return list(part)
+
 
 class ByPatterns(Choice):
     """All files that the patterns want."""
@@ -64,13 +68,17 @@ class ByPatterns(Choice):
         self.words = f"patterns {self._allow} {self._ignore}"
 
     def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
-        keep = keeper(self._allow, self._ignore)
-        chosen = [path for path in tree if keep(path)]
+        chosen = self.early(tree)
         if tree and not chosen:
             said = {"allow_patterns": self._allow, "ignore_patterns": self._ignore}
             _trace.warn("no file is chosen by " + ", ".join(f"{name}={value}" for name, value in said.items() if value is not None))
             self.words = None  # to be said by the next call, too
         return chosen
+
+    def early(self, part: Tree) -> list[str]:
+        """Each path is looked at by itself."""
+        keep = keeper(self._allow, self._ignore)
+        return [path for path in part if keep(path)]
 
 
 def by_patterns(allow: Patterns, ignore: Patterns) -> Choice:
@@ -101,13 +109,32 @@ def snapshot(
             commit = hub.commit_of(revision, quick=_is_usable(store, revision) and not force)
         if look and commit == store.read_ref(revision) and _is_whole(store, commit, choose):
             return store.snapshot(commit)
-        tree = tree_of(hub, store.folder, commit)
     except HubjetError as error:
         if force or not may_fall_back(error):
             raise
         return _from_cache(hub, store, revision, choose, local_only, error)
 
-    work = _Work(hub, store, commit, tree, force)
+    flights: list[Flight] = []  # begun while the rest of the listing was asked for
+
+    def begin(part: Tree) -> None:
+        flights.extend(_Work(hub, store, commit, part, force).begin(choose.early(part)))
+
+    try:
+        try:
+            tree = tree_of(hub, store.folder, commit, begin)
+        except HubjetError as error:
+            if force or not may_fall_back(error):
+                raise
+            return _from_cache(hub, store, revision, choose, local_only, error)
+        return _brought(_Work(hub, store, commit, tree, force), revision, choose, flights, bar_class)
+    finally:
+        for flight in flights:
+            flight.stop()
+
+
+def _brought(work: _Work, revision: str, choose: Choice, flights: Sequence[Flight], bar_class: Any) -> str:
+    """The folder, with everything chosen in it and noted. What has begun already is chosen, too."""
+    hub, store, commit, tree, _ = work
 
     def read(filename: str) -> bytes:
         work.obtain([filename], shown=False)
@@ -115,7 +142,7 @@ def snapshot(
             return content.read()
 
     files = choose(tree, read)
-    work.obtain(files, bar_class=bar_class)
+    work.obtain(files, bar_class=bar_class, flights=flights)
     # Also when nothing was chosen: a ref to a commit without a folder is damage to huggingface_hub's scanner.
     os.makedirs(store.snapshot(commit), exist_ok=True)
     if read_tree(store.folder, commit) is None:
@@ -164,10 +191,10 @@ def listing(hub: Hub, folder: str, revision: str, *, quick: bool = False) -> tup
     return commit, tree_of(hub, folder, commit)
 
 
-def tree_of(hub: Hub, folder: str, commit: str) -> Tree:
-    """The listing of a commit: asked for, unless it is kept in `folder`."""
+def tree_of(hub: Hub, folder: str, commit: str, begin: Callable[[Tree], None] | None = None) -> Tree:
+    """The listing of a commit: asked for, unless it is kept in `folder`. `begin`: see Hub.tree."""
     tree = read_tree(folder, commit)
-    return hub.tree(commit) if tree is None else tree
+    return hub.tree(commit, begin) if tree is None else tree
 
 
 def _is_usable(store: RepoStore, revision: str) -> bool:
@@ -187,25 +214,51 @@ class _Work(NamedTuple):
     tree: Tree
     force: bool
 
-    def obtain(self, files: Sequence[str], *, bar_class: Any = None, shown: bool = True) -> None:
-        """Brings these files here: what is missing is fetched, what only lacks its name gets it."""
+    def obtain(
+        self, files: Sequence[str], *, bar_class: Any = None, shown: bool = True, flights: Sequence[Flight] = ()
+    ) -> None:
+        """Brings these files here: what is missing is fetched, what only lacks its name gets it. `flights`: some of them
+        that are on their way already."""
+        begun = {ask.filename for flight in flights for ask in flight.asks}
         names = [check_filename(path) for path in files]
-        steps = plan(self.store, self.commit, self.tree, names, force=self.force)
+        steps = plan(self.store, self.commit, self.tree, [name for name in names if name not in begun], force=self.force)
         missing = [step for step in steps if step.source == Source.FETCH]
         linked = True
         if any(step.source != Source.HERE for step in steps):
             linked, lost = link_known(self.hub, self.store, self.commit, steps)
             missing += lost
-        if missing:
-            require_space(self.store.folder, sum(step.facts.size - partial(self.store, step.facts) for step in missing))
+        self._check_space(missing, flights)
         here = len(steps) - len(missing)
-        desc = f"Fetching {len(steps)} files"
-        with Meter(self.hub.config, desc, bar_class=bar_class, files=len(steps), here=here, shown=shown) as meter:
+        desc = f"Fetching {len(names)} files"
+        with Meter(self.hub.config, desc, bar_class=bar_class, files=len(names), here=here, shown=shown) as meter:
             for some in [missing] if linked else rounds(missing):
                 asks = [self._ask(step, linked) for step in some]
-                fetch_asks(self.hub, asks, meter, lambda ask, result: self._finish(ask, result, linked))
-        if missing:
+                fetch_asks(self.hub, asks, meter, lambda ask, result: self._finish(ask, result, linked), flights)
+                flights = ()
+        if missing or begun:
             self.store.tag()
+
+    def begin(self, files: Sequence[str]) -> list[Flight]:
+        """Those of them that are to be fetched set out now, where nothing speaks against it; `obtain` waits for them."""
+        if self.hub.gated or not links(self.hub.config):  # there, files are asked for in an order of their own
+            return []
+        limits = _transport.limits(self.hub.config)
+        if limits["connections"] < 2:
+            return []
+        limits["connections"] -= 1  # the listing's, then that of the files that follow: two jobs keep to one limit
+        steps = plan(self.store, self.commit, self.tree, [check_filename(path) for path in files], force=self.force)
+        missing = [step for step in steps if step.source == Source.FETCH]
+        self._check_space(missing, ())
+        asks = [self._ask(step, True) for step in missing]
+        return [self.hub.start(asks, limits)] if asks else []
+
+    def _check_space(self, missing: Sequence[Step], flights: Sequence[Flight]) -> None:
+        if not missing:
+            return
+        needed = sum(step.facts.size for step in missing) + sum(flight.left for flight in flights)
+        if os.path.isdir(self.store.partials):  # if there are none at all, a thousand need not be looked for
+            needed -= sum(partial(self.store, step.facts) for step in missing)
+        require_space(self.store.folder, needed)
 
     def _ask(self, step: Step, linked: bool) -> Ask:
         want: Want = {
@@ -259,17 +312,35 @@ def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -
     return linked, lost
 
 
-def fetch_asks(hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Callable[[Ask, Result], None]) -> None:
-    """Fetches all in one job and calls `finish` for each that arrived. Then raises the first failure, if one failed."""
+def fetch_asks(
+    hub: Hub, asks: Sequence[Ask], meter: Meter, finish: Callable[[Ask, Result], None], flights: Sequence[Flight] = ()
+) -> None:
+    """Fetches all in one job and calls `finish` for each that arrived, also of `flights`, which are on their way. Then raises
+    the first failure, if one failed."""
+    if flights:
+        last = hub.start(asks, _transport.limits(hub.config))
+        asked: list[Ask] = []
+        results: list[Result] = []
+        try:
+            for flight in [*flights, last]:
+                asked += flight.asks
+                results += hub.finish(flight, meter)
+        finally:
+            last.stop()
+        _settle(asked, results, finish)
+        return
     # A gated repository refuses each file in turn: the smallest finds out, and finds the token, before the others ask.
     asks = sorted(asks, key=lambda ask: ask.want.get("size", 0)) if hub.gated else asks
     first = 1 if hub.gated else 0
     for part in (asks[:first], asks[first:]):
-        results = hub.fetch(part, _transport.limits(hub.config), meter)
-        for ask, result in zip(part, results, strict=True):
-            if result["error"] is None:
-                finish(ask, result)
-        raise_failures(part, results)
+        _settle(part, hub.fetch(part, _transport.limits(hub.config), meter), finish)
+
+
+def _settle(asks: Sequence[Ask], results: Sequence[Result], finish: Callable[[Ask, Result], None]) -> None:
+    for ask, result in zip(asks, results, strict=True):
+        if result["error"] is None:
+            finish(ask, result)
+    raise_failures(asks, results)
 
 
 # --- without the network --------------------------------------------------------------------------

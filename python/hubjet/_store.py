@@ -82,6 +82,11 @@ class RepoStore(NamedTuple):
         """Where hubjet keeps its own files of this repository."""
         return os.path.join(self.folder, ".hubjet")
 
+    @property
+    def partials(self) -> str:
+        """Where unfinished files lie."""
+        return os.path.join(self.side, "partial")
+
     def blob(self, etag: str) -> str:
         """Where the bytes of this etag lie."""
         return os.path.join(self.folder, "blobs", etag)

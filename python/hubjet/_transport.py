@@ -54,42 +54,72 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
 
 def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None = None) -> list[Result]:
     """Fetches all of them; each result says how it went. A KeyboardInterrupt stops the job and keeps what came."""
-    if not wants:
-        return []
-    _trace.follow(config.trace, config.trace_file)
-    if config.timeline is None:
-        return _run(wants, job_limits, config, meter)
-    from . import _timeline
-
-    _timeline.begin(config.timeline)
-    try:
-        return _run(wants, job_limits, config, meter)
-    finally:
-        _timeline.end()
+    return Running(wants, job_limits, config).finish(meter)
 
 
-def _run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None) -> list[Result]:
-    job = _native.Job(wants, job_limits)
-    if meter is not None:
-        meter.begin()
-    try:
-        job.start()
-        while not job.wait(LOOK_EVERY_S):
+class Running:
+    """A job under way. Whoever makes one calls `finish`, or `stop` if it will not; after either, `stop` does nothing."""
+
+    def __init__(self, wants: Sequence[Want], job_limits: Limits, config: Config) -> None:
+        self._config = config
+        self._job: _native.Job | None = None
+        if not wants:
+            return
+        _trace.follow(config.trace, config.trace_file)
+        job = _native.Job(wants, job_limits)
+        if config.timeline is not None:
+            from . import _timeline
+
+            _timeline.begin(config.timeline)
+        self._job = job
+        try:
+            job.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def finish(self, meter: Meter | None = None) -> list[Result]:
+        """Waits until every file has ended; each result says how it went. A KeyboardInterrupt stops the job and keeps what came."""
+        job = self._job
+        if job is None:
+            return []
+        if meter is not None:
+            meter.begin()
+        try:
+            while not job.wait(LOOK_EVERY_S):
+                if meter is not None:
+                    meter.show(job.look())
+                _trace.drain()
+                if self._config.timeline is not None:
+                    _drain_timeline()
             if meter is not None:
                 meter.show(job.look())
-            _trace.drain()
-            if config.timeline is not None:
-                _drain_timeline()
-        if meter is not None:
-            meter.show(job.look())
-        return _with_certificates(job.results(), config)
-    except KeyboardInterrupt:
-        job.cancel()
-        _trace.info("interrupted: what was received is kept, the next call goes on from there")
-        raise
-    finally:
+            return _with_certificates(job.results(), self._config)
+        except KeyboardInterrupt:
+            job.cancel()
+            _trace.info("interrupted: what was received is kept, the next call goes on from there")
+            raise
+        finally:
+            self.stop()
+
+    def landed(self) -> int:
+        """Bytes that are on the disk by now."""
+        if self._job is None:
+            return 0
+        look = self._job.look()
+        return look["held"] + look["on_disk"]
+
+    def stop(self) -> None:
+        """Cancels what still runs and lets go; what was received is kept."""
+        job, self._job = self._job, None
+        if job is None:
+            return
         job.close()
         _trace.drain()
+        if self._config.timeline is not None:
+            from . import _timeline
+
+            _timeline.end()
 
 
 def _drain_timeline() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Callable
 
@@ -48,8 +49,6 @@ def test_a_cold_large_file_is_one_chain_and_its_ranges(repo: Repo, requests: Tak
 
 def test_ranges_travel_over_separate_connections(repo: Repo, world: World, requests: Take) -> None:
     gate = world.gate("model.safetensors")
-    import threading
-
     thread = threading.Thread(target=hubjet.hf_hub_download, args=("org/name", "model.safetensors"))
     thread.start()
     gate.wait_reached(9 << 20)
@@ -61,6 +60,58 @@ def test_ranges_travel_over_separate_connections(repo: Repo, world: World, reque
 def test_a_snapshot_is_revision_and_tree_and_a_chain_for_each_file(repo: Repo, requests: Take) -> None:
     hubjet.snapshot_download("org/name")
     assert len(chains(requests())) == 2 + 3
+
+
+@pytest.fixture
+def paged(world: World, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """A listing of two pages; the second is not answered before a file of the first was asked for."""
+    repo = world.repo("org/paged")
+    repo.commit({f"{name}.json": name.encode() for name in "abcdef"})
+    asked, tree, resolve = threading.Event(), world.hub.tree, world.hub.resolve
+
+    def slow_tree(request: Any, *more: Any) -> Any:
+        assert "cursor" not in request.args or asked.wait(30), "the files wait for the second page"
+        return tree(request, *more)
+
+    def seen(request: Any, *more: Any) -> Any:
+        asked.set()
+        return resolve(request, *more)
+
+    monkeypatch.setattr(world.hub, "page_size", 4)
+    monkeypatch.setattr(world.hub, "tree", slow_tree)
+    monkeypatch.setattr(world.hub, "resolve", seen)
+    return repo
+
+
+def test_files_of_the_first_page_come_while_the_second_is_asked_for(paged: Repo, requests: Take) -> None:
+    folder = Path(hubjet.snapshot_download("org/paged"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {f"{name}.json": name.encode() for name in "abcdef"}
+    assert len(chains(requests())) == 3 + 6
+    assert (folder.parents[1] / "refs/main").read_text() == folder.name
+    assert (folder.parents[1] / "trees" / f"{folder.name}.json").exists()
+
+
+def test_nothing_comes_early_that_the_patterns_leave_out(paged: Repo, requests: Take) -> None:
+    folder = Path(hubjet.snapshot_download("org/paged", allow_patterns=["a*", "e*", "f*"], ignore_patterns="f*"))
+    assert sorted(path.name for path in folder.iterdir()) == ["a.json", "e.json"]
+    assert len(chains(requests())) == 3 + 2
+
+
+def test_a_second_page_that_fails_publishes_nothing(paged: Repo, world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = world.hub.tree
+
+    def broken(request: Any, *more: Any) -> Any:
+        answer = tree(request, *more)
+        if "cursor" in request.args:
+            answer.body = b"[{}]"
+        return answer
+
+    monkeypatch.setattr(world.hub, "tree", broken)
+    with pytest.raises(hubjet.ProtocolError):
+        hubjet.snapshot_download("org/paged")
+    assert not (cache / "models--org--paged/refs").exists() and not (cache / "models--org--paged/trees").exists()
+    monkeypatch.setattr(world.hub, "tree", tree)
+    assert len(list(Path(hubjet.snapshot_download("org/paged")).iterdir())) == 6
 
 
 @pytest.mark.parametrize("call", ["hf_hub_download", "snapshot_download", "from_pretrained"])
