@@ -65,6 +65,8 @@ static bool wants_lane(const struct hj_lane *h, unsigned most)
 
 bool hj_lane_has_room(const struct hj_lane *h, unsigned most)
 {
+  if (h->silent)
+    return false;
   if (h->sort == HJ_LANE_SINGLE || wants_lane(h, most))
     return true;
   if (h->sort == HJ_LANE_UNKNOWN && (h->refused || !ready(h)))
@@ -92,7 +94,10 @@ void hj_lane_over(struct hj_lane *h, bool opening)
 {
   h->out -= h->out > 0;
   h->opening -= opening && h->opening > 0;
+  h->silent = h->silent && h->out > 0;
 }
+
+void hj_lane_fell_silent(struct hj_lane *h) { h->silent = h->sort == HJ_LANE_MANY; }
 
 bool hj_lane_opened(struct hj_lane *h, int fd, bool told, bool first)
 {

@@ -39,6 +39,7 @@ struct hj_lane {
   unsigned opening;         /* of those: how many will open a connection, and have not yet */
   unsigned streams;         /* questions at once on one lane; lowered when the server turns out to allow fewer */
   unsigned n;               /* connections */
+  bool silent;              /* one of them brings nothing: nobody joins, until all who wait there have left it and it is closed */
   bool refused;             /* UNKNOWN: it was tried, and libcurl wanted a further connection: the answer is waited for */
   struct { int fd; bool ready; } sockets[HJ_LANE_SOCKETS_MAX];
 };
@@ -58,6 +59,8 @@ void hj_lane_knock(struct hj_lane *h);
 void hj_lane_over(struct hj_lane *h, bool opening);                  /* opening: it was told to open one, and did not */
 /* libcurl opens a connection for a question; `first`: it is the first for this one. false: refuse it, and ask again when there is room. */
 bool hj_lane_opened(struct hj_lane *h, int fd, bool told, bool first);
+/* A question got no byte for too long. libcurl would put the next ones on that very connection as long as somebody waits there. */
+void hj_lane_fell_silent(struct hj_lane *h);
 void hj_lane_ready(struct hj_lane *h, int fd);
 void hj_lane_closed(struct hj_lane *h, int fd);
 void hj_lane_answered(struct hj_lane *h, bool many, bool made);      /* the answer's protocol; made: over a connection of its own making */

@@ -477,7 +477,12 @@ void hj_request_resume(struct hj_request *r)
   r->loop->broken++;
 }
 
-void hj_request_distrust(struct hj_request *r) { (void)curl_easy_setopt(r->easy, CURLOPT_FORBID_REUSE, 1L); }
+void hj_request_distrust(struct hj_request *r)
+{
+  (void)curl_easy_setopt(r->easy, CURLOPT_FORBID_REUSE, 1L);
+  if (r->lane)
+    hj_lane_fell_silent(r->lane);
+}
 
 bool hj_request_found_no_room(const struct hj_request *r) { return r->crowded; }
 

@@ -76,6 +76,22 @@ TEST(a_connection_that_stands_is_tried_before_its_first_answer)
   hj_lanes_release(&all);
 }
 
+TEST(nobody_joins_a_silent_connection_until_it_is_empty)
+{
+  struct hj_lane *h = lane("https://hub.example/x");
+  bring_up(h, 2);
+  for (unsigned i = 0; i < 3; i++)
+    (void)hj_lane_ask(h, 2);
+  CHECK(hj_lane_has_room(h, 2));
+  hj_lane_fell_silent(h);
+  for (unsigned i = 0; i < 3; i++) {
+    CHECK(!hj_lane_has_room(h, 2));
+    hj_lane_over(h, false);
+  }
+  CHECK(hj_lane_has_room(h, 2));
+  hj_lanes_release(&all);
+}
+
 TEST(lanes_go_with_the_number_of_questions)
 {
   CHECK_EQ(hj_lanes_for(0), HJ_LANES_USUAL);
