@@ -24,6 +24,8 @@ static const char *fault_of_part(const char *p, size_t n)
     return "has a part \".\" or \"..\"";
   if (n >= 2 && is_letter(p[0]) && p[1] == ':')
     return "has a drive letter";
+  if (hj_text_same(p, n, ".git"))
+    return "has a part \".git\"";
   for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)p[i];
     if (c < 0x20 || c == 0x7f)

@@ -21,7 +21,7 @@
 #define HJ_PATH_DEPTH_MAX 64
 #define HJ_PATH_LEN_MAX 3072
 
-/* A path inside a repository: relative, '/' between parts, no empty, "." or ".." part, no backslash, no control character, no
+/* A path inside a repository: relative, '/' between parts, no empty, "." or ".." part, none that git would take for its own folder, no backslash, no control character, no
  * drive letter ("c:"), no part longer than 255 bytes, at most 64 parts. */
 int hj_layout_check_path(const char *path, struct hj_err *e);
 int hj_layout_check_etag(const char *etag, struct hj_err *e);       /* 40 or 64 lower-case hex, nothing else */

@@ -10,12 +10,12 @@ from . import _transport
 from ._auth import Credentials
 from ._config import STANDARD_ENDPOINT
 from ._errors import HubjetError, explain
-from ._names import is_commit, origin_of, quote, shown
-from ._store import FileFacts
+from ._names import cut, fault_in, fault_of, is_commit, origin_of, quote, shown
+from ._store import FileFacts, is_sound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, NamedTuple
 
     from ._auth import Token
@@ -27,6 +27,7 @@ else:
     from ._record import NamedTuple
 
 INFO_BYTES_MAX = 64 << 20  # one answer of the API; the largest seen (a repository of 100 000 files) is 20 MB
+INFO_VALUES_MAX = 4_000_000  # in one: of `{},` 64 MiB would become 1.4 GB of objects; 100 000 files are 0.3 million
 TREE_FILES_MAX = 1_000_000
 MANY_FILES = 50  # worth several connections: fewer are asked for over one within a round trip
 TREE_PAGES_MAX = 20_000
@@ -178,7 +179,9 @@ class Hub:
             for entry in page:
                 try:
                     if entry["type"] == "file":
-                        files[entry["path"]] = _facts_of(entry)
+                        path, facts = entry["path"], _facts_of(entry)
+                        if files.setdefault(path, facts) != facts:
+                            raise self._nonsense(url, f"the file list has {cut(path)} twice, with different content")
                 except (KeyError, TypeError, AttributeError):
                     raise self._nonsense(url, "an entry of the file list has no path, size or oid") from None
             if len(files) > TREE_FILES_MAX:
@@ -188,22 +191,51 @@ class Hub:
                 begin = None
         return files
 
+    def listed(self, paths: Iterable[str], reserved: str = "") -> list[str]:
+        """Chosen paths of a listing, each fit to be a file's, none below the folder `reserved`. One that is not ends the call
+        before anything is fetched."""
+        chosen = list(paths)
+        known = set(chosen)
+        for path in chosen:
+            fault = fault_of(path) or fault_in(path, reserved)
+            folder = path.rpartition("/")[0]
+            while folder and not fault:
+                fault = f"{cut(folder)} would be a file and a folder" if folder in known else ""
+                folder = folder.rpartition("/")[0]
+            if fault:
+                raise errors.ProtocolError(
+                    explain(
+                        f"{self.repo.id} has a file that cannot be written here: {cut(path)}",
+                        because=fault,
+                        done="nothing of it was fetched or written, and the call ends here",
+                        do=f"choose without it (ignore_patterns, --exclude), and tell its owners: {self.page}",
+                    ),
+                    filename=path,
+                    repo_id=self.repo.id,
+                    repo_type=self.repo.type,
+                )
+        return chosen
+
     def _pages(self, url: str, revision: str) -> Iterator[tuple[str, list[Any], bool]]:
         """Each page, and whether another one follows: that one is asked for before this one is read."""
         flight = self._ask_api(url, revision)
+        seen = {url}
         try:
-            for _ in range(TREE_PAGES_MAX):
+            while len(seen) <= TREE_PAGES_MAX:
                 asked = url
                 read, headers = self._json(url, flight)
                 following = next_link(headers.get("link", ""))
                 if following:
-                    from urllib.parse import urljoin
-
-                    url = self._same_origin(urljoin(url, following))
+                    url = self._next_page(url, following)
+                    if url in seen:
+                        raise self._nonsense(url, "the file list leads in circles")
+                    seen.add(url)
                     flight = self._ask_api(url, revision)
                 page = read()
                 if not isinstance(page, list):
                     raise self._nonsense(asked, "the file list is no list")
+                if following and not page:
+                    raise self._nonsense(asked, "a page of the file list is empty, and another one follows")
                 yield asked, page, bool(following)
                 if not following:
                     return
@@ -211,8 +243,16 @@ class Hub:
         finally:
             flight.stop()
 
-    def _same_origin(self, url: str) -> str:
+    def _next_page(self, url: str, following: str) -> str:
         """The next page may only lie on this hub: the token goes along."""
+        from urllib.parse import urljoin
+
+        try:
+            return self._same_origin(urljoin(url, following))
+        except ValueError:  # also BadName
+            raise self._nonsense(url, "the link to the next page of the file list is no address") from None
+
+    def _same_origin(self, url: str) -> str:
         if origin_of(url) == origin_of(self.endpoint):
             return url
         if origin_of(url) == origin_of(STANDARD_ENDPOINT):  # a mirror that passes the hub's own links on
@@ -229,12 +269,16 @@ class Hub:
         if result["error"] is not None:
             raise result["error"]
 
+        body = result["body"] or b""
+        if sum(map(body.count, (b",", b"[", b"{"))) > INFO_VALUES_MAX:
+            raise self._nonsense(url, f"the answer has more than {INFO_VALUES_MAX} values")
+
         def read() -> Any:
             import json
 
             try:
-                return json.loads(result["body"] or b"")
-            except ValueError:
+                return json.loads(body)
+            except (ValueError, RecursionError):
                 raise self._nonsense(url, "the answer is not JSON") from None
 
         return read, result["headers"]
@@ -385,7 +429,7 @@ def next_link(header: str) -> str | None:
 
 def _facts_of(entry: Mapping[str, Any]) -> FileFacts:
     lfs = entry.get("lfs") or {}
-    size = entry["size"]
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0 or not isinstance(entry["path"], str):
+    facts = FileFacts(entry["size"], entry["oid"], lfs.get("oid"), lfs.get("size"), entry.get("xetHash"))
+    if not isinstance(entry["path"], str) or not is_sound(facts):
         raise TypeError
-    return FileFacts(size, entry["oid"], lfs.get("oid"), lfs.get("size"), entry.get("xetHash"))
+    return facts

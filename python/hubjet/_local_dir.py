@@ -28,7 +28,7 @@ from ._download import (
 )
 from ._errors import HubjetError
 from ._hub import Ask
-from ._names import check_filename, is_commit, is_etag
+from ._names import cut, fault_in, is_commit, is_etag
 from ._progress import Meter
 from ._resolve import find, may_serve, missing
 from ._snapshot import fetch_asks, incomplete, listing
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from ._store import FileFacts, RepoStore, Tree
 else:
     from ._record import NamedTuple
+
+NOTES = ".cache/huggingface"
 
 
 class State:
@@ -72,7 +74,7 @@ class Folder(NamedTuple):
     @property
     def meta(self) -> str:
         """Where the notes lie."""
-        return os.path.join(self.path, ".cache", "huggingface")
+        return os.path.join(self.path, *NOTES.split("/"))
 
     @property
     def side(self) -> str:
@@ -155,6 +157,7 @@ def file(
     bar_class: Any = None,
 ) -> str:
     """The file's path in the folder, brought up to date."""
+    _check_name(filename)
     place = folder.place(filename)
     shut = check_force(force, local_only, hub.config)
     state, note = folder.look(filename)
@@ -200,6 +203,7 @@ def preview(
     """What `file` would do; asks for the answer's head at most, writes nothing."""
     from ._dry_run import DryRunFileInfo
 
+    _check_name(filename)
     place = folder.place(filename)
     shut = check_force(force, local_only, hub.config)
     state, note = folder.look(filename)
@@ -216,6 +220,12 @@ def preview(
     cached = same or find(store, commit, filename) is not None
     size = result["size"] if result["size"] >= 0 else None
     return DryRunFileInfo(commit, size, filename, place, cached, force or (not cached and state != State.UNKNOWN))
+
+
+def _check_name(filename: str) -> None:
+    fault = fault_in(filename, NOTES)
+    if fault:
+        raise errors.BadName(f"Invalid filename {cut(filename)}: {fault}.")
 
 
 def _is_settled(state: str, note: Metadata | None, revision: str, shut: bool) -> bool:
@@ -322,7 +332,7 @@ def snapshot(
         with open(path, "rb") as content:
             return content.read()
 
-    files = [check_filename(path) for path in choose(tree, read)]
+    files = hub.listed(choose(tree, read), NOTES)
     to_fetch = [path for path in files if force or not _settle(store, folder, commit, path, tree[path])]
     _fetch(hub, folder, commit, tree, to_fetch, len(files), bar_class)
     folder.prepare()
@@ -348,7 +358,7 @@ def preview_snapshot(
         raise _not_here(hub, folder, revision, "the listing", local_only)
     commit, tree = listing(hub, folder.meta, revision)
     infos = []
-    for path in (check_filename(path) for path in choose(tree, lambda _name: b"{}")):
+    for path in hub.listed(choose(tree, lambda _name: b"{}"), NOTES):
         state, note = folder.look(path)
         facts, place = tree[path], folder.place(path)
         same = (note is not None and note.etag == facts.etag) or (
@@ -444,7 +454,7 @@ def _as_it_is(
     commit = store.read_ref(revision)
     tree = read_tree(folder.meta, commit) if commit is not None else None
     if commit is not None and tree is not None:
-        files = [check_filename(path) for path in choose(tree, lambda _name: b"{}")]
+        files = hub.listed(choose(tree, lambda _name: b"{}"), NOTES)
         lacking = missing(folder.path, files)
         if lacking:
             raise incomplete(hub, revision, commit, folder.path, lacking, len(files), error) from error

@@ -23,6 +23,9 @@ REPO_TYPES = {
     "kernel": "kernels/",
 }  # type -> prefix in page URLs
 
+PART_BYTES_MAX, PATH_BYTES_MAX, PATH_DEPTH_MAX = 255, 3072, 64  # csrc/store/layout.h
+SHOWN_MAX = 120
+
 _HEX = "0123456789abcdef"
 _WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 _PLAIN_IN_URLS = f"{_WORD}-.~"  # what needs no percent sign (RFC 3986, section 2.3)
@@ -109,7 +112,10 @@ def check_revision(revision: str | None) -> str:
         raise BadName(f"A revision is a string, not {type(revision).__name__}.")
     check_text(revision, "The revision")
     if not _is_plain_path(revision):
-        raise BadName(f"{revision!r} cannot be a revision: it is empty or would lead out of the cache's refs folder.")
+        raise BadName(f"{cut(revision)} cannot be a revision: it is empty or would lead out of the cache's refs folder.")
+    fault = fault_of(revision)
+    if fault:
+        raise BadName(f"{cut(revision)} cannot be a revision: {fault}.")
     return revision
 
 
@@ -123,12 +129,44 @@ def check_filename(filename: str, subfolder: str | None = None) -> str:
             raise BadName(f"A {what} is a string, not {type(text).__name__}: {text!r}.")
     path = f"{subfolder.strip('/')}/{filename}" if subfolder and subfolder.strip("/") else filename
     check_text(path, "The file name")
-    if not _is_plain_path(path):
-        raise BadName(
-            f"Invalid filename {path!r}: it cannot be absolute, name a drive, or have an empty, '.' or '..' part. "
-            "If the repository really has it, its owner should rename it."
-        )
+    fault = fault_of(path)
+    if fault:
+        raise BadName(f"Invalid filename {cut(path)}: {fault}. If the repository really has it, its owner should rename it.")
     return path
+
+
+def fault_of(path: str) -> str:
+    """Why a path cannot be that of a file in a repository; "" if it can. As csrc/store/layout.c, and stricter: also what leads
+    out of the folder, or means something else, on another system: a cache written here may be read there."""
+    parts = path.split("/")
+    if not path.isprintable() and any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in path):
+        return "it has a control character"
+    if not _is_plain_path(path):
+        return "it cannot be absolute, name a drive, or have an empty, '.' or '..' part"
+    if "\\" in path:
+        return "it has a backslash"
+    if any(part.lower() == ".git" for part in parts):
+        return "it has a part '.git', where git would take it for its own"
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if len(parts) > PATH_DEPTH_MAX:
+        return f"it has more than {PATH_DEPTH_MAX} parts"
+    if length > PATH_BYTES_MAX or any(len(part.encode()) > PART_BYTES_MAX for part in parts):
+        return f"it is longer than {PATH_BYTES_MAX} bytes, or has a part of more than {PART_BYTES_MAX}"
+    return ""
+
+
+def fault_in(path: str, reserved: str) -> str:
+    """Why it cannot lie in a folder where `reserved` is ours: a repository could write our notes."""
+    folder, asked = reserved.lower(), f"{path}/".lower()  # without case: file systems that ignore it exist
+    return f"{reserved} in this folder is hubjet's own" if reserved and asked.startswith(f"{folder}/") else ""
+
+
+def cut(text: str) -> str:
+    """A foreign text as it may be shown: quoted, without control characters, not endless."""
+    return repr(text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX // 2]}…{text[-SHOWN_MAX // 2 :]}")
 
 
 def _is_plain_path(path: str) -> bool:

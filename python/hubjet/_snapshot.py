@@ -22,7 +22,7 @@ from ._download import (
 )
 from ._errors import HubjetError, explain
 from ._hub import Ask
-from ._names import check_filename, is_commit, keeper, pattern_list
+from ._names import is_commit, keeper, pattern_list
 from ._progress import Meter
 from ._resolve import Source, may_serve, plan
 from ._store import read_tree, require_space, write_tree
@@ -172,7 +172,7 @@ def preview(
             raise _not_here(hub, store, revision, local_only)
     else:
         commit, tree = listing(hub, store.folder, revision)
-    files = [check_filename(path) for path in choose(tree, lambda name: _read_cached(store, commit, name))]
+    files = hub.listed(choose(tree, lambda name: _read_cached(store, commit, name)))
     steps = plan(store, commit, tree, files)
     return [info_of(step, commit, store.pointer(commit, step.filename), force) for step in steps]
 
@@ -220,7 +220,7 @@ class _Work(NamedTuple):
         """Brings these files here: what is missing is fetched, what only lacks its name gets it. `flights`: some of them
         that are on their way already."""
         begun = {ask.filename for flight in flights for ask in flight.asks}
-        names = [check_filename(path) for path in files]
+        names = self.hub.listed(files)
         steps = plan(self.store, self.commit, self.tree, [name for name in names if name not in begun], force=self.force)
         missing = [step for step in steps if step.source == Source.FETCH]
         linked = True
@@ -246,7 +246,7 @@ class _Work(NamedTuple):
         if limits["connections"] < 2:
             return []
         limits["connections"] -= 1  # the listing's, then that of the files that follow: two jobs keep to one limit
-        steps = plan(self.store, self.commit, self.tree, [check_filename(path) for path in files], force=self.force)
+        steps = plan(self.store, self.commit, self.tree, self.hub.listed(files), force=self.force)
         missing = [step for step in steps if step.source == Source.FETCH]
         self._check_space(missing, ())
         asks = [self._ask(step, True) for step in missing]
@@ -365,7 +365,7 @@ def _from_cache(
 def _complete(
     hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choice, error: HubjetError | None
 ) -> None:
-    files = [check_filename(path) for path in choose(tree, lambda name: _read_cached(store, commit, name))]
+    files = hub.listed(choose(tree, lambda name: _read_cached(store, commit, name)))
     steps = plan(store, commit, tree, files)
     lacking = [step.filename for step in steps if step.source == Source.FETCH]
     if not lacking and any(step.source == Source.LINK for step in steps):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 
 from . import _native, _trace
@@ -31,6 +32,7 @@ else:
 
 TREE_FORMAT = 1
 TREES_KEPT = 8
+SIZE_MAX = (1 << 63) - 1
 TREE_BYTES_MAX = 256 << 20  # the largest listing read from disk: a million files
 CACHEDIR_TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -112,9 +114,9 @@ class RepoStore(NamedTuple):
         if is_commit(revision):
             return revision
         try:
-            with open(os.path.join(self.folder, "refs", *revision.split("/")), encoding="ascii") as file:
+            with open(os.path.join(self.folder, "refs", *revision.split("/")), encoding="ascii", opener=no_wait) as file:
                 commit = file.read(64).strip()
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):
             return None
         return commit if is_commit(commit) else None
 
@@ -160,6 +162,15 @@ class RepoStore(NamedTuple):
         place = os.path.join(folder, f"{etag}.{time.time_ns()}")
         os.replace(blob, place)
         return place
+
+
+def no_wait(path: str, flags: int) -> int:
+    """An opener for what others may have put there: a pipe without a writer must not hang us, a device must not be read."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no regular file", path)
+    return descriptor
 
 
 def write_tag(folder: str) -> None:
@@ -216,14 +227,14 @@ def _tree_in_file(path: str, size: int) -> Tree | None:
         return None
     import json
 
-    with open(path, "rb") as file:
-        text = file.read()
+    with open(path, "rb", opener=no_wait) as file:
+        text = file.read(TREE_BYTES_MAX + 1)
     try:
         document = json.loads(text)
         if document["format_version"] != TREE_FORMAT:
             return None  # written by something newer
         return {path: _facts_in_file(entry) for path, entry in document["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         _trace.warn(f"{path} is not a tree listing and is ignored: {type(error).__name__} {error}", once=path)
         return None
 
@@ -252,9 +263,16 @@ def _facts_in_file(entry: Mapping[str, Any]) -> FileFacts:
     facts = FileFacts(
         entry["size"], entry["blob_id"], entry.get("lfs_sha256"), entry.get("lfs_size"), entry.get("xet_hash")
     )
-    if not isinstance(facts.size, int) or not isinstance(facts.blob_id, str):
-        raise TypeError("size or blob_id of the wrong type")
+    if not is_sound(facts):
+        raise TypeError("size or digest of the wrong type")
     return facts
+
+
+def is_sound(facts: FileFacts) -> bool:
+    """Whether these are numbers and texts of the right kind: they come from a server, or from a file that anybody wrote."""
+    sizes = [facts.size] if facts.lfs_size is None else [facts.size, facts.lfs_size]
+    texts = (facts.blob_id, facts.lfs_sha256 or "", facts.xet_hash or "")
+    return all(type(size) is int and 0 <= size <= SIZE_MAX for size in sizes) and all(isinstance(text, str) for text in texts)
 
 
 def _for_file(facts: FileFacts) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _said(body: str) -> str | None:
 
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None if "<" in body or len(body) > 200 else body.strip() or None
     said = answer.get("error") if isinstance(answer, dict) else None
     return said if isinstance(said, str) else None

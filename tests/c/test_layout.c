@@ -25,6 +25,7 @@ TEST(hostile_file_names_are_refused)
   static const char *const names[] = {
     "", ".", "..", "/", "//", "/etc/passwd", "../x", "a/../b", "a/..", "a/.", "./a", "a//b", "a/", "/a", "a/b/../../../c",
     "..\\x", "a\\b", "\\\\server\\share\\x", "//server/share/x", "c:", "C:/Windows/x", "c:x", "a/d:/x", "Z:", "a:b",
+    ".git", ".git/config", ".GIT/hooks/x", "a/.Git/b", "a/.git",
     "a\nb", "a\rb", "a\tb", "a\x1b[31mb", "\x7f", "a\x01", "a/\x02/b", "a\xc2\x9b[31m", "a\xc2\x80", "a\xc2\x9f",
   };
   struct hj_err e = HJ_ERR_INIT;
@@ -43,7 +44,7 @@ TEST(hostile_file_names_are_refused)
 TEST(good_file_names_are_accepted)
 {
   static const char *const names[] = {
-    "a", "config.json", ".gitattributes", "...", "..a", "a..", "a..b", "-", "~", "a b/c d", " lead", "trail ", "a/.b/..c",
+    "a", "config.json", ".gitattributes", "git", ".gi", ".gitx/y", "x.git/y", ".hubjet/record", ".cache/x", "...", "..a", "a..", "a..b", "-", "~", "a b/c d", " lead", "trail ", "a/.b/..c",
     "\xe6\xa8\xa1\xe5\x9e\x8b/\xc3\xa9t\xc3\xa9.safetensors", "\xf0\x9f\xa4\x97.bin", "ab:c", "1:x", "con", "nul.txt", "%2e%2e",
     "\xc2\xa0nbsp", "a'b\"c", "$HOME", "*?<>|",
   };

@@ -13,7 +13,7 @@ Use:
 Map, in reading order: `world` (what a test holds), `repos` (what is served), `content` (its
 bytes), `access` (who may see it), `hub` (the API), `links` (signed urls), `cdn` (real nginx),
 `badcdn` (its misbehaving twin), `faults` (how to misbehave), `answer` (an answer as data),
-`origin` (sockets), `log` (what was asked), `certs` (whom to trust).
+`origin` (sockets), `raw` (a server of any bytes at all), `log` (what was asked), `certs` (whom to trust).
 
 By hand: `python -m tests.server --model org/name=DIR`.
 """
