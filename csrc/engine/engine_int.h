@@ -112,6 +112,8 @@ struct hj_part {
   uint64_t exchanged, counted; /* bytes taken from the exchange under way; of those, told to the host */
   uint32_t window;             /* what its connection was told during the exchange under way; 0: nothing */
   int status;
+  char address[HJ_ADDRESS_MAX];  /* who answers, of a range over a connection of its own; "" = not known, or not asked */
+  bool leaves;               /* that address is slow: its connection is not used again */
   uint64_t began_us, head_us;  /* of the exchange under way, when a timeline is kept */
   struct hj_err err;         /* why head or body ended the exchange */
   char excerpt[HJ_EXCERPT_MAX];

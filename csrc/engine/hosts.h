@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/polite.h"
+#include "engine/edges.h"
 #include "engine/sched.h"
 
 #define HJ_HOSTS_MAX 32u              /* the longest unseen goes: a job talks to two or three */
@@ -35,6 +36,7 @@ struct hj_host {
   uint64_t lone_rate, level_at_ms;
   struct hj_polite polite;  /* what may be on its way from there (engine/window.h) */
   uint64_t came;            /* bytes of polite jobs, for that */
+  struct hj_edges edges;    /* its addresses */
 };
 
 struct hj_hosts {

@@ -73,6 +73,34 @@ static void lose_connection(const struct hj_part *p)
     r->proven_connections--;
 }
 
+static struct hj_edges *edges_of(const struct hj_part *p, uint64_t now_ms)
+{
+  return &hj_hosts_of(p->fetch->job->hosts, p->url.origin, now_ms)->edges;
+}
+
+/* The rate of an exchange that ends says something of the address, unless it was our doing. */
+static void judge_edge(struct hj_part *p, uint64_t now_ms)
+{
+  const struct hj_job *j = p->fetch->job;
+  if (p->address[0] && p->head_ms && !j->limited && !j->polite && !p->paused)
+    hj_edges_saw(edges_of(p, now_ms), p->address, p->exchanged, now_ms - p->head_ms, now_ms);
+  p->address[0] = 0;
+}
+
+/* What answers, and whether it is one of the slow: then its connection serves this range and no other. */
+static void meet_edge(struct hj_part *p, struct hj_request *request)
+{
+  struct hj_edges *edges = edges_of(p, p->head_ms);
+  if (!p->own || !p->ranged || p->fetch->in_memory || !hj_request_address(request, p->address))
+    return;
+  hj_edges_saw(edges, p->address, 0, 0, p->head_ms);
+  p->leaves = hj_edges_is_slow(edges, p->address, p->head_ms);
+  if (!p->leaves)
+    return;
+  HJ_TRACE(HJ_T_PART, p->id, "%s is slow: this connection is not used again", p->address);
+  hj_request_distrust(request);
+}
+
 static void request_gone(struct hj_part *p)
 {
   (void)hj_window_count(p);
@@ -91,6 +119,7 @@ void hj_part_cut(struct hj_part *p)
   if (!p->request)
     return;
   lose_connection(p);
+  judge_edge(p, hj_clock_ms());
   draw(p, p->request, p->status, HJ_E_CANCELLED);
   hj_request_stop(p->request);
   p->request = NULL;
@@ -262,6 +291,7 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
     return HJ_GO_STOP;
   enter(p, HJ_PART_FLOWING);
   f->job->plain = f->job->plain || (p->hops == 0 && f->light);
+  meet_edge(p, request);
   if (!f->in_memory) {
     hj_route_settle(f, p->url.origin, p->head_ms);
     f->route->proven_connections += hj_request_made_connection(request);
@@ -374,16 +404,22 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   struct hj_fetch *f = p->fetch;
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
-  if (!hj_request_found_no_room(request))
+  if (!hj_request_found_no_room(request) && !hj_request_turned_away(request))
     draw(p, request, r->status, own.code != HJ_E_OK ? own.code : e->code);
-  if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped)
+  if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped || p->leaves)
     lose_connection(p);
+  judge_edge(p, now_ms);
   p->request = NULL;
   hj_throttle_drop(p);
   p->paused = false;
   request_gone(p);
   p->err = (struct hj_err)HJ_ERR_INIT;
-  if (e->code != HJ_E_OK && hj_request_found_no_room(request)) {
+  if (e->code != HJ_E_OK && hj_request_turned_away(request)) {
+    hj_edges_alone(edges_of(p, now_ms), now_ms);
+    f->requests--;
+    atomic_fetch_sub(&f->job->requests, 1);
+    wait_for_way(p);
+  } else if (e->code != HJ_E_OK && hj_request_found_no_room(request)) {
     wait_for_way(p);
   } else if (own.code != HJ_E_OK) {
     own.http = r->status;
@@ -461,6 +497,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
     wait_for_way(p);
     return;
   }
+  struct hj_avoid avoid = { .n = 0 };
   struct hj_ask ask = { .url = &p->url, .net = &j->net, .why = f->want->why ? f->want->why : "fetch" };
   if (f->want->auth && hj_origin_may_see_secret(&f->auth_origin, &p->url))
     ask.auth = f->want->auth;
@@ -482,6 +519,12 @@ static void start(struct hj_part *p, uint64_t now_ms)
   ask.lanes = most_lanes(j);
   if (j->limited) /* a piece is taken whole: a large one would be a burst of its own */
     ask.buffer = (size_t)(j->throttle->bucket.rate / (1000 / HJ_STEP_MS));
+  if (!lane && p->ranged && !f->in_memory) {
+    hj_edges_avoid(edges_of(p, now_ms), now_ms, &avoid);
+    ask.avoid = &avoid;
+  }
+  p->address[0] = 0;
+  p->leaves = false;
   p->excerpt_n = 0;
   p->err = (struct hj_err)HJ_ERR_INIT;
   p->whole = false;
@@ -557,8 +600,10 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   struct hj_verdict verdict;
   bool mixed;
   HJ_TRACE(HJ_T_PART, p->id, "stumbled: %s, %s", hj_code_name(e->code), e->msg);
-  if (p->request && e->code == HJ_E_STALLED)
+  if (p->request && e->code == HJ_E_STALLED) {
     hj_request_distrust(p->request);
+    hj_edges_failed(edges_of(p, now_ms), p->address, now_ms);
+  }
   hj_part_cut(p);
   if (p->is_probe)
     hj_source_probe_lost(&f->source);

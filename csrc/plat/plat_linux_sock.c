@@ -29,6 +29,20 @@ bool hj_sock_window(int fd, uint32_t bytes)
   return fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &n, sizeof n) == 0;
 }
 
+int hj_sock_open(int family, int type, int protocol) { return socket(family, type | SOCK_CLOEXEC, protocol); }
+
+bool hj_sock_address(const void *sockaddr, char out[HJ_ADDRESS_MAX])
+{
+  const struct sockaddr *any = sockaddr;
+  const void *at = NULL;
+  out[0] = 0;
+  if (any->sa_family == AF_INET)
+    at = &((const struct sockaddr_in *)sockaddr)->sin_addr;
+  else if (any->sa_family == AF_INET6)
+    at = &((const struct sockaddr_in6 *)sockaddr)->sin6_addr;
+  return at && inet_ntop(any->sa_family, at, out, HJ_ADDRESS_MAX);
+}
+
 unsigned hj_sock_port(int fd)
 {
   union { struct sockaddr any; struct sockaddr_in four; struct sockaddr_in6 six; } at;

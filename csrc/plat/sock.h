@@ -21,4 +21,10 @@ unsigned hj_sock_port(int fd);             /* the local one; 0: none yet, or no 
 #define HJ_SOCK_ANY ((uint32_t)1 << 30)
 bool hj_sock_window(int fd, uint32_t bytes);
 
+/* A socket as libcurl wants one, closed on exec; -1: the system has none for us. */
+int hj_sock_open(int family, int type, int protocol);
+/* The address in a struct sockaddr, as text without the port; false (and ""): of another family. */
+#define HJ_ADDRESS_MAX 48u
+bool hj_sock_address(const void *sockaddr, char out[HJ_ADDRESS_MAX]);
+
 #endif

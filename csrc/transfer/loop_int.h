@@ -44,6 +44,8 @@ struct hj_request {
   bool opens, opening;            /* told to open a connection there; has not yet */
   bool knocks;                    /* nothing is asked: it ends when its connection stands */
   bool crowded;                   /* wanted one that it was not given */
+  struct hj_avoid avoid;          /* addresses it does not connect to */
+  bool turned;                    /* it met one of them */
   int fd;                         /* the connection it opened, the last one if several; -1 */
   CURLcode broken;                /* a resume went wrong: the next turn ends it */
 };

@@ -175,6 +175,22 @@ static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
   return CURL_SOCKOPT_OK;
 }
 
+/* Before libcurl tries an address. Refused, it goes on to the next one. */
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *to)
+{
+  struct hj_request *r = user;
+  char address[HJ_ADDRESS_MAX];
+  (void)purpose;
+  if (hj_sock_address(&to->addr, address))
+    for (unsigned i = 0; i < r->avoid.n; i++)
+      if (!strcmp(r->avoid.p[i], address)) {
+        HJ_TRACE(HJ_T_HTTP, r->visit, "%s is left out", address);
+        r->turned = true;
+        return CURL_SOCKET_BAD;
+      }
+  return hj_sock_open(to->family, to->socktype, to->protocol);
+}
+
 /* -1: not known. A door whose socket was closed keeps its port, and nobody asks for it: a new connection came through here, too. */
 static int socket_of(struct hj_loop *l, unsigned port)
 {
@@ -234,6 +250,11 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
   SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
   SET(CURLOPT_SOCKOPTDATA, r);
+  if (r->avoid.n) {
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+    SET(CURLOPT_OPENSOCKETDATA, r);
+    SET(CURLOPT_FRESH_CONNECT, r->avoid.fresh ? 1L : 0L);
+  }
   SET(CURLOPT_HTTP_VERSION, (long)(r->lane ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   if (r->lane) {
     SET(CURLOPT_FRESH_CONNECT, r->opens ? 1L : 0L);
@@ -348,6 +369,8 @@ static int start(struct hj_request **out, struct hj_loop *loop, const struct hj_
     hj_fail(e, HJ_E_NOMEM, "no memory for libcurl");
     goto out;
   }
+  if (ask->avoid)
+    r->avoid = *ask->avoid;
   if (ask->lane) {
     r->lane = ask->lane;
     r->knocks = r->opens = knocks;
@@ -449,7 +472,10 @@ void hj_request_finish(struct hj_request *r, CURLcode rc)
     describe(r, rc, &e);
   if (!stopped && e.code == HJ_E_OK && !r->told)
     hj_fail(&e, HJ_E_PROTOCOL, "the answer has no head");
-  hj_ledger_note(r->visit, r->reply.status, r->bytes);
+  if (e.code != HJ_E_OK && hj_request_turned_away(r))
+    hj_ledger_withdraw(r->visit);
+  else
+    hj_ledger_note(r->visit, r->reply.status, r->bytes);
   HJ_TRACE(HJ_T_HTTP, r->visit, "end of %s: %llu bytes, %s", r->shown, (unsigned long long)r->bytes, hj_code_name(e.code));
   unlist(r);
   r->visitor.done(r->user, r, &r->reply, stopped, &e);
@@ -485,6 +511,15 @@ void hj_request_distrust(struct hj_request *r)
 }
 
 bool hj_request_found_no_room(const struct hj_request *r) { return r->crowded; }
+
+bool hj_request_turned_away(const struct hj_request *r) { return r->turned && !r->told; }
+
+bool hj_request_address(const struct hj_request *r, char out[HJ_ADDRESS_MAX])
+{
+  char *ip = NULL;
+  out[0] = 0;
+  return curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip && *ip && hj_text_copy(out, HJ_ADDRESS_MAX, ip, strlen(ip));
+}
 
 uint64_t hj_request_bytes(const struct hj_request *r) { return r->bytes; }
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include "transfer/headers.h"
 #include "transfer/lanes.h"
+#include "plat/sock.h"
 #include "util/url.h"
 
 struct hj_loop;
@@ -27,6 +28,14 @@ struct hj_net {
   const char *ca_file, *ca_dir, *proxy_http, *proxy_https, *no_proxy;
   uint32_t connect_ms;
   bool offline, ipv4_only;
+};
+
+/* Addresses that a new connection leaves out, as text. */
+#define HJ_AVOID_MAX 4u
+struct hj_avoid {
+  char p[HJ_AVOID_MAX][HJ_ADDRESS_MAX];
+  unsigned n;
+  bool fresh;                       /* an idle connection is not used instead */
 };
 
 struct hj_ask {
@@ -45,6 +54,7 @@ struct hj_ask {
   struct hj_lane *lane;             /* HTTP/2 welcome: many small answers over few connections (transfer/lanes.h), and there is room.
                                        NULL: a connection of its own, as large bodies have */
   unsigned lanes;                   /* most connections to open there */
+  const struct hj_avoid *avoid;     /* NULL = none. Where the host has no other address nothing is asked: hj_request_turned_away */
 };
 
 enum hj_go { HJ_GO, HJ_GO_PAUSE, HJ_GO_STOP };
@@ -75,6 +85,10 @@ bool hj_request_window(const struct hj_request *r, uint32_t bytes);   /* of its 
 void hj_request_distrust(struct hj_request *r);
 /* In done: nothing was asked, its lane had less room than was thought. Ask again when there is some. */
 bool hj_request_found_no_room(const struct hj_request *r);
+/* In done: nothing was asked, the host's only addresses that answer were to be avoided. Ask again without. */
+bool hj_request_turned_away(const struct hj_request *r);
+/* Whom it talks to (a proxy's, if there is one), as text; false (and ""): not known yet. */
+bool hj_request_address(const struct hj_request *r, char out[HJ_ADDRESS_MAX]);
 unsigned hj_request_port(const struct hj_request *r);    /* the local one of its connection: tells connections apart; 0: it had none */
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */

@@ -63,6 +63,14 @@ void hj_ledger_note(uint64_t n, int status, uint64_t bytes)
   drop_lock();
 }
 
+void hj_ledger_withdraw(uint64_t n)
+{
+  take_lock();
+  if (book && n && book[n % HJ_LEDGER_MAX].n == n)
+    book[n % HJ_LEDGER_MAX].n = 0;
+  drop_lock();
+}
+
 bool hj_ledger_next(uint64_t since, struct hj_visit *out)
 {
   bool found;
@@ -71,6 +79,8 @@ bool hj_ledger_next(uint64_t since, struct hj_visit *out)
   n = since + 1;
   if (last >= HJ_LEDGER_MAX && n <= last - HJ_LEDGER_MAX)
     n = last - HJ_LEDGER_MAX + 1;
+  while (book && n <= last && book[n % HJ_LEDGER_MAX].n != n)
+    n++; /* taken out */
   found = book && n <= last;
   if (found)
     *out = book[n % HJ_LEDGER_MAX];

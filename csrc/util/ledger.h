@@ -24,6 +24,7 @@ struct hj_visit {
 /* Opens a line and answers its number; 0 (and no line) when there is no memory for the book. */
 uint64_t hj_ledger_open(const struct hj_visit *v);
 void hj_ledger_note(uint64_t n, int status, uint64_t bytes);      /* benign if the line has been overwritten */
+void hj_ledger_withdraw(uint64_t n);  /* nothing was asked after all: the line is taken out */
 /* The first visit with a number above `since`; false if there is none. */
 bool hj_ledger_next(uint64_t since, struct hj_visit *out);
 void hj_ledger_forked(void);          /* in the child after fork: the lock may be held by a thread that is not there */

@@ -35,6 +35,7 @@ enum then { KEEP, CLOSE, STAY, GATE };
 
 struct connection {
   int fd, port;
+  unsigned address;
   unsigned number, passed;           /* passed: gates opened when it came to its own */
   char head[HEAD_MOST];
   size_t head_n;
@@ -56,7 +57,7 @@ struct mini {
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  int listen_fd[2], port[2], wake[2];
+  int listen_fd[3], port[2], wake[2];   /* the third: the hub's port at its second address, or -1 */
   char origin[2][40];
   /* under the lock */
   struct file files[FILES_MOST];
@@ -89,6 +90,7 @@ struct question {
   uint64_t first, last;
   struct spec s;
   struct file *file;
+  unsigned address;
 };
 
 static const char *header_of(const char *head, const char *name, char *out, size_t cap)
@@ -135,7 +137,7 @@ static unsigned seen_before(struct mini *m, const char *path)
 static void read_spec(struct mini *m, struct question *q, const char *text, size_t n)
 {
   char copy[200], key[400];
-  long long times = -1, after = 0, from = -1;
+  long long times = -1, after = 0, from = -1, at = 0;
   struct spec s = q->s, before = q->s;
   s.on = true;
   (void)snprintf(copy, sizeof copy, "%.*s", (int)n, text);
@@ -147,6 +149,7 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
     else if (is(item, "times")) times = number_of(item);
     else if (is(item, "after")) after = number_of(item);
     else if (is(item, "from")) from = number_of(item);
+    else if (is(item, "at")) at = number_of(item);
     else if (is(item, "cut")) s.cut = true;
     else if (is(item, "hang")) s.hang = true;
     else if (is(item, "drop")) s.drop = number_of(item);
@@ -178,7 +181,7 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
   }
   (void)snprintf(key, sizeof key, "%td %.380s", text - q->path, q->path);
   unsigned seen = seen_before(m, key);
-  bool now = seen >= after && (times < 0 || seen < after + times) && (from < 0 || (q->has_range && q->first >= (uint64_t)from));
+  bool now = seen >= after && (times < 0 || seen < after + times) && (from < 0 || (q->has_range && q->first >= (uint64_t)from)) && (!at || q->address == at);
   q->s = now ? s : before;
 }
 
@@ -402,8 +405,8 @@ static int answer(struct mini *m, struct connection *c, struct question *q)
 
 static void take_question(struct mini *m, struct connection *c)
 {
-  struct question q = { .s = no_fault };
-  struct mini_visit v = { .port = c->port, .connection = c->number };
+  struct question q = { .s = no_fault, .address = c->address };
+  struct mini_visit v = { .port = c->port, .connection = c->number, .address = c->address };
   char text[120];
   char *target = strchr(c->head, ' '), *end = target ? strchr(target + 1, ' ') : NULL, *query;
   unsigned busy = 0;
@@ -530,15 +533,16 @@ static bool receive_some(struct mini *m, struct connection *c)
   return true;
 }
 
-static void take_connection(struct mini *m, int port)
+static void take_connection(struct mini *m, int door)
 {
-  int fd = accept4(m->listen_fd[port], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
+  int fd = accept4(m->listen_fd[door], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
   for (int i = 0; fd >= 0 && i < CONNECTIONS_MOST; i++)
     if (!m->connections[i]) {
       struct connection *c = calloc(1, sizeof *c);
       (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
       c->fd = fd;
-      c->port = port;
+      c->port = door == 1;
+      c->address = door == 2 ? 2 : 1;
       c->number = ++m->numbers;
       m->connections[i] = c;
       m->connections_n++;
@@ -551,15 +555,16 @@ static void take_connection(struct mini *m, int port)
 static void *serve(void *user)
 {
   struct mini *m = user;
-  struct pollfd fds[CONNECTIONS_MOST + 3];
-  int index[CONNECTIONS_MOST + 3];
+  struct pollfd fds[CONNECTIONS_MOST + 4];
+  int index[CONNECTIONS_MOST + 4];
   char drain[64];
   pthread_mutex_lock(&m->lock);
   while (!m->stop) {
-    nfds_t n = 3;
+    nfds_t n = 4;
     fds[0] = (struct pollfd){ m->wake[0], POLLIN, 0 };
     fds[1] = (struct pollfd){ m->listen_fd[0], POLLIN, 0 };
     fds[2] = (struct pollfd){ m->listen_fd[1], POLLIN, 0 };
+    fds[3] = (struct pollfd){ m->listen_fd[2], POLLIN, 0 };
     for (int i = 0; i < CONNECTIONS_MOST; i++) {
       struct connection *c = m->connections[i];
       if (!c)
@@ -572,7 +577,7 @@ static void *serve(void *user)
     pthread_mutex_lock(&m->lock);
     if (fds[0].revents)
       (void)!read(m->wake[0], drain, sizeof drain);
-    for (nfds_t k = 3; k < n; k++) {
+    for (nfds_t k = 4; k < n; k++) {
       struct connection *c = m->connections[index[k]];
       bool alive = true;
       if ((fds[k].revents & POLLOUT) || (c->waits && c->then == GATE))
@@ -582,9 +587,9 @@ static void *serve(void *user)
       if (!alive)
         drop_connection(m, index[k]);
     }
-    for (int port = 0; port < 2; port++)
-      if (fds[1 + port].revents)
-        take_connection(m, port);
+    for (int door = 0; door < 3; door++)
+      if (fds[1 + door].revents)
+        take_connection(m, door);
     pthread_cond_broadcast(&m->changed);
   }
   for (int i = 0; i < CONNECTIONS_MOST; i++)
@@ -594,15 +599,22 @@ static void *serve(void *user)
   return NULL;
 }
 
+/* 127.0.0.(1 + further), port 0: any. Answers the port. */
+static int listen_at(struct mini *m, int door, unsigned further, int port)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + further) };
+  socklen_t n = sizeof at;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CHECK(fd >= 0);
+  CHECK(bind(fd, (struct sockaddr *)&at, n) == 0 && listen(fd, 256) == 0);
+  CHECK(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
+  m->listen_fd[door] = fd;
+  return ntohs(at.sin_port);
+}
+
 static void open_port(struct mini *m, int port)
 {
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-  socklen_t n = sizeof at;
-  m->listen_fd[port] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  CHECK(m->listen_fd[port] >= 0);
-  CHECK(bind(m->listen_fd[port], (struct sockaddr *)&at, n) == 0 && listen(m->listen_fd[port], 256) == 0);
-  CHECK(getsockname(m->listen_fd[port], (struct sockaddr *)&at, &n) == 0);
-  m->port[port] = ntohs(at.sin_port);
+  m->port[port] = listen_at(m, port, 0, 0);
   (void)snprintf(m->origin[port], sizeof m->origin[port], "http://127.0.0.1:%d", m->port[port]);
 }
 
@@ -613,6 +625,7 @@ struct mini *mini_start(void)
   m->visits = calloc(VISITS_MOST, sizeof *m->visits);
   open_port(m, 0);
   open_port(m, 1);
+  m->listen_fd[2] = -1;
   CHECK(pipe2(m->wake, O_NONBLOCK | O_CLOEXEC) == 0);
   pthread_mutex_init(&m->lock, NULL);
   pthread_cond_init(&m->changed, NULL);
@@ -628,6 +641,15 @@ static void wake(struct mini *m)
   (void)!write(m->wake[1], "", 1);
 }
 
+unsigned mini_twin(struct mini *m)
+{
+  pthread_mutex_lock(&m->lock);
+  (void)listen_at(m, 2, 1, m->port[0]); /* a port of 127.0.0.1 may be taken at 127.0.0.2: then the test fails, and says so */
+  pthread_mutex_unlock(&m->lock);
+  wake(m);
+  return (unsigned)m->port[0];
+}
+
 void mini_stop(struct mini *m)
 {
   if (!m)
@@ -641,6 +663,8 @@ void mini_stop(struct mini *m)
     (void)close(m->listen_fd[port]);
     (void)close(m->wake[port]);
   }
+  if (m->listen_fd[2] >= 0)
+    (void)close(m->listen_fd[2]);
   for (unsigned i = 0; i < m->files_n; i++)
     free(m->files[i].p);
   for (unsigned i = 0; i < m->urls_n; i++)

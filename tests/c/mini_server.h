@@ -13,6 +13,7 @@
  * Faults   /f/SPEC/PATH misbehaves while it serves PATH; /c/SPEC/resolve/NAME has the CDN misbehave instead. Several in a row add up
  *          (/f/drop=9,once/f/other,after=1/...). SPEC is a comma list:
  *   when     once  times=N (only the first N of this very path)  after=N (not the first N)  from=N (only ranges that begin at N or later)
+ *            at=N (only connections that came to 127.0.0.N, see mini_twin)
  *   cut      no answer: the connection is closed        hang   no answer, and it stays open
  *   drop=N   closed after N bytes of the body           stall=N  silent after N bytes of it
  *   gate=N   waits after N bytes until mini_open_gate   status=N  an error page    retry=N  with Retry-After
@@ -43,6 +44,7 @@ struct mini_visit {
   bool has_range, has_auth, has_if_range;
   uint64_t first, last;      /* last UINT64_MAX: to the end */
   unsigned connection;       /* counts from 1 */
+  unsigned address;          /* 1: it came to 127.0.0.1, 2: to 127.0.0.2 */
   char path[200], if_range[100];
 };
 
@@ -52,6 +54,7 @@ void mini_stop(struct mini *m);                   /* takes NULL */
 void mini_add(struct mini *m, const char *name, const void *p, size_t n, const char *etag, enum mini_kind kind);
 const char *mini_url(struct mini *m, const char *path);        /* on the hub's port; lives until mini_stop */
 const char *mini_origin(struct mini *m);
+unsigned mini_twin(struct mini *m);               /* before mini_url: the hub has a second address, 127.0.0.2; answers the port of both */
 
 unsigned mini_visits(struct mini *m);             /* requests so far */
 bool mini_visit(struct mini *m, unsigned i, struct mini_visit *out);
