@@ -22,11 +22,16 @@ enum hj_op {
 #ifdef HJ_FAULTS
 int hj_fault(enum hj_op op);
 void hj_fault_at(int64_t n, int sys);          /* the n-th call from now answers sys; sys < 0: SIGKILL to ourselves; n = 0: off */
+/* The errnos that a call of this kind may really answer: the k-th; 0: there are no more. hj_fault_at(n, HJ_FAULT_FIT + k): the k-th that
+ * fits whatever call is met (the first again behind the last). */
+int hj_fault_fitting(enum hj_op op, unsigned k);
+#define HJ_FAULT_FIT 0x10000
 void hj_fault_always(enum hj_op op, int sys);  /* every call of this kind answers sys, as on a file system that lacks it; 0: off */
 void hj_fault_watch(uint8_t *ops, size_t cap);  /* notes the enum hj_op of each call from now on; NULL: no more */
 size_t hj_fault_watched(void);                 /* how many there were, also beyond cap */
 int hj_fault_fired(void);                      /* 0 no, 1 yes, 2 yes inside a benign stretch */
 enum hj_op hj_fault_op(void);                  /* which operation it was */
+int hj_fault_sys(void);                        /* and what it answered */
 void hj_benign_enter(void);                    /* per thread, nests */
 void hj_benign_leave(void);
 #define HJ_BENIGN_BEGIN() hj_benign_enter()

@@ -49,6 +49,7 @@ struct connection {
   size_t stop_at;                    /* body bytes before `then` */
   enum then then;
   bool waits;                        /* it has come to its stop */
+  bool mute;                         /* says nothing any more */
 };
 
 struct state { char path[400]; unsigned seen; };   /* of a misbehaving path */
@@ -69,6 +70,9 @@ struct mini {
   char *urls[URLS_MOST];
   unsigned urls_n;
   bool stop;
+  unsigned break_in;                 /* events until the one that goes wrong; 0: none will */
+  enum mini_break break_how;
+  bool broke, gone;
   struct connection *connections[CONNECTIONS_MOST];
 };
 
@@ -467,6 +471,50 @@ static void drop_connection(struct mini *m, int i)
   m->connections_n--;
 }
 
+/* Is this the event that goes wrong? */
+static bool goes_wrong(struct mini *m)
+{
+  if (m->break_in == 0 || --m->break_in > 0)
+    return false;
+  m->broke = true;
+  m->gone = m->break_how == MINI_GONE;
+  return true;
+}
+
+static bool reset_connection(struct connection *c)
+{
+  struct linger now = { .l_onoff = 1 };
+  (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  return false;
+}
+
+/* The piece that goes wrong. false: the connection is over. */
+static bool send_badly(struct mini *m, struct connection *c, const char *p, size_t n, bool in_head)
+{
+  char *copy;
+  switch (m->break_how) {
+  case MINI_HALF:
+  case MINI_CLOSE:
+    (void)!send(c->fd, p, n / 2, MSG_NOSIGNAL);
+    return m->break_how == MINI_HALF ? reset_connection(c) : false;
+  case MINI_FLIP:
+    if (in_head)
+      return true;
+    copy = malloc(n);
+    memcpy(copy, p, n);
+    copy[n / 2] ^= 0x20;
+    ssize_t k = send(c->fd, copy, n, MSG_NOSIGNAL);
+    free(copy);
+    c->sent += k > 0 ? (size_t)k : 0;
+    return k > 0 || errno == EAGAIN || errno == EINTR;
+  case MINI_MUTE:
+    c->mute = true;
+    return true;
+  default:
+    return reset_connection(c);
+  }
+}
+
 /* false: the connection is over. */
 static bool send_some(struct mini *m, struct connection *c)
 {
@@ -475,7 +523,15 @@ static bool send_some(struct mini *m, struct connection *c)
     bool in_head = c->sent < c->out_n;
     const char *p = in_head ? c->out + c->sent : (const char *)c->body + (c->sent - c->out_n);
     size_t n = (in_head ? c->out_n : upto) - c->sent;
-    ssize_t k = send(c->fd, p, n < SENT_AT_ONCE ? n : SENT_AT_ONCE, MSG_NOSIGNAL | (in_head && upto > c->out_n ? MSG_MORE : 0));
+    n = n < SENT_AT_ONCE ? n : SENT_AT_ONCE;
+    if (goes_wrong(m)) {
+      if (!send_badly(m, c, p, n, in_head))
+        return false;
+      if (c->mute)
+        return true;
+      continue;
+    }
+    ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL | (in_head && upto > c->out_n ? MSG_MORE : 0));
     if (k < 0)
       return errno == EAGAIN || errno == EINTR;
     c->sent += (size_t)k;
@@ -515,6 +571,8 @@ static bool receive_some(struct mini *m, struct connection *c)
   char *end;
   if (k <= 0)
     return k < 0 && (errno == EAGAIN || errno == EINTR);
+  if (c->mute)
+    return true;
   c->head_n += (size_t)k;
   c->head[c->head_n] = 0;
   while (!c->answering && (end = strstr(c->head, "\r\n\r\n")) != NULL) {
@@ -524,6 +582,10 @@ static bool receive_some(struct mini *m, struct connection *c)
       more = (size_t)strtoull(text, NULL, 10);
     if (c->head_n < n + more)
       break;
+    if (goes_wrong(m) && m->break_how != MINI_FLIP) {
+      c->mute = m->break_how == MINI_MUTE;
+      return c->mute || (m->break_how != MINI_CLOSE && reset_connection(c));
+    }
     take_question(m, c);
     memmove(c->head, c->head + n + more, c->head_n - n - more + 1);
     c->head_n -= n + more;
@@ -546,10 +608,32 @@ static void take_connection(struct mini *m, int door)
       c->number = ++m->numbers;
       m->connections[i] = c;
       m->connections_n++;
+      if (goes_wrong(m) && m->break_how != MINI_FLIP) {
+        c->mute = m->break_how == MINI_MUTE;
+        if (!c->mute && m->break_how != MINI_GONE) {
+          (void)reset_connection(c);
+          drop_connection(m, i);
+        }
+      }
       return;
     }
   if (fd >= 0)
     check_failed(__FILE__, __LINE__, "mini server: too many connections");
+}
+
+/* Nobody is let in, and who was in is thrown out. */
+static void go_away(struct mini *m)
+{
+  for (int i = 0; i < CONNECTIONS_MOST; i++)
+    if (m->connections[i]) {
+      (void)reset_connection(m->connections[i]);
+      drop_connection(m, i);
+    }
+  for (int port = 0; port < 2; port++) {
+    if (m->listen_fd[port] >= 0)
+      (void)close(m->listen_fd[port]);
+    m->listen_fd[port] = -1;
+  }
 }
 
 static void *serve(void *user)
@@ -570,7 +654,7 @@ static void *serve(void *user)
       if (!c)
         continue;
       index[n] = i;
-      fds[n++] = (struct pollfd){ c->fd, (short)(POLLIN | (c->answering && !c->waits ? POLLOUT : 0)), 0 };
+      fds[n++] = (struct pollfd){ c->fd, (short)(POLLIN | (c->answering && !c->waits && !c->mute ? POLLOUT : 0)), 0 };
     }
     pthread_mutex_unlock(&m->lock);
     (void)poll(fds, n, -1);
@@ -588,8 +672,10 @@ static void *serve(void *user)
         drop_connection(m, index[k]);
     }
     for (int door = 0; door < 3; door++)
-      if (fds[1 + door].revents)
+      if (fds[1 + door].revents && !m->gone)
         take_connection(m, door);
+    if (m->gone)
+      go_away(m);
     pthread_cond_broadcast(&m->changed);
   }
   for (int i = 0; i < CONNECTIONS_MOST; i++)
@@ -604,8 +690,9 @@ static int listen_at(struct mini *m, int door, unsigned further, int port)
 {
   struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + further) };
   socklen_t n = sizeof at;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
   CHECK(fd >= 0);
+  CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
   CHECK(bind(fd, (struct sockaddr *)&at, n) == 0 && listen(fd, 256) == 0);
   CHECK(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
   m->listen_fd[door] = fd;
@@ -614,7 +701,7 @@ static int listen_at(struct mini *m, int door, unsigned further, int port)
 
 static void open_port(struct mini *m, int port)
 {
-  m->port[port] = listen_at(m, port, 0, 0);
+  m->port[port] = listen_at(m, port, 0, m->port[port]);
   (void)snprintf(m->origin[port], sizeof m->origin[port], "http://127.0.0.1:%d", m->port[port]);
 }
 
@@ -660,7 +747,8 @@ void mini_stop(struct mini *m)
   wake(m);
   pthread_join(m->thread, NULL);
   for (int port = 0; port < 2; port++) {
-    (void)close(m->listen_fd[port]);
+    if (m->listen_fd[port] >= 0)
+      (void)close(m->listen_fd[port]);
     (void)close(m->wake[port]);
   }
   if (m->listen_fd[2] >= 0)
@@ -687,6 +775,35 @@ void mini_add(struct mini *m, const char *name, const void *p, size_t n, const c
   f->n = n;
   f->kind = kind;
   pthread_mutex_unlock(&m->lock);
+}
+
+void mini_break_at(struct mini *m, unsigned n, enum mini_break how)
+{
+  pthread_mutex_lock(&m->lock);
+  m->break_in = n;
+  m->break_how = how;
+  m->broke = false;
+  pthread_mutex_unlock(&m->lock);
+}
+
+bool mini_broke(struct mini *m)
+{
+  pthread_mutex_lock(&m->lock);
+  bool broke = m->broke;
+  pthread_mutex_unlock(&m->lock);
+  return broke;
+}
+
+void mini_mend(struct mini *m)
+{
+  pthread_mutex_lock(&m->lock);
+  m->break_in = 0;
+  m->gone = false;
+  for (int port = 0; port < 2; port++)
+    if (m->listen_fd[port] < 0)
+      open_port(m, port);
+  pthread_mutex_unlock(&m->lock);
+  wake(m);
 }
 
 const char *mini_origin(struct mini *m) { return m->origin[0]; }

@@ -64,6 +64,19 @@ unsigned mini_peak(struct mini *m);               /* most requests that were bei
 void mini_wait_visits(struct mini *m, unsigned n);             /* until so many requests came */
 void mini_wait_gate(struct mini *m, unsigned n);  /* until so many answers stand at a gate (or stall, or hang) */
 void mini_open_gate(struct mini *m);
+/* The n-th thing that happens from now on (a connection is accepted, a question is read whole, a piece is sent) happens badly, once. */
+enum mini_break {
+  MINI_RESET,                /* the connection is reset instead */
+  MINI_HALF,                 /* half of the piece, then the connection is reset: in the head, in the body */
+  MINI_CLOSE,                /* half of the piece, then it is closed as if that were all */
+  MINI_FLIP,                 /* a byte of the piece is wrong, if it is of a body */
+  MINI_MUTE,                 /* silence from here on, on this connection */
+  MINI_GONE,                 /* all connections are reset, new ones are refused until mini_mend */
+  MINI_BREAKS
+};
+void mini_break_at(struct mini *m, unsigned n, enum mini_break how);   /* n = 0: never */
+bool mini_broke(struct mini *m);
+void mini_mend(struct mini *m);                   /* as if nothing had been; the same ports */
 void mini_settle(struct mini *m);                 /* until no connection is open any more: the clients have closed theirs */
 
 #endif

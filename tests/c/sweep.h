@@ -16,7 +16,7 @@ typedef int sweep_scene(void *user, struct hj_err *e);
 
 /* The n-th request for memory answers NULL. How many sites there are; at least one is demanded. */
 int sweep_memory(const char *name, sweep_scene *scene, void *user);
-/* The n-th platform call answers EIO, then ENOSPC, then EOPNOTSUPP (which takes the ways around). */
+/* The n-th platform call answers one errno after the other of those that fit it (plat/fault.c). */
 int sweep_platform(const char *name, sweep_scene *scene, void *user);
 
 #endif
