@@ -98,6 +98,7 @@ struct hj_part {
   bool bears;                /* its request is one of the job's `bodies` */
   struct hj_url url;         /* what is asked now */
   unsigned hops;
+  bool outside;              /* a host of the public network sent us to `url` */
   bool lead;                 /* the first of its fetch: it finds out what the file is */
   bool first_way;            /* began at the want's URL (not at the redirected one) */
   bool is_probe;             /* its answer decides whether the redirected URL may be re-used */

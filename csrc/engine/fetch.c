@@ -319,6 +319,7 @@ void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
     hj_part_stumble(p, &e, now_ms);
     return;
   }
+  f->source.outside = f->source.outside || (p->hops == 1 && p->first_way && p->outside);
   if (p->lead && !hj_fetch_has_blob(f) && f->want->dest != HJ_DEST_MEMORY) {
     if (hj_meta_is_held(f)) {
       hj_fetch_end(f, HJ_END_HELD);

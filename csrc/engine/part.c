@@ -365,15 +365,16 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
   hj_part_stumble(p, &e, now_ms);
 }
 
-static void redirected(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms)
+static void redirected(struct hj_part *p, const struct hj_reply *r, bool from_inside, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
   struct hj_url to = { 0 };
   if (!r->location) {
     hj_fail(&e, HJ_E_PROTOCOL, "%s answered with status %d and no Location", p->url.origin, r->status);
   } else if (!hj_url_join(&to, &p->url, r->location, strlen(r->location), &e) &&
-             !hj_origin_check_redirect(&p->url, &to, (int)p->hops + 1, p->fetch->job->limits.allow_http_downgrade, &e)) {
+             !hj_origin_check_redirect(&p->url, &to, (int)p->hops + 1, from_inside, p->fetch->job->limits.allow_http_downgrade, &e)) {
     hj_url_release(&p->url);
+    p->outside = p->outside || !from_inside;
     p->url = to;
     p->hops++;
     hj_fetch_redirected(p->fetch, p, now_ms);
@@ -404,6 +405,7 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   struct hj_fetch *f = p->fetch;
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
+  bool from_inside = hj_request_from_inside(request, &p->url);
   if (!hj_request_found_no_room(request) && !hj_request_turned_away(request))
     draw(p, request, r->status, own.code != HJ_E_OK ? own.code : e->code);
   if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped || p->leaves)
@@ -426,7 +428,7 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
     hj_text_show(p->url.shown, strlen(p->url.shown), own.url, sizeof own.url);
     hj_part_stumble(p, &own, now_ms);
   } else if (r->status >= 300 && r->status < 400 && r->status != 304) {
-    redirected(p, r, now_ms);
+    redirected(p, r, from_inside, now_ms);
   } else if (says_empty(p, r) && f->want->meta_only) {
     hj_fetch_end(f, HJ_END_META);
   } else if (says_empty(p, r)) {
@@ -439,7 +441,10 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   } else if (r->status >= 400 || r->status == 304) {
     refused(p, r, now_ms);
   } else if (e->code != HJ_E_OK) {
-    hj_part_stumble(p, e, now_ms);
+    own = *e;
+    if (own.code == HJ_E_BADARG && p->hops)
+      own.code = HJ_E_REDIRECT; /* an address that libcurl does not take, and a server gave */
+    hj_part_stumble(p, &own, now_ms);
   } else if (stopped) {
     hj_fetch_end(f, hj_meta_is_held(f) ? HJ_END_HELD : HJ_END_META);
   } else {
@@ -515,6 +520,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
       ask.if_range = f->validator;
   }
   p->sent_if_range = ask.if_range != NULL;
+  ask.outside = p->outside;
   ask.lane = lane;
   ask.lanes = most_lanes(j);
   if (j->limited) /* a piece is taken whole: a large one would be a burst of its own */
@@ -583,6 +589,7 @@ void hj_part_ask(struct hj_part *p, uint64_t now_ms)
   p->first_way = way == HJ_WAY_FIRST;
   p->is_probe = f->source.state == HJ_SOURCE_PROBING;
   p->hops = 0;
+  p->outside = !p->first_way && f->source.outside;
   if (hj_url_copy(&p->url, p->first_way ? &f->first : &f->source.url, &e)) {
     hj_part_stumble(p, &e, now_ms);
     return;

@@ -23,6 +23,7 @@ struct hj_source {
   unsigned minted;           /* how many redirects were taken from the first URL */
   uint64_t stale_ms;         /* monotonic: from then on it is minted anew, before it is refused; 0 = never */
   bool was_reusable;         /* a redirect of this file was used again with success: a refusal means "too late", not "never" */
+  bool outside;              /* a host of the public network gave that URL */
   unsigned refusals;         /* since then; HJ_SOURCE_REFUSALS_MAX in a row are believed */
 };
 

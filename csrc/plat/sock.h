@@ -3,6 +3,7 @@
 #define HJ_PLAT_SOCK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct hj_sock_trip {

@@ -37,8 +37,8 @@ enum hj_code hj_code_of_curl(int curl)
   case CURLE_AGAIN:
     return HJ_E_RESET;
   case CURLE_URL_MALFORMAT:
-  case CURLE_UNSUPPORTED_PROTOCOL:
     return HJ_E_BADARG;
+  case CURLE_UNSUPPORTED_PROTOCOL: /* of an answer ("HTTP/0.9", "HTTP/7.5"): addresses of other schemes never get here */
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_BAD_CONTENT_ENCODING:
   case CURLE_RANGE_ERROR:

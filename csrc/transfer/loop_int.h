@@ -38,11 +38,13 @@ struct hj_request {
   struct hj_err err;              /* what a callback of ours found wrong; the first cause */
   char shown[160];
   char detail[CURL_ERROR_SIZE];   /* libcurl's own words for its last error */
-  uint64_t visit, bytes;
+  uint64_t visit, bytes, refusals;   /* refusals: of memory, when it began */
   bool stopped, told;             /* told: head() was called */
   struct hj_lane *lane;           /* NULL: a connection of its own */
   bool opens, opening;            /* told to open a connection there; has not yet */
   bool knocks;                    /* nothing is asked: it ends when its connection stands */
+  bool outside, proxied;          /* who sent us is in the public network; a proxy is between */
+  bool inside;                    /* that was refused: its address is in a private network */
   bool crowded;                   /* wanted one that it was not given */
   struct hj_avoid avoid;          /* addresses it does not connect to */
   bool turned;                    /* it met one of them */

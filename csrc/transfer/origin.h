@@ -12,8 +12,12 @@
 
 /* May `auth`, made for `owner`, be sent to `to`? Same origin, and https or a private host (tests, clusters). */
 bool hj_origin_may_see_secret(const struct hj_url *owner, const struct hj_url *to);
-/* HJ_E_REDIRECT with the reason if a redirect from -> to is not followed: https to http (unless allowed), a public host
- * that points into a private network, too many hops. */
-int hj_origin_check_redirect(const struct hj_url *from, const struct hj_url *to, int hops, bool allow_downgrade, struct hj_err *e);
+/* HJ_E_REDIRECT with the reason if a redirect from -> to is not followed: https to http (unless allowed), a public host (not
+ * `from_inside`: its address is not in a private network) that points into a private network, too many hops. Names that resolve into one
+ * are found when they are connected to (request.h, `outside`). */
+int hj_origin_check_redirect(const struct hj_url *from, const struct hj_url *to, int hops, bool from_inside, bool allow_downgrade,
+                             struct hj_err *e);
+/* Is `host` one of those that no_proxy (comma-separated, as curl's) takes from the proxy? Ranges of addresses are not understood. */
+bool hj_origin_is_direct(const char *no_proxy, const char *host, size_t n);
 
 #endif

@@ -7,6 +7,7 @@
 #include "plat/file.h"
 #include "plat/sock.h"
 #include "transfer/classify.h"
+#include "transfer/origin.h"
 #include "util/ledger.h"
 #include "transfer/loop_int.h"
 #include "util/mem.h"
@@ -73,15 +74,24 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
   return n;
 }
 
+/* A name that a public host gave may lead to this machine's own services, or to a cloud's metadata: only its address tells. */
+static bool may_connect(struct hj_request *r, const char *ip)
+{
+  if (!r->outside || r->proxied || !hj_ip_is_inside(ip))
+    return true;
+  r->inside = true;
+  return false;
+}
+
 #if LIBCURL_VERSION_NUM >= 0x075000
-/* Its connection stands; others may join it from now on. */
+/* Its connection stands; others may join it from now on. It may be one that was made for somebody else. */
 static int on_ready(void *user, char *ip, char *local_ip, int port, int local_port)
 {
   struct hj_request *r = user;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  (void)local_ip, (void)port, (void)local_port;
   if (r->lane)
     hj_lane_ready(r->lane, r->fd);
-  return r->knocks ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  return r->knocks || !may_connect(r, ip) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 #endif
 
@@ -180,14 +190,16 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
 {
   struct hj_request *r = user;
   char address[HJ_ADDRESS_MAX];
-  (void)purpose;
-  if (hj_sock_address(&to->addr, address))
-    for (unsigned i = 0; i < r->avoid.n; i++)
-      if (!strcmp(r->avoid.p[i], address)) {
-        HJ_TRACE(HJ_T_HTTP, r->visit, "%s is left out", address);
-        r->turned = true;
-        return CURL_SOCKET_BAD;
-      }
+  if (purpose != CURLSOCKTYPE_IPCXN || !hj_sock_address(&to->addr, address))
+    return hj_sock_open(to->family, to->socktype, to->protocol);
+  if (!may_connect(r, address))
+    return CURL_SOCKET_BAD;
+  for (unsigned i = 0; i < r->avoid.n; i++)
+    if (!strcmp(r->avoid.p[i], address)) {
+      HJ_TRACE(HJ_T_HTTP, r->visit, "%s is left out", address);
+      r->turned = true;
+      return CURL_SOCKET_BAD;
+    }
   return hj_sock_open(to->family, to->socktype, to->protocol);
 }
 
@@ -250,21 +262,24 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
   SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
   SET(CURLOPT_SOCKOPTDATA, r);
-  if (r->avoid.n) {
+  if (r->avoid.n || r->outside) {
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
     SET(CURLOPT_OPENSOCKETDATA, r);
-    SET(CURLOPT_FRESH_CONNECT, r->avoid.fresh ? 1L : 0L);
   }
+  if (r->avoid.n)
+    SET(CURLOPT_FRESH_CONNECT, r->avoid.fresh ? 1L : 0L);
   SET(CURLOPT_HTTP_VERSION, (long)(r->lane ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   if (r->lane) {
     SET(CURLOPT_FRESH_CONNECT, r->opens ? 1L : 0L);
-#if LIBCURL_VERSION_NUM >= 0x075000
-    SET(CURLOPT_PREREQFUNCTION, on_ready);
-    SET(CURLOPT_PREREQDATA, r);
-#endif
     SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
     SET(CURLOPT_CLOSESOCKETDATA, r->lane);
   }
+#if LIBCURL_VERSION_NUM >= 0x075000
+  if (r->lane || r->outside) {
+    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_PREREQDATA, r);
+  }
+#endif
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a resolver thread that never comes back: 5.7 s were seen */
 #endif
@@ -345,6 +360,13 @@ static void unlist(struct hj_request *r)
   l->busy--;
 }
 
+static bool goes_by_proxy(const struct hj_ask *ask)
+{
+  size_t n;
+  const char *host = hj_url_host(ask->url, &n), *proxy = ask->url->https ? ask->net->proxy_https : ask->net->proxy_http;
+  return proxy && *proxy && !hj_origin_is_direct(ask->net->no_proxy, host, n);
+}
+
 static int start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user, bool knocks,
                  struct hj_err *e)
 {
@@ -362,6 +384,9 @@ static int start(struct hj_request **out, struct hj_loop *loop, const struct hj_
   r->user = user;
   r->fd = -1;
   r->err = (struct hj_err)HJ_ERR_INIT;
+  r->refusals = hj_mem_refusals();
+  r->outside = ask->outside;
+  r->proxied = goes_by_proxy(ask);
   hj_reply_init(&r->reply);
   hj_text_show(ask->url->shown, strlen(ask->url->shown), r->shown, sizeof r->shown);
   r->easy = take_easy(loop, buffer_for(ask));
@@ -428,7 +453,7 @@ void hj_request_knock(struct hj_loop *loop, const struct hj_ask *ask)
 {
 #if LIBCURL_VERSION_NUM >= 0x075000
   static const struct hj_visitor nobody = { no_head, no_body, stands };
-  struct hj_ask bare = { .url = ask->url, .net = ask->net, .lane = ask->lane, .lanes = ask->lanes };
+  struct hj_ask bare = { .url = ask->url, .net = ask->net, .lane = ask->lane, .lanes = ask->lanes, .outside = ask->outside };
   while (ask->lane && hj_lane_may_knock(ask->lane, ask->lanes)) {
     struct hj_err scratch = HJ_ERR_INIT; /* benign: the questions open their own */
     struct hj_request *r;
@@ -446,6 +471,10 @@ static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
   long port = 0, sys = 0;
   if (r->err.code != HJ_E_OK) {
     *e = r->err;
+  } else if (rc != CURLE_OK && r->inside) {
+    hj_fail(e, HJ_E_REDIRECT, "a public host redirects to %s, whose address is in a private network: it was not asked", r->shown);
+  } else if (rc == CURLE_OUT_OF_MEMORY && r->refusals == hj_mem_refusals()) { /* its own bounds: 100 KiB for a line of a head */
+    hj_fail(e, HJ_E_TOOBIG, "the head of the answer is longer than libcurl takes");
   } else if (rc != CURLE_OK) {
     (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip);
     (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_PORT, &port);
@@ -536,6 +565,14 @@ uint32_t hj_request_answer_us(const struct hj_request *r)
       curl_easy_getinfo(r->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered) != CURLE_OK || asked <= 0 || answered <= asked)
     return 0;
   return answered - asked < UINT32_MAX ? (uint32_t)(answered - asked) : UINT32_MAX;
+}
+
+bool hj_request_from_inside(const struct hj_request *r, const struct hj_url *url)
+{
+  char *ip = NULL;
+  if (!r->proxied && curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip && *ip)
+    return hj_ip_is_inside(ip);
+  return hj_url_host_is_inside(url);
 }
 
 struct hj_pulse hj_request_pulse(const struct hj_request *r)

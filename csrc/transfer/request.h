@@ -50,6 +50,8 @@ struct hj_ask {
   bool has_range;
   uint64_t first, last;             /* inclusive; last HJ_UNKNOWN: to the end */
   const char *if_range;             /* NULL = none */
+  bool outside;                     /* a host of the public network sent us there: an address inside a private one is not asked (HJ_E_REDIRECT);
+                                       a proxy's may be */
   size_t buffer;                    /* hand over at most so many bytes at a time, 0 = the usual */
   struct hj_lane *lane;             /* HTTP/2 welcome: many small answers over few connections (transfer/lanes.h), and there is room.
                                        NULL: a connection of its own, as large bodies have */
@@ -89,6 +91,8 @@ bool hj_request_found_no_room(const struct hj_request *r);
 bool hj_request_turned_away(const struct hj_request *r);
 /* Whom it talks to (a proxy's, if there is one), as text; false (and ""): not known yet. */
 bool hj_request_address(const struct hj_request *r, char out[HJ_ADDRESS_MAX]);
+/* From head on, done included: is who answered inside a private network, by the address or (through a proxy) the name? */
+bool hj_request_from_inside(const struct hj_request *r, const struct hj_url *url);
 unsigned hj_request_port(const struct hj_request *r);    /* the local one of its connection: tells connections apart; 0: it had none */
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */

@@ -19,7 +19,7 @@
 union head { struct { size_t n, skipped; } of; max_align_t align; }; /* skipped: what lies between malloc's pointer and the head */
 
 static _Atomic int64_t live_blocks;
-static _Atomic uint64_t live_bytes, peak_bytes, requests;
+static _Atomic uint64_t live_bytes, peak_bytes, requests, refusals;
 static _Atomic int64_t fail_in;  /* requests until the one that fails; <= 0: none will */
 static atomic_int fired;
 
@@ -81,11 +81,11 @@ void *hj_mem_c_realloc(void *p, size_t n)
 {
   union head *old = p ? (union head *)p - 1 : NULL, *now;
   uint64_t less = old ? old->of.n : 0;
-  if (!may_have())
+  now = may_have() ? resize(old, n) : NULL;
+  if (!now) {
+    (void)atomic_fetch_add_explicit(&refusals, 1, memory_order_relaxed);
     return NULL;
-  now = resize(old, n);
-  if (!now)
-    return NULL;
+  }
   now->of.n = n;
   if (!p)
     (void)atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
@@ -173,6 +173,8 @@ void hj_mem_fail_at(int64_t n)
   atomic_store(&fired, 0);
   atomic_store(&fail_in, n);
 }
+
+uint64_t hj_mem_refusals(void) { return atomic_load_explicit(&refusals, memory_order_relaxed); }
 
 int hj_mem_fired(void) { return atomic_load(&fired); }
 int64_t hj_mem_live(void) { return atomic_load(&live_blocks); }

@@ -26,6 +26,9 @@ void *hj_mem_c_realloc(void *p, size_t n);
 void *hj_mem_c_calloc(size_t count, size_t size);
 char *hj_mem_c_strdup(const char *text);
 
+/* How often NULL was the answer. libcurl says "out of memory" also for text longer than it takes: then this has not grown. */
+uint64_t hj_mem_refusals(void);
+
 /* For tests. */
 void hj_mem_fail_at(int64_t n);     /* the n-th request from now answers NULL; 0 = never */
 int hj_mem_fired(void);             /* 1 if that request happened */

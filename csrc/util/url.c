@@ -354,24 +354,78 @@ static bool ipv6_is_private(const uint16_t g[8])
   return (g[0] & 0xffc0) == 0xfe80 || (g[0] & 0xfe00) == 0xfc00;
 }
 
-bool hj_url_host_is_private(const struct hj_url *u)
+/* 198.18/15 is not among them: proxies that take over a whole machine (Clash and its like) give every host of the world an address
+ * from there. */
+static bool ipv4_is_inside(const uint8_t a[4])
+{
+  return ipv4_is_private(a) || a[0] == 0 || (a[0] == 100 && (a[1] & 0xC0) == 64) || (a[0] == 192 && a[1] == 0 && a[2] == 0) || a[0] >= 224;
+}
+
+static bool ipv6_is_inside(const uint16_t g[8])
+{
+  const uint8_t last[4] = { (uint8_t)(g[6] >> 8), (uint8_t)g[6], (uint8_t)(g[7] >> 8), (uint8_t)g[7] };
+  const uint8_t second[4] = { (uint8_t)(g[1] >> 8), (uint8_t)g[1], (uint8_t)(g[2] >> 8), (uint8_t)g[2] };
+  bool zeros = !g[0] && !g[1] && !g[2] && !g[3] && !g[4];
+  if (ipv6_is_private(g) || (g[0] & 0xffc0) == 0xfec0 || (g[0] & 0xff00) == 0xff00)
+    return true;
+  if (zeros && (g[5] == 0 || g[5] == 0xffff))                     /* ::, ::127.0.0.1, ::ffff:127.0.0.1 */
+    return ipv4_is_inside(last);
+  if (g[0] == 0x64 && g[1] == 0xff9b)                             /* NAT64; 64:ff9b:1::/48 is a network's own */
+    return g[2] == 1 || ipv4_is_inside(last);
+  return g[0] == 0x2002 && ipv4_is_inside(second);                /* 6to4 */
+}
+
+const char *hj_url_host(const struct hj_url *u, size_t *n)
+{
+  const char *p = u->origin ? strstr(u->origin, "://") : NULL;
+  if (!p) {
+    *n = 0;
+    return "";
+  }
+  p += 3;
+  *n = (size_t)(strrchr(p, ':') - p);
+  if (*p == '[') {
+    p++;
+    *n -= 2;
+  }
+  return p;
+}
+
+static bool is_localhost(struct piece host)
 {
   static const char local[] = ".localhost";
   const size_t local_n = sizeof local - 1;
+  return hj_text_same(host.p, host.n, local + 1) || (host.n > local_n && hj_text_same(host.p + host.n - local_n, local_n, local));
+}
+
+bool hj_url_host_is_private(const struct hj_url *u)
+{
+  struct piece host;
   uint8_t four[4];
   uint16_t groups[8];
-  if (!u->origin)
-    return false;
-  const char *p = strstr(u->origin, "://") + 3;
-  struct piece host = { p, (size_t)(strrchr(p, ':') - p) };
-  if (host.p[0] == '[')
-    return read_ipv6((struct piece){ host.p + 1, host.n - 2 }, groups) && ipv6_is_private(groups);
-  if (read_ipv4(host, four))
-    return ipv4_is_private(four);
-  if (hj_text_same(host.p, host.n, local + 1))
-    return true;
-  return host.n > local_n && hj_text_same(host.p + host.n - local_n, local_n, local);
+  host.p = hj_url_host(u, &host.n);
+  if (host.n && host.p[-1] == '[')
+    return read_ipv6(host, groups) && ipv6_is_private(groups);
+  return read_ipv4(host, four) ? ipv4_is_private(four) : is_localhost(host);
 }
+
+static bool address_is_inside(struct piece host)
+{
+  uint8_t four[4];
+  uint16_t groups[8];
+  if (read_ipv4(host, four))
+    return ipv4_is_inside(four);
+  return read_ipv6(host, groups) && ipv6_is_inside(groups);
+}
+
+bool hj_url_host_is_inside(const struct hj_url *u)
+{
+  struct piece host;
+  host.p = hj_url_host(u, &host.n);
+  return address_is_inside(host) || is_localhost(host);
+}
+
+bool hj_ip_is_inside(const char *text) { return address_is_inside((struct piece){ text, span_until(text, strlen(text), "%") }); }
 
 static bool decode(struct piece v, char *out, size_t cap)
 {

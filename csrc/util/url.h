@@ -33,6 +33,12 @@ void hj_url_release(struct hj_url *u);                       /* takes a zeroed s
 bool hj_url_same_origin(const struct hj_url *a, const struct hj_url *b);
 /* true for loopback, link-local, RFC 1918 and fc00::/7 literals, "localhost" and *.localhost: names are not resolved. */
 bool hj_url_host_is_private(const struct hj_url *u);
+/* The same, and whatever else is not in the public network: "this" network, carrier NAT, multicast, and IPv4 in IPv6's clothes. Names
+ * are not resolved here; `hj_ip_is_inside` is for the address that one turned out to have, "127.0.0.1" or "fe80::1%eth0". */
+bool hj_url_host_is_inside(const struct hj_url *u);
+bool hj_ip_is_inside(const char *text);
+/* The host alone, without port and brackets; *n is its length. Inside `origin`. */
+const char *hj_url_host(const struct hj_url *u, size_t *n);
 /* The value of `name` in the query, percent-decoded into out[cap]; false if absent or too long. */
 bool hj_url_query_value(const struct hj_url *u, const char *name, char *out, size_t cap);
 

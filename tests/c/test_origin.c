@@ -47,26 +47,46 @@ TEST(nobody_sees_a_secret_without_an_owner)
 
 TEST(redirects_go_up_not_down)
 {
-  struct { const char *from, *to; int hops; bool downgrade; enum hj_code code; } rows[] = {
-    { "https://a.example/", "https://b.example/", 1, false, HJ_E_OK },
-    { "http://a.example/", "https://b.example/", 1, false, HJ_E_OK },
-    { "https://a.example/", "http://a.example/", 1, false, HJ_E_REDIRECT },
-    { "https://a.example/", "http://a.example/", 1, true, HJ_E_OK },
-    { "https://a.example/", "https://127.0.0.1/", 1, false, HJ_E_REDIRECT },
-    { "https://a.example/", "https://localhost/", 1, true, HJ_E_REDIRECT },
-    { "https://a.example/", "http://169.254.169.254/latest", 1, true, HJ_E_REDIRECT },
-    { "http://127.0.0.1:1/", "http://127.0.0.1:2/", 1, false, HJ_E_OK },
-    { "http://127.0.0.1:1/", "http://10.1.2.3:2/", 1, false, HJ_E_OK },
-    { "http://127.0.0.1:1/", "http://a.example/", 1, false, HJ_E_OK },
-    { "https://a.example/", "https://a.example/", HJ_HOPS_MAX, false, HJ_E_OK },
-    { "https://a.example/", "https://a.example/", HJ_HOPS_MAX + 1, false, HJ_E_REDIRECT },
+  struct { const char *from, *to; int hops; bool downgrade; enum hj_code code; bool inside; } rows[] = {
+    { "https://a.example/", "https://b.example/", 1, false, HJ_E_OK, false },
+    { "http://a.example/", "https://b.example/", 1, false, HJ_E_OK, false },
+    { "https://a.example/", "http://a.example/", 1, false, HJ_E_REDIRECT, false },
+    { "https://a.example/", "http://a.example/", 1, true, HJ_E_OK, false },
+    { "https://a.example/", "https://127.0.0.1/", 1, false, HJ_E_REDIRECT, false },
+    { "https://a.example/", "https://localhost/", 1, true, HJ_E_REDIRECT, false },
+    { "https://a.example/", "http://169.254.169.254/latest", 1, true, HJ_E_REDIRECT, false },
+    { "https://a.example/", "https://0.0.0.0/", 1, false, HJ_E_REDIRECT, false },
+    { "https://a.example/", "https://100.100.100.200/", 1, false, HJ_E_REDIRECT, false },
+    { "https://a.example/", "https://[::ffff:10.0.0.1]/", 1, false, HJ_E_REDIRECT, false },
+    { "https://a.example/", "https://[fe80::1]/", 1, false, HJ_E_REDIRECT, false },
+    { "https://hub.corp/", "https://10.0.0.1/", 1, false, HJ_E_OK, true },      /* its name is an address in there */
+    { "https://hub.corp/", "http://10.0.0.1/", 1, false, HJ_E_REDIRECT, true },
+    { "http://127.0.0.1:1/", "http://127.0.0.1:2/", 1, false, HJ_E_OK, false },
+    { "http://127.0.0.1:1/", "http://10.1.2.3:2/", 1, false, HJ_E_OK, false },
+    { "http://127.0.0.1:1/", "http://a.example/", 1, false, HJ_E_OK, false },
+    { "https://a.example/", "https://a.example/", HJ_HOPS_MAX, false, HJ_E_OK, false },
+    { "https://a.example/", "https://a.example/", HJ_HOPS_MAX + 1, false, HJ_E_REDIRECT, false },
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct hj_err e = HJ_ERR_INIT;
     struct hj_url from = url_of(rows[i].from), to = url_of(rows[i].to);
     context("%s -> %s, hop %d", rows[i].from, rows[i].to, rows[i].hops);
-    CHECK_CODE(hj_origin_check_redirect(&from, &to, rows[i].hops, rows[i].downgrade, &e), rows[i].code, e);
+    CHECK_CODE(hj_origin_check_redirect(&from, &to, rows[i].hops, rows[i].inside, rows[i].downgrade, &e), rows[i].code, e);
     hj_url_release(&from);
     hj_url_release(&to);
+  }
+}
+
+TEST(no_proxy_names_hosts_and_what_is_below_them)
+{
+  struct { const char *list, *host; bool direct; } rows[] = {
+    { NULL, "a.example", false }, { "", "a.example", false }, { "*", "a.example", true }, { "example", "a.example", true },
+    { ".example", "a.example", true }, { "x, A.Example ,y", "a.EXAMPLE", true }, { "ample", "a.example", false },
+    { "a.example", "example", false }, { "b.example", "a.example", false }, { "10.0.0.1", "10.0.0.1", true }, { ",,", "a", false },
+    { "::1", "::1", true }, { ".", "a", false }, { "*.example", "a.example", false },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("%s in %s", rows[i].host, rows[i].list ? rows[i].list : "(none)");
+    CHECK_EQ(hj_origin_is_direct(rows[i].list, rows[i].host, strlen(rows[i].host)), rows[i].direct);
   }
 }

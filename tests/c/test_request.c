@@ -463,3 +463,43 @@ TEST(a_request_that_finds_no_memory_is_none_or_ends_in_an_error)
   printf("%u memory sites, %u without harm\n", n - 1, fine);
   close_world(&w);
 }
+
+TEST(nobody_in_the_public_network_sends_us_inside)
+{
+  struct world w;
+  open_world(&w);
+  (void)add_thing(&w, "f", 100, MINI_PLAIN);
+  struct hj_loop *l = open_loop();
+  static const char *const hosts[] = { "127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0" };
+  const char *port = strrchr(mini_origin(w.net), ':');
+  for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+    for (int outside = 1; outside >= 0; outside--) {      /* refused, asked, and refused again although the connection stands */
+      char url[100];
+      struct seen s = { 0 };
+      struct hj_ask a = { .outside = outside };
+      unsigned asked = mini_count(w.net, "/raw/f");
+      (void)snprintf(url, sizeof url, "http://%s%s/raw/f", hosts[i], port);
+      context("%s, sent there by a host %s", url, outside ? "outside" : "inside");
+      run_ask(l, &a, url, &s);
+      if (outside) {
+        CHECK_EQ(s.code, HJ_E_REDIRECT);
+        CHECK_EQ(s.heads, 0);
+        CHECK_EQ(mini_count(w.net, "/raw/f"), asked);
+        CHECK(strstr(s.err.msg, "private network") != NULL);
+      } else {
+        CHECK_EQ(s.code, HJ_E_OK);
+        CHECK_EQ(s.status, 200);
+      }
+      release_seen(&s);
+    }
+    struct seen s = { 0 };
+    struct hj_ask a = { .outside = true };
+    char url[100];
+    (void)snprintf(url, sizeof url, "http://%s%s/raw/f", hosts[i], port);
+    run_ask(l, &a, url, &s);
+    CHECK_EQ(s.code, HJ_E_REDIRECT);
+    release_seen(&s);
+  }
+  hj_loop_close(l);
+  close_world(&w);
+}

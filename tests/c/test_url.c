@@ -231,6 +231,58 @@ TEST(private_hosts_are_literals_and_localhost)
   }
 }
 
+TEST(what_is_inside_a_private_network_is_known_by_its_address)
+{
+  static const struct { const char *ip; bool is; } rows[] = {
+    { "127.0.0.1", true }, { "10.1.2.3", true }, { "172.16.0.1", true }, { "192.168.0.1", true }, { "169.254.169.254", true },
+    { "0.0.0.0", true }, { "0.1.2.3", true }, { "100.64.0.1", true }, { "100.100.100.200", true }, { "192.0.0.192", true },
+    { "224.0.0.1", true }, { "255.255.255.255", true }, { "::", true }, { "::1", true }, { "::127.0.0.1", true }, { "::ffff:127.0.0.1", true },
+    { "::ffff:169.254.169.254", true }, { "fe80::1", true }, { "fe80::1%eth0", true }, { "fec0::1", true }, { "fd00:ec2::254", true },
+    { "ff02::1", true }, { "64:ff9b::10.0.0.1", true }, { "64:ff9b:1::8.8.8.8", true }, { "2002:7f00:1::", true },
+    { "8.8.8.8", false }, { "100.63.0.1", false }, { "100.128.0.1", false }, { "192.0.1.1", false }, { "198.18.0.7", false },
+    { "203.0.113.7", false }, { "223.255.255.255", false }, { "::ffff:8.8.8.8", false }, { "2001:db8::1", false }, { "2600:9000::1", false },
+    { "64:ff9b::8.8.8.8", false }, { "2002:808:808::", false }, { "", false }, { "huggingface.co", false }, { "%", false },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("%s", rows[i].ip);
+    CHECK_EQ(hj_ip_is_inside(rows[i].ip), rows[i].is);
+  }
+}
+
+TEST(a_host_inside_is_told_by_its_text_as_far_as_that_goes)
+{
+  static const struct { const char *url; bool is; } rows[] = {
+    { "http://0.0.0.0:80/", true }, { "http://[::]/", true }, { "https://100.64.1.1/", true }, { "http://a.localhost/", true },
+    { "http://[::ffff:10.0.0.1]:9/", true }, { "http://2130706433/", false }, { "http://0x7f000001/", false }, { "http://h.example/", false },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_err e = HJ_ERR_INIT;
+    struct hj_url u = { 0 };
+    context("%s", rows[i].url);
+    CHECK_OK(parse(&u, rows[i].url, &e), e);
+    CHECK_EQ(hj_url_host_is_inside(&u), rows[i].is);
+    hj_url_release(&u);
+  }
+}
+
+TEST(a_host_is_named_without_port_and_brackets)
+{
+  static const struct { const char *url, *host; } rows[] = { { "http://H:8/x", "h" }, { "https://[::1]/", "::1" }, { "http://a.b/", "a.b" } };
+  struct hj_url none = { 0 };
+  size_t n = 7;
+  CHECK(!*hj_url_host(&none, &n));
+  CHECK_EQ(n, 0);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_err e = HJ_ERR_INIT;
+    struct hj_url u = { 0 };
+    CHECK_OK(parse(&u, rows[i].url, &e), e);
+    const char *host = hj_url_host(&u, &n);
+    CHECK_EQ(n, strlen(rows[i].host));
+    CHECK(!memcmp(host, rows[i].host, n));
+    hj_url_release(&u);
+  }
+}
+
 TEST(a_query_value_is_found_and_decoded)
 {
   static const struct { const char *name, *value; } rows[] = {

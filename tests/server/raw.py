@@ -3,7 +3,8 @@
 Use:        with Raw(answer) as origin: ...  `answer(Asked) -> bytes | Iterable[bytes]`, sent as they are; then the connection
             is closed, unless the client has closed it. `origin.url`, `origin.asked` (every head that came, in order).
             `reply(body, status=…, headers=…)` makes an ordinary answer.
-Owns:       a listening socket on 127.0.0.1 (or `host`), one thread per connection.
+            `host`: the name in `url`; `bind`: the address, 127.0.0.1 unless a test has made itself another one.
+Owns:       a listening socket, one thread per connection.
 Threads:    answer runs in the connections' threads.
 """
 
@@ -48,10 +49,10 @@ def as_json(value: Any, **more: Any) -> bytes:
 
 
 class Raw:
-    def __init__(self, answer: Answer, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, answer: Answer, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, bind: str = "127.0.0.1") -> None:
         self.answer, self.host, self.tls = answer, host, tls
         self.asked: list[Asked] = []
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._socket = socket.create_server((bind, 0), backlog=64)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._ended = False
