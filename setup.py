@@ -14,7 +14,7 @@ from setuptools.command.build_ext import build_ext
 HERE = Path(__file__).resolve().parent
 FLOOR = (3, 10)
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded builds load no abi3 modules
-NEEDS = {"libcurl": "7.68", "libcrypto": "1.1.1", "libxxhash": "0.8"}
+NEEDS = {"libcurl": "7.68", "openssl": "1.1.1", "libxxhash": "0.8"}
 INSTALL = {
     "apt-get": "apt-get install -y gcc python3-dev pkg-config libcurl4-openssl-dev libssl-dev libxxhash-dev",
     "dnf": "dnf install -y gcc python3-devel pkgconf libcurl-devel openssl-devel xxhash-devel",

@@ -33,6 +33,9 @@ SYSTEM = {
     "pkg libxxhash": "libxxhash-dev",
     "command nginx": "nginx-light",
     "command setpriv": "util-linux",
+    "command openssl": "openssl",
+    "command tinyproxy": "tinyproxy",
+    "command microsocks": "microsocks",
 }
 BENCH = {  # and for `make bench`
     "command aria2c": "aria2",

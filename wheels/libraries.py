@@ -114,7 +114,7 @@ STEPS: dict[str, Callable[[Path, Path, Path, Tools, dict[str, Path]], list[str]]
     "curl": _curl,
     "xxhash": _xxhash,
 }
-PC_NAMES = {"openssl": "libcrypto", "nghttp2": "libnghttp2", "curl": "libcurl", "xxhash": "libxxhash"}
+PC_NAMES = {"openssl": "openssl", "nghttp2": "libnghttp2", "curl": "libcurl", "xxhash": "libxxhash"}
 
 
 def build(work: Path, sources: dict[str, Source], kit: Tools) -> dict[str, Path]:

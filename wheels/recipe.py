@@ -17,6 +17,7 @@ MOST_BYTES = 6 << 20  # of a wheel
 MOST_GLIBC = (2, 28)  # manylinux_2_28: Debian 10, Ubuntu 20.04, RHEL 8 and what came after
 EXPORTS = {"PyInit__native"}
 NEEDED = {"libc.so.6", "libpthread.so.0", "libm.so.6", "libdl.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+LAYOUT = 2  # of a library's folder: raised when its files get other names
 EPOCH = "1767225600"  # SOURCE_DATE_EPOCH, any fixed moment: the same inputs give the same bytes
 # The licence of the wheel as a whole; the sdist is Apache-2.0 alone.
 LICENSE = "Apache-2.0 AND curl AND MIT AND BSD-2-Clause"
@@ -127,7 +128,7 @@ def upstream(version: str) -> str:
 def key(library: Library, target: Target, versions: Mapping[str, str], compiler: str) -> str:
     """Changes with whatever changes the library that is built: its folder's name."""
     inside = [(name, versions[name], LIBRARIES[name].switches) for name in (*library.needs, library.name)]
-    digest = hashlib.sha256(repr((inside, FLAGS, target, compiler, EPOCH)).encode()).hexdigest()[:10]
+    digest = hashlib.sha256(repr((inside, FLAGS, target, compiler, EPOCH, LAYOUT)).encode()).hexdigest()[:10]
     return f"{library.name}-{upstream(versions[library.name])}-{digest}"
 
 

@@ -6,6 +6,7 @@
 #include "engine/window.h"
 #include "transfer/classify.h"
 #include "transfer/origin.h"
+#include "transfer/proxy.h"
 #include "util/mem.h"
 #include "util/text.h"
 #include "util/timeline.h"
@@ -345,6 +346,7 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
 {
   struct hj_err e = HJ_ERR_INIT;
   struct hj_fetch *f = p->fetch;
+  const char *proxy = hj_proxy_for(&f->job->net, &p->url);
   bool redirected = p->hops > 0 || !p->first_way;
   bool denial = r->status == 401 || r->status == 403 || r->status == 404 || r->status == 410;
   if (redirected && denial && !hj_url_same_origin(&p->url, &f->first)) {
@@ -359,6 +361,8 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
   p->excerpt[p->excerpt_n] = 0;
   hj_text_show(p->excerpt, p->excerpt_n, f->excerpt, sizeof f->excerpt);
   hj_fail(&e, r->status >= 400 ? hj_code_of_status(r->status) : HJ_E_PROTOCOL, "%s answered with status %d", p->url.origin, r->status);
+  if (proxy)
+    hj_proxy_shown(proxy, e.proxy, sizeof e.proxy);
   e.http = r->status;
   e.retry_ms = hj_reply_retry_ms(r, hj_clock_wall_ns() / 1000000000);
   hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);

@@ -64,6 +64,8 @@ static PyObject *facts_of(const struct hj_err *e)
       (e->http && put(facts, "status", PyLong_FromLong(e->http))) ||
       (e->sys && put(facts, "errno", PyLong_FromLong(e->sys))) ||
       (e->curl && put(facts, "curl", PyLong_FromLong(e->curl))) ||
+      (e->proxy[0] && put(facts, "proxy", PyUnicode_FromString(e->proxy))) ||
+      (e->issuer[0] && put(facts, "issuer", PyUnicode_FromString(e->issuer))) ||
       (e->offset && put(facts, "offset", PyLong_FromUnsignedLongLong(e->offset))) ||
       (e->retry_ms >= 0 && put(facts, "retry_after", PyFloat_FromDouble((double)e->retry_ms / 1000.0)))) {
     Py_DECREF(facts);

@@ -50,14 +50,52 @@ enum hj_code hj_code_of_curl(int curl)
   }
 }
 
+enum hj_code hj_code_of_proxy(int curl, int connect_status, int curlpx)
+{
+  if (connect_status == 407)
+    return HJ_E_PROXY_AUTH;
+  if (connect_status >= 500 || connect_status == 429)
+    return HJ_E_PROXY; /* also a proxy that cannot reach the host: 502, 503, 504 */
+  if (connect_status >= 400)
+    return HJ_E_PROXY_DENIED;
+#if LIBCURL_VERSION_NUM >= 0x074900
+  switch ((CURLproxycode)curlpx) {
+  case CURLPX_NO_AUTH:
+  case CURLPX_USER_REJECTED:
+  case CURLPX_IDENTD:
+  case CURLPX_IDENTD_DIFFER:
+  case CURLPX_GSSAPI:
+    return HJ_E_PROXY_AUTH;
+  case CURLPX_REPLY_NOT_ALLOWED:
+    return HJ_E_PROXY_DENIED;
+  case CURLPX_RESOLVE_HOST: /* socks4, socks5: the host's name, which is ours to look up */
+    return HJ_E_RESOLVE;
+  default:
+    break;
+  }
+#else
+  (void)curlpx;
+#endif
+  switch ((CURLcode)curl) {
+  case CURLE_PROXY:
+  case CURLE_COULDNT_RESOLVE_PROXY:
+  case CURLE_COULDNT_RESOLVE_HOST: /* so libcurl says of a SOCKS proxy's own name */
+  case CURLE_COULDNT_CONNECT: /* nobody else is connected to */
+    return HJ_E_PROXY;
+  default:
+    return HJ_E_OK;
+  }
+}
+
 enum hj_code hj_code_of_status(int status)
 {
   if (status >= 200 && status < 400)
     return HJ_E_OK;
   switch (status) {
   case 401:
-  case 407:
     return HJ_E_HTTP_AUTH;
+  case 407: /* plain http: the proxy's answer is the answer */
+    return HJ_E_PROXY_AUTH;
   case 403:
   case 451:
     return HJ_E_HTTP_DENIED;
@@ -67,6 +105,8 @@ enum hj_code hj_code_of_status(int status)
   case 408:
   case 425:
     return HJ_E_TIMEOUT;
+  case 511: /* RFC 6585: sent by what stands between */
+    return HJ_E_PORTAL;
   case 416:
     return HJ_E_RANGE;
   case 429:

@@ -3,12 +3,15 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <openssl/ssl.h>
 #include "plat/thread.h"
+#include "transfer/tls.h"
 #include "util/mem.h"
 #include "util/banned.h"
 
 static hj_mutex lock = HJ_MUTEX_INIT;
 static bool ready;
+static int tls_index[2] = { -1, -1 }; /* written under the lock, before the first exchange of any thread; then only read */
 
 int hj_curl_once(struct hj_err *e)
 {
@@ -20,6 +23,8 @@ int hj_curl_once(struct hj_err *e)
     rc = curl_global_init_mem(CURL_GLOBAL_DEFAULT, hj_mem_c_malloc, hj_mem_free, hj_mem_c_realloc, hj_mem_c_strdup,
                               hj_mem_c_calloc);
     ready = rc == CURLE_OK;
+    for (int i = 0; ready && i < 2 && hj_tls_is_openssl(v->ssl_version); i++)
+      tls_index[i] = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
   }
   hj_mutex_unlock(&lock);
   if (rc != CURLE_OK)
@@ -32,5 +37,6 @@ int hj_curl_once(struct hj_err *e)
 }
 
 void hj_curl_forked(void) { hj_mutex_init(&lock); }
+int hj_curl_tls_index(int which) { return tls_index[0] < 0 ? -1 : tls_index[which]; }
 
 const char *hj_curl_versions(void) { return curl_version(); }

@@ -9,6 +9,8 @@
  * process initialised it before us. */
 int hj_curl_once(struct hj_err *e);
 void hj_curl_forked(void);             /* in the child: nobody holds its lock */
+/* OpenSSL's numbers for what tls.c hangs on its contexts, which = 0 or 1; -1: it cannot be watched. */
+int hj_curl_tls_index(int which);
 const char *hj_curl_versions(void);    /* "libcurl/7.88.1 OpenSSL/3.0.19 …" */
 
 #endif

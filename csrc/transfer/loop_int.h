@@ -6,6 +6,7 @@
 #include "transfer/lanes.h"
 #include "transfer/loop.h"
 #include "transfer/request.h"
+#include "transfer/tls.h"
 
 #define HJ_SPARE_MAX 64 /* easy handles kept for the next exchange: as many as connections are usual */
 
@@ -36,7 +37,8 @@ struct hj_request {
   void *user;
   struct hj_reply reply;
   struct hj_err err;              /* what a callback of ours found wrong; the first cause */
-  char shown[160];
+  char shown[160], proxy[96];     /* proxy: as it may be shown, "" = none */
+  struct hj_tls_peer peer;
   char detail[CURL_ERROR_SIZE];   /* libcurl's own words for its last error */
   uint64_t visit, bytes, refusals;   /* refusals: of memory, when it began */
   bool stopped, told;             /* told: head() was called */

@@ -1,8 +1,6 @@
 /* transfer/origin.c - see origin.h */
 #include "transfer/origin.h"
 
-#include <string.h>
-#include "util/text.h"
 #include "util/banned.h"
 
 bool hj_origin_may_see_secret(const struct hj_url *owner, const struct hj_url *to)
@@ -21,26 +19,4 @@ int hj_origin_check_redirect(const struct hj_url *from, const struct hj_url *to,
   if (hj_url_host_is_inside(to) && !from_inside && !hj_url_host_is_inside(from))
     return hj_fail(e, HJ_E_REDIRECT, "%s redirects into a private network (%s)", from->origin, to->origin);
   return HJ_E_OK;
-}
-
-bool hj_origin_is_direct(const char *no_proxy, const char *host, size_t n)
-{
-  const char *p = no_proxy ? no_proxy : "";
-  while (*p) {
-    size_t k = strcspn(p, ", ");
-    const char *name = p;
-    p += k + (p[k] != 0);
-    if (k == 1 && *name == '*')
-      return true;
-    for (; k && *name == '.'; k--)
-      name++;
-    if (k && k <= n && (k == n || host[n - k - 1] == '.')) {
-      size_t i = 0;
-      while (i < k && hj_text_lower(name[i]) == hj_text_lower(host[n - k + i]))
-        i++;
-      if (i == k)
-        return true;
-    }
-  }
-  return false;
 }

@@ -17,7 +17,5 @@ bool hj_origin_may_see_secret(const struct hj_url *owner, const struct hj_url *t
  * are found when they are connected to (request.h, `outside`). */
 int hj_origin_check_redirect(const struct hj_url *from, const struct hj_url *to, int hops, bool from_inside, bool allow_downgrade,
                              struct hj_err *e);
-/* Is `host` one of those that no_proxy (comma-separated, as curl's) takes from the proxy? Ranges of addresses are not understood. */
-bool hj_origin_is_direct(const char *no_proxy, const char *host, size_t n);
 
 #endif

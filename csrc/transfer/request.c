@@ -10,6 +10,7 @@
 #include "transfer/origin.h"
 #include "util/ledger.h"
 #include "transfer/loop_int.h"
+#include "transfer/proxy.h"
 #include "util/mem.h"
 #include "util/text.h"
 #include "util/trace.h"
@@ -236,7 +237,7 @@ static long buffer_for(const struct hj_ask *ask)
 static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err *e)
 {
   const struct hj_net *net = ask->net;
-  const char *proxy = ask->url->https ? net->proxy_https : net->proxy_http;
+  const char *proxy = hj_proxy_for(net, ask->url);
   CURL *easy = r->easy;
   SET(CURLOPT_URL, ask->url->full);
   SET(CURLOPT_PRIVATE, r);
@@ -285,16 +286,27 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
 #endif
   if (net->ipv4_only)
     SET(CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
-  if (net->ca_file)
+  if (proxy)
+    hj_proxy_shown(proxy, r->proxy, sizeof r->proxy);
+  /* Only the store that was chosen: with a folder alone, libcurl's own file would be trusted besides where it was built with one. */
+  if (net->ca_dir || net->ca_file)
     SET(CURLOPT_CAINFO, net->ca_file);
   /* A CApath switches off libcurl's cache of the parsed CA file: 17 ms of CPU per new connection instead of 0.5. */
   if (net->ca_dir || net->ca_file)
     SET(CURLOPT_CAPATH, net->ca_dir);
   SET(CURLOPT_PROXY, proxy ? proxy : ""); /* "": libcurl must not read the environment by itself */
-  if (proxy && net->no_proxy)
-    SET(CURLOPT_NOPROXY, net->no_proxy);
-  if (proxy && net->ca_file)
+  SET(CURLOPT_NOPROXY, ""); /* transfer/proxy.h has decided; nor may the environment decide again */
+  if (proxy)
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* our headers, the token among them, are not for a CONNECT */
+  if (proxy && hj_proxy_is_https(proxy) && (net->ca_dir || net->ca_file)) {
     SET(CURLOPT_PROXY_CAINFO, net->ca_file);
+    SET(CURLOPT_PROXY_CAPATH, net->ca_dir);
+  }
+  if (ask->url->https || (proxy && hj_proxy_is_https(proxy))) {
+    CURLcode watched = hj_tls_watch(r);
+    if (watched == CURLE_OUT_OF_MEMORY)
+      return hj_fail(e, HJ_E_NOMEM, "no memory for libcurl");
+  }
   if (ask->post) {
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->post_n);
     SET(CURLOPT_COPYPOSTFIELDS, ask->post);
@@ -360,13 +372,6 @@ static void unlist(struct hj_request *r)
   l->busy--;
 }
 
-static bool goes_by_proxy(const struct hj_ask *ask)
-{
-  size_t n;
-  const char *host = hj_url_host(ask->url, &n), *proxy = ask->url->https ? ask->net->proxy_https : ask->net->proxy_http;
-  return proxy && *proxy && !hj_origin_is_direct(ask->net->no_proxy, host, n);
-}
-
 static int start(struct hj_request **out, struct hj_loop *loop, const struct hj_ask *ask, const struct hj_visitor *v, void *user, bool knocks,
                  struct hj_err *e)
 {
@@ -386,7 +391,7 @@ static int start(struct hj_request **out, struct hj_loop *loop, const struct hj_
   r->err = (struct hj_err)HJ_ERR_INIT;
   r->refusals = hj_mem_refusals();
   r->outside = ask->outside;
-  r->proxied = goes_by_proxy(ask);
+  r->proxied = hj_proxy_for(ask->net, ask->url) != NULL;
   hj_reply_init(&r->reply);
   hj_text_show(ask->url->shown, strlen(ask->url->shown), r->shown, sizeof r->shown);
   r->easy = take_easy(loop, buffer_for(ask));
@@ -465,10 +470,31 @@ void hj_request_knock(struct hj_loop *loop, const struct hj_ask *ask)
 #endif
 }
 
+static enum hj_code code_behind_proxy(struct hj_request *r, CURLcode rc)
+{
+  long connect = 0, px = 0;
+  if (!r->proxy[0] || r->reply.status)
+    return HJ_E_OK;
+  (void)curl_easy_getinfo(r->easy, CURLINFO_HTTP_CONNECTCODE, &connect);
+#if LIBCURL_VERSION_NUM >= 0x074900
+  (void)curl_easy_getinfo(r->easy, CURLINFO_PROXY_ERROR, &px);
+#endif
+  return hj_code_of_proxy((int)rc, (int)connect, (int)px);
+}
+
+/* "https://host:443" -> "host" */
+static void host_of_origin(const char *shown, char *out, size_t cap)
+{
+  const char *host = strstr(shown, "://");
+  host = host ? host + 3 : shown;
+  hj_text_show(host, strcspn(host, "/:"), out, cap);
+}
+
 static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
 {
-  char *ip = NULL;
+  char *ip = NULL, host[96];
   long port = 0, sys = 0;
+  enum hj_code proxied;
   if (r->err.code != HJ_E_OK) {
     *e = r->err;
   } else if (rc != CURLE_OK && r->inside) {
@@ -480,7 +506,13 @@ static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
     (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_PORT, &port);
     (void)curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &sys);
     const char *why = r->detail[0] ? r->detail : curl_easy_strerror(rc);
-    if (ip && *ip)
+    proxied = code_behind_proxy(r, rc);
+    if (hj_code_of_curl((int)rc) == HJ_E_TLS) {
+      host_of_origin(r->shown, host, sizeof host);
+      hj_tls_explain(&r->peer, rc, host, why, e);
+    } else if (proxied != HJ_E_OK)
+      hj_fail(e, proxied, "%s: %s", hj_code_text(proxied), why);
+    else if (ip && *ip)
       hj_fail(e, hj_code_of_curl((int)rc), "%s (%s port %ld)", why, ip, port);
     else
       hj_fail(e, hj_code_of_curl((int)rc), "%s", why);
@@ -489,6 +521,7 @@ static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
   if (e->code != HJ_E_OK) {
     e->curl = (int)rc;
     e->http = r->reply.status;
+    hj_text_show(r->proxy, strlen(r->proxy), e->proxy, sizeof e->proxy);
     hj_text_show(r->shown, strlen(r->shown), e->url, sizeof e->url);
   }
 }

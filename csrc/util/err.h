@@ -25,7 +25,15 @@
   X(RESET,        "NetworkError",   true,  "the connection broke off")                  \
   X(TIMEOUT,      "TimedOut",       true,  "no answer in time")                         \
   X(STALLED,      "TimedOut",       true,  "the transfer stopped moving")               \
+  X(PROXY,        "ProxyError",     true,  "the proxy could not be used")               \
+  X(PROXY_AUTH,   "ProxyError",     false, "the proxy asks for a name and a password")  \
+  X(PROXY_DENIED, "ProxyError",     false, "the proxy does not let us there")           \
   X(TLS,          "TlsError",       false, "the server's certificate was not accepted") \
+  X(TLS_ISSUER,   "TlsError",       false, "the certificate was signed by somebody who is not trusted") \
+  X(TLS_SELF,     "TlsError",       false, "the certificate is signed by nobody but itself") \
+  X(TLS_DATE,     "TlsError",       false, "the certificate does not hold now")         \
+  X(TLS_HOST,     "TlsError",       false, "the certificate is for another host")       \
+  X(TLS_STORE,    "TlsError",       false, "the trusted certificates cannot be read")   \
   X(HTTP_AUTH,    "AccessDenied",   false, "the server asks for a token")               \
   X(HTTP_DENIED,  "AccessDenied",   false, "the server denies access")                  \
   X(HTTP_MISSING, "NotFound",       false, "the server has no such thing")              \
@@ -34,6 +42,7 @@
   X(HTTP_CLIENT,  "ProtocolError",  false, "the server refused the request")            \
   X(RANGE,        "ProtocolError",  true,  "the server answered another range")         \
   X(PROTOCOL,     "ProtocolError",  true,  "the answer makes no sense")                 \
+  X(PORTAL,       "ProtocolError",  false, "the network asks for a login")              \
   X(REDIRECT,     "ProtocolError",  false, "a redirect that is not followed")           \
   X(TOOBIG,       "ProtocolError",  false, "the answer is larger than allowed")         \
   X(DIGEST,       "IntegrityError", false, "content does not match its digest")         \
@@ -65,6 +74,8 @@ struct hj_err {
   int64_t retry_ms;     /* what the server asked for, -1 = nothing */
   uint64_t offset;      /* first byte in doubt */
   char url[160];        /* origin and path, cut in the middle */
+  char proxy[72];       /* scheme, host and port of the proxy that was between, "" = none */
+  char issuer[72];      /* who signed the certificate that was refused */
   char msg[256];        /* one line: what was attempted and what happened */
   const char *file;     /* where it was noticed: for traces, not for users */
   int line;

@@ -427,6 +427,20 @@ bool hj_url_host_is_inside(const struct hj_url *u)
 
 bool hj_ip_is_inside(const char *text) { return address_is_inside((struct piece){ text, span_until(text, strlen(text), "%") }); }
 
+size_t hj_address_read(const char *p, size_t n, uint8_t out[16])
+{
+  uint16_t groups[8];
+  if (read_ipv4((struct piece){ p, n }, out))
+    return 4;
+  if (!memchr(p, ':', n) || !read_ipv6((struct piece){ p, n }, groups))
+    return 0;
+  for (int i = 0; i < 8; i++) {
+    out[2 * i] = (uint8_t)(groups[i] >> 8);
+    out[2 * i + 1] = (uint8_t)groups[i];
+  }
+  return 16;
+}
+
 static bool decode(struct piece v, char *out, size_t cap)
 {
   size_t at = 0;

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "util/buf.h"
 
 #define HJ_URL_MAX (16u << 10) /* signed CDN URLs were seen at 1-2 KiB; servers refuse lines above 8-16 KiB */
@@ -39,6 +40,8 @@ bool hj_url_host_is_inside(const struct hj_url *u);
 bool hj_ip_is_inside(const char *text);
 /* The host alone, without port and brackets; *n is its length. Inside `origin`. */
 const char *hj_url_host(const struct hj_url *u, size_t *n);
+/* "10.0.0.1" -> 4 bytes, "::1" (no brackets) -> 16 bytes; answers how many, 0: it is no address. */
+size_t hj_address_read(const char *p, size_t n, uint8_t out[16]);
 /* The value of `name` in the query, percent-decoded into out[cap]; false if absent or too long. */
 bool hj_url_query_value(const struct hj_url *u, const char *name, char *out, size_t cap);
 

@@ -76,6 +76,7 @@ def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
         "polite": Setting(getattr(options, "polite", None), "--polite"),
         "max_connections": Setting(getattr(options, "max_connections", None), "--max-connections"),
         "memory": Setting(getattr(options, "memory", None), "--memory"),
+        "ca": Setting(getattr(options, "ca", None), "--ca"),
         "timeline": Setting(getattr(options, "timeline", None), "--trace"),
         "offline": Setting(getattr(options, "offline", False) or None, "--offline"),
         "progress": Setting(False if options.quiet else None, "--quiet"),
@@ -377,6 +378,7 @@ def _limit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--polite", action="store_true", default=None, help="the others on the line come first")
     parser.add_argument("--max-connections", metavar="N", help="most connections to one hub")
     parser.add_argument("--trace", metavar="FILE", dest="timeline", type=_filled, help="write what happens when to FILE, which Perfetto opens")
+    parser.add_argument("--ca", metavar="PATH", type=_filled, help="trust these certificates: a file or a folder")
     parser.add_argument("--memory", metavar="SIZE", help="bytes of buffers, such as 64M")
 
 

@@ -1,4 +1,4 @@
-"""Which settings hold for this call, and where each came from. Imports _errors, _names.
+"""Which settings hold for this call, and where each came from. Imports _errors, _names, _proxies.
 
 The only reader of the environment and of the config file. Nothing is read at import and nothing is kept: a setting
 that changes between two calls holds for the second one.
@@ -185,6 +185,8 @@ def _run_dir(_known: Known) -> Setting:
 
 
 def _ca_file(known: Known) -> Setting:
+    if known["ca"].value is not None and not os.path.isdir(known["ca"].value):
+        return known["ca"]
     if sys.platform == "win32":
         return Setting(None, "the Windows certificate store")
     if known["ca_dir"].value is not None:
@@ -199,7 +201,9 @@ def _ca_file(known: Known) -> Setting:
     return Setting(certifi.where(), "certifi")
 
 
-def _ca_dir(_known: Known) -> Setting:
+def _ca_dir(known: Known) -> Setting:
+    if known["ca"].value is not None:
+        return known["ca"] if os.path.isdir(known["ca"].value) else Setting(None, "ca is set")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # requests allows a folder there
         path = os.environ.get(name)
         if path and os.path.isdir(path) and not os.environ.get("SSL_CERT_FILE"):
@@ -310,6 +314,9 @@ class Config:
     memory: int = _option("Bytes of buffers of all downloads of this process, hard.", _size, 256 << 20, "HUBJET_MEMORY")
     sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
     ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _flag, False, "HUBJET_IPV4_ONLY")
+    ca: str | None = _option(
+        "File or folder of certificates to trust, and nothing else: in place of ca_file and ca_dir.", _path, None, "HUBJET_CA"
+    )
     ca_dir: str | None = _option("Folder of certificates to trust.", _text, _ca_dir, "SSL_CERT_DIR")
     ca_file: str | None = _option(
         "File of certificates to trust.",
@@ -343,7 +350,9 @@ class Config:
         """Value and origin of one option; passwords in proxy URLs are left out of the value."""
         value = getattr(self, name)
         if name in ("proxy_http", "proxy_https") and value:
-            value = shown(value)
+            from . import _proxies
+
+            value = _proxies.shown(value)
         return Setting(value, self.origins[name])
 
 
@@ -428,6 +437,7 @@ def _resolve(arguments: Mapping[str, Any], path: str) -> Config:
     for name, option in OPTIONS.items():
         known[name] = (
             _given(name, option, arguments.get(name), "argument")
+            or (option.default(known) if name in ("ca_file", "ca_dir") and known["ca"].value is not None else None)
             or _given(name, option, *in_block.get(name, _NOT_SAID))
             or _from_environment(option)
             or _given(name, option, in_file.get(name), f"file {path}")

@@ -4,6 +4,7 @@
      ├─ Cancelled                    the job was stopped; what was received is kept
      ├─ NetworkError                 ConnectionError
      │   ├─ TimedOut                 TimeoutError
+     │   ├─ ProxyError
      │   ├─ TlsError
      │   ├─ RateLimited              .retry_after seconds
      │   ├─ ServerError              5xx
@@ -46,7 +47,8 @@ class HubjetError(Exception):
     """Base of all of hubjet's errors.
 
     Attributes (None when not known): `code` the failure's name in C, such as "HTTP_DENIED"; `url` without user, query
-    and fragment; `status` of HTTP; `offset` of the first byte in doubt; `retry_after` in seconds; `errno`; `curl`
+    and fragment; `status` of HTTP; `offset` of the first byte in doubt; `proxy` that was between (scheme, host, port); `issuer` of a certificate that was
+    refused; `retry_after` in seconds; `errno`; `curl`
     libcurl's code; `request_id`; `server_message`; `hub_code` the hub's X-Error-Code; `attempts`; `advice` what you
     can do; `page` to open; `repo_id`, `repo_type`, `revision`, `filename`; `token_origin` where the token that was
     sent came from; `headers` of the answer; `failures` file name -> error, when several files failed.
@@ -63,6 +65,8 @@ class HubjetError(Exception):
     url: str | None = None
     status: int | None = None
     offset: int | None = None
+    proxy: str | None = None
+    issuer: str | None = None
     retry_after: float | None = None
     errno: int | None = None
     curl: int | None = None
@@ -109,6 +113,10 @@ class TimedOut(NetworkError, TimeoutError):
 
 class TlsError(NetworkError):
     """The server's certificate was not accepted."""
+
+
+class ProxyError(NetworkError):
+    """The proxy could not be used: not there, refuses this host, or wants a name and a password. `proxy` says which."""
 
 
 class RateLimited(NetworkError):

@@ -43,6 +43,7 @@ def fetch(
     polite: bool | None = None,
     max_connections: int | None = None,
     memory: str | int | None = None,
+    ca: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Fetches any http or https URL into a file, over several connections, and goes on where an earlier call stopped.
 
@@ -58,7 +59,7 @@ def fetch(
         force: fetch even if the file is there with the right sha256.
         tqdm_class: class of the progress bar; None: tqdm's where somebody can see it.
         limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
-            of buffers such as "64M". None: the setting of that name.
+            of buffers such as "64M"; ca: file or folder of certificates to trust. None: the setting of that name.
 
     Returns: the Path of the whole, verified file. What was at the path stays until then, and if the fetch fails.
     Errors: IntegrityError, NetworkError (TimedOut, TlsError, RateLimited …), NotFound, AccessDenied, StorageError,
@@ -70,7 +71,7 @@ def fetch(
     """
     from pathlib import Path
 
-    config = resolve(limit_rate=limit_rate, polite=polite, max_connections=max_connections, memory=memory)
+    config = resolve(limit_rate=limit_rate, polite=polite, max_connections=max_connections, memory=memory, ca=ca)
     place = _place(url, path)
     _check(size, headers)
     digest = _digest(sha256)

@@ -47,6 +47,7 @@ def from_pretrained(
     polite: bool | None = None,
     max_connections: int | None = None,
     memory: str | int | None = None,
+    ca: str | os.PathLike[str] | None = None,
     **loader_kwargs: Any,
 ) -> Any:
     """Gets a model onto this computer, verified, and loads it.
@@ -65,7 +66,7 @@ def from_pretrained(
         allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model
         card stay. endpoint: the hub to ask; default HF_ENDPOINT.
         limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
-            of buffers such as "64M". None: the setting of that name. **loader_kwargs: passed to the loader as they are.
+            of buffers such as "64M"; ca: file or folder of certificates to trust. None: the setting of that name. **loader_kwargs: passed to the loader as they are.
 
     Returns: what the loader returns; a pathlib.Path without one.
     Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files.
@@ -91,6 +92,7 @@ def from_pretrained(
             polite=polite,
             max_connections=max_connections,
             memory=memory,
+            ca=ca,
         )
         hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
         choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)

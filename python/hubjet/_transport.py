@@ -1,5 +1,5 @@
 """Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config,
-_progress, _trace.
+_progress, _proxies, _trace, _advice.
 
 The only module that makes a `_native.Job`.
 """
@@ -38,8 +38,8 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
         "stall_ms": int(config.download_timeout * 1000),
         "ca_file": config.ca_file,
         "ca_dir": config.ca_dir,
-        "proxy_http": config.proxy_http,
-        "proxy_https": config.proxy_https,
+        "proxy_http": _proxy(config, "proxy_http"),
+        "proxy_https": _proxy(config, "proxy_https"),
         "no_proxy": config.no_proxy,
         "offline": config.offline,
         "sync": config.sync,
@@ -50,6 +50,15 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
         chosen["stall_ms"] = wait_ms
         chosen["give_up_ms"] = wait_ms
     return chosen
+
+
+def _proxy(config: Config, name: str) -> str | None:
+    proxy: str | None = getattr(config, name)
+    if not proxy or config.offline:
+        return None
+    from . import _proxies
+
+    return _proxies.for_engine(proxy, config.origins[name])
 
 
 def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None = None) -> list[Result]:
@@ -94,7 +103,7 @@ class Running:
                     _drain_timeline()
             if meter is not None:
                 meter.show(job.look())
-            return _with_certificates(job.results(), self._config)
+            return _with_causes(job.results(), self._config)
         except KeyboardInterrupt:
             job.cancel()
             _trace.info("interrupted: what was received is kept, the next call goes on from there")
@@ -128,12 +137,14 @@ def _drain_timeline() -> None:
     _timeline.drain()
 
 
-def _with_certificates(results: list[Result], config: Config) -> list[Result]:
-    """A certificate that was not accepted: whose word was asked? A wheel's libcurl knows no certificates of its own."""
+def _with_causes(results: list[Result], config: Config) -> list[Result]:
+    """What of this computer's settings had a part in a failure: the certificates that are trusted, the proxy that was between."""
     for result in results:
-        if isinstance(result["error"], TlsError):
-            place = config.setting("ca_file" if config.ca_dir is None else "ca_dir")
-            result["error"].add_line("trusted", f"{place.value} ({place.origin})" if place.value else place.origin)
+        error = result["error"]
+        if isinstance(error, TlsError) or (isinstance(error, HubjetError) and error.proxy):
+            from . import _advice
+
+            _advice.add_network(error, config)
     return results
 
 

@@ -29,13 +29,34 @@ TEST(what_libcurl_says_becomes_a_code)
   }
 }
 
+TEST(what_a_proxy_did_is_told_from_what_the_host_did)
+{
+  struct { int curl, connect, px; enum hj_code code; } rows[] = {
+    { CURLE_RECV_ERROR, 407, 0, HJ_E_PROXY_AUTH }, { CURLE_COULDNT_CONNECT, 407, 0, HJ_E_PROXY_AUTH },
+    { CURLE_RECV_ERROR, 403, 0, HJ_E_PROXY_DENIED }, { CURLE_RECV_ERROR, 404, 0, HJ_E_PROXY_DENIED },
+    { CURLE_RECV_ERROR, 502, 0, HJ_E_PROXY }, { CURLE_RECV_ERROR, 503, 0, HJ_E_PROXY }, { CURLE_RECV_ERROR, 429, 0, HJ_E_PROXY },
+    { CURLE_RECV_ERROR, 200, 0, HJ_E_OK }, { CURLE_RECV_ERROR, 0, 0, HJ_E_OK }, { CURLE_OPERATION_TIMEDOUT, 0, 0, HJ_E_OK },
+    { CURLE_COULDNT_CONNECT, 0, 0, HJ_E_PROXY }, { CURLE_COULDNT_RESOLVE_PROXY, 0, 0, HJ_E_PROXY },
+    { CURLE_COULDNT_RESOLVE_HOST, 0, 0, HJ_E_PROXY }, { CURLE_PEER_FAILED_VERIFICATION, 0, 0, HJ_E_OK },
+#if LIBCURL_VERSION_NUM >= 0x074900
+    { CURLE_PROXY, 0, CURLPX_USER_REJECTED, HJ_E_PROXY_AUTH }, { CURLE_PROXY, 0, CURLPX_NO_AUTH, HJ_E_PROXY_AUTH },
+    { CURLE_PROXY, 0, CURLPX_REPLY_NOT_ALLOWED, HJ_E_PROXY_DENIED }, { CURLE_PROXY, 0, CURLPX_REPLY_HOST_UNREACHABLE, HJ_E_PROXY },
+    { CURLE_PROXY, 0, CURLPX_RESOLVE_HOST, HJ_E_RESOLVE },
+#endif
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    context("curl %d, CONNECT %d, CURLPX %d", rows[i].curl, rows[i].connect, rows[i].px);
+    CHECK_EQ(hj_code_of_proxy(rows[i].curl, rows[i].connect, rows[i].px), rows[i].code);
+  }
+}
+
 TEST(a_status_becomes_a_code)
 {
   struct { int status; enum hj_code code; } rows[] = {
     { 200, HJ_E_OK }, { 206, HJ_E_OK }, { 299, HJ_E_OK }, { 302, HJ_E_OK }, { 399, HJ_E_OK },
-    { 400, HJ_E_HTTP_CLIENT }, { 401, HJ_E_HTTP_AUTH }, { 403, HJ_E_HTTP_DENIED }, { 404, HJ_E_HTTP_MISSING }, { 407, HJ_E_HTTP_AUTH },
+    { 400, HJ_E_HTTP_CLIENT }, { 401, HJ_E_HTTP_AUTH }, { 403, HJ_E_HTTP_DENIED }, { 404, HJ_E_HTTP_MISSING }, { 407, HJ_E_PROXY_AUTH },
     { 408, HJ_E_TIMEOUT }, { 410, HJ_E_HTTP_MISSING }, { 416, HJ_E_RANGE }, { 418, HJ_E_HTTP_CLIENT }, { 425, HJ_E_TIMEOUT },
-    { 429, HJ_E_HTTP_LIMITED }, { 451, HJ_E_HTTP_DENIED }, { 500, HJ_E_HTTP_SERVER }, { 503, HJ_E_HTTP_SERVER }, { 599, HJ_E_HTTP_SERVER },
+    { 429, HJ_E_HTTP_LIMITED }, { 451, HJ_E_HTTP_DENIED }, { 500, HJ_E_HTTP_SERVER }, { 503, HJ_E_HTTP_SERVER }, { 511, HJ_E_PORTAL }, { 599, HJ_E_HTTP_SERVER },
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     context("status %d", rows[i].status);

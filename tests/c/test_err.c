@@ -123,5 +123,5 @@ TEST(each_errno_has_the_code_of_the_contract)
 
 TEST(an_error_is_small_enough_for_any_stack)
 {
-  CHECK_LE(sizeof(struct hj_err), 512);
+  CHECK_LE(sizeof(struct hj_err), 640);
 }

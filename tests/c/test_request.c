@@ -360,7 +360,8 @@ TEST(what_a_bad_server_does_becomes_a_code)
   by_proxy.proxy_http = "http://127.0.0.1:1";
   a.net = &by_proxy;
   run_ask(l, &a, mini_url(w.net, "/raw/f"), &s);
-  CHECK_EQ(s.code, HJ_E_CONNECT);
+  CHECK_EQ(s.code, HJ_E_PROXY);
+  CHECK_STR(s.err.proxy, "http://127.0.0.1:1");
   release_seen(&s);
   by_proxy.no_proxy = "127.0.0.1";
   run_ask(l, &a, mini_url(w.net, "/raw/f"), &s);

@@ -10,9 +10,10 @@ from pathlib import Path
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
     "_errors _record _dry_run",
-    "_names _edge _timeline _trace",
+    "_names _edge _timeline _trace _proxies",
     "_config _choose",
     "_auth _limits _progress _store",
+    "_advice",
     "_transport _resolve",
     "_hub",
     "_download _fetch _cache",

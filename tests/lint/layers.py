@@ -20,7 +20,7 @@ ALLOWED = {
 }
 
 # Headers of others have one owner each. What is neither here nor C11 belongs to the operating system, so to plat.
-OWNER = {"Python.h": "ext", "structmember.h": "ext", "curl/": "transfer", "openssl/": "digest", "xxhash.h": "digest"}
+OWNER = {"Python.h": "ext", "structmember.h": "ext", "curl/": "transfer", "openssl/": "digest transfer", "xxhash.h": "digest"}
 OWNER |= dict.fromkeys(("cpuid.h", "immintrin.h", "arm_neon.h"), "digest")  # of the compiler, for SHA-256 kernels
 C11 = set(
     "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
@@ -45,8 +45,8 @@ def _check_include(path: Path, root: Path, mark: str, name: str) -> Iterator[str
     where = shown(path, root)
     if mark == "<":
         owner = _owner(name)
-        if owner and owner != layer:
-            yield f"{where}: only {owner}/ may include <{name}>"
+        if owner and layer not in owner.split():
+            yield f"{where}: only {'/ and '.join(owner.split())}/ may include <{name}>"
     elif top not in ALLOWED or not (root / "csrc" / name).exists():
         yield f'{where}: "{name}" is not written from csrc/ (folder/name.h)'
     elif top != layer and top not in ALLOWED[layer].split():

@@ -81,7 +81,7 @@ PLANTED = [
     (layers, in_c("#include <unistd.h>"), "only plat/ may include <unistd.h>"),
     (layers, in_c("#include <sys/stat.h>", file="csrc/digest/c.c"), "only plat/ may include <sys/stat.h>"),
     (layers, in_c("#include <threads.h>"), "only plat/ may include <threads.h>"),
-    (layers, in_c("#include <openssl/sha.h>"), "only digest/ may include <openssl/sha.h>"),
+    (layers, in_c("#include <openssl/sha.h>"), "only digest/ and transfer/ may include <openssl/sha.h>"),
     (layers, in_c("#include <xxhash.h>", file="csrc/plat/b.c"), "only digest/ may include <xxhash.h>"),
     (layers, in_c("#include <curl/curl.h>", file="csrc/digest/c.c"), "only transfer/ may include <curl/curl.h>"),
     (layers, in_c("#include <Python.h>", file="csrc/digest/c.c"), "only ext/ may include <Python.h>"),
