@@ -140,6 +140,7 @@ int hj_digest_bytes(enum hj_algo a, const void *p, size_t n, uint8_t out[HJ_DIGE
 {
   struct hj_digest *d;
   int rc = hj_digest_open(&d, a, n, e);
+  assert(rc || d);
   if (!rc)
     rc = hj_digest_feed(d, p, n, e);
   if (!rc)

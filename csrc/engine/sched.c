@@ -238,7 +238,7 @@ unsigned hj_sched_turn(struct hj_sched *s, uint64_t now_ms, uint64_t bytes, unsi
     begin_window(s, now_ms, bytes);
   }
   span = now_ms - s->window_ms;
-  if (span < window_length(s))
+  if (span == 0 || span < window_length(s))
     return s->want;
   rate = (bytes - s->window_bytes) * 1000 / span;
   begin_window(s, now_ms, bytes);

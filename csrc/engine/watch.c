@@ -37,7 +37,7 @@ static bool is_outlier(const struct hj_part *p, uint64_t now_ms)
     return false;
   if (p->ticket || f->job->brake.binds || f->job->polite) /* its rate is our doing */
     return false;
-  if (!hj_part_is_active(p) || f->route->proven_connections < 3) /* two are too few to say which of them is typical */
+  if (!hj_part_is_active(p) || !f->route || f->route->proven_connections < 3) /* two are too few to say which of them is typical */
     return false;
   pace.left = p->end - p->pos;
   pace.tail = !hj_fetch_has_gap(f);

@@ -5,5 +5,7 @@
 uint64_t hj_clock_ms(void);       /* monotonic */
 uint64_t hj_clock_ns(void);       /* monotonic */
 int64_t hj_clock_wall_ns(void);   /* since the epoch */
+/* From one wall time to another; at the border where the difference is none of 64 bits: anybody may give a file any time. */
+int64_t hj_clock_span_ns(int64_t from, int64_t to);
 void hj_clock_pause_ms(uint32_t ms);
 #endif

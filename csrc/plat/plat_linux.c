@@ -19,8 +19,13 @@
 #define RENAME_NOREPLACE 1u /* <linux/fs.h>; the C library's headers have it since glibc 2.28 */
 #endif
 
+/* Anybody may give a file a time some billion years away (utimensat; seen on tmpfs): it stays at the border. */
 int64_t hj_os_mtime_ns(const struct stat *st)
 {
+  if (st->st_mtim.tv_sec >= INT64_MAX / 1000000000)
+    return INT64_MAX;
+  if (st->st_mtim.tv_sec <= INT64_MIN / 1000000000)
+    return INT64_MIN;
   return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 

@@ -35,6 +35,15 @@ uint64_t hj_clock_ns(void) { return ns_of(CLOCK_MONOTONIC); }
 uint64_t hj_clock_ms(void) { return hj_clock_ns() / 1000000u; }
 int64_t hj_clock_wall_ns(void) { return (int64_t)ns_of(CLOCK_REALTIME); }
 
+int64_t hj_clock_span_ns(int64_t from, int64_t to)
+{
+  if (from < 0 && to > INT64_MAX + from)
+    return INT64_MAX;
+  if (from > 0 && to < INT64_MIN + from)
+    return INT64_MIN;
+  return to - from;
+}
+
 void hj_clock_pause_ms(uint32_t ms)
 {
   struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };

@@ -1,4 +1,5 @@
 /* store/blob_open.c - how a blob begins: fresh, or with what an old partial still holds; and how it doubts itself (recheck). */
+#include <assert.h>
 #include <string.h>
 
 #include "plat/fault.h"
@@ -211,6 +212,7 @@ static int open_data(struct hj_blob *b, const struct hj_blob_want *w, struct hj_
   }
   if (!b->claim && take_claim(b, w, !(w->resume && b->resumable), e))
     return (int)e->code;
+  assert(b->claim);
   if (b->claim->found) {
     worth = WORTH_ALL;
     if ((b->claim->doubtful ? copy_old : continue_old)(b, w->stop, &worth, e))
@@ -224,6 +226,7 @@ static int open_data(struct hj_blob *b, const struct hj_blob_want *w, struct hj_
     b->claim = NULL;
     if (take_claim(b, w, true, e))
       return (int)e->code;
+    assert(b->claim);
   }
   if (start_fresh(b, e))
     return (int)e->code;

@@ -1,6 +1,7 @@
 /* store/claim.c - who may write to an unfinished file: who renamed its folder. */
 #include "store/claim_int.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,9 +44,7 @@ int64_t hj_claim_age_ns(const char *folder, int64_t now)
       newest = st.mtime_ns;
     hj_mem_free(path);
   }
-  if (newest == INT64_MIN || (newest < 0 && now > INT64_MAX + newest))
-    return 0;
-  return now - newest;
+  return newest == INT64_MIN ? 0 : hj_clock_span_ns(newest, now);
 }
 
 /* "<folder>/left-<owner>": the owner that the folder's own name says has let go of it. NULL: no memory. */
@@ -491,8 +490,10 @@ static bool remove_free(const char *partial_dir, const char *name, size_t key_le
   bool old = folder && (older_ns < 0 || hj_claim_age_ns(folder, hj_clock_wall_ns()) >= older_ns);
   memcpy(key, name, key_len);
   key[key_len] = '\0';
-  if (old && !seize(partial_dir, name, key, &mine, &s))
+  if (old && !seize(partial_dir, name, key, &mine, &s)) {
+    assert(mine);
     remove_folder(mine);
+  }
   bool removed = mine != NULL;
   hj_mem_free(mine);
   hj_mem_free(folder);
@@ -543,7 +544,7 @@ static void sweep_tmp(const char *tmp_dir, int64_t older_ns, uint64_t *removed, 
       continue;
     int64_t limit = life == HJ_OWNER_DEAD || older_ns > stale_ns ? older_ns : stale_ns;
     char *path = hj_layout_join(tmp_dir, names.p + i, e);
-    if (path && !hj_path_stat(path, false, &st, &s) && st.kind != HJ_KIND_DIR && now - st.mtime_ns >= limit)
+    if (path && !hj_path_stat(path, false, &st, &s) && st.kind != HJ_KIND_DIR && hj_clock_span_ns(st.mtime_ns, now) >= limit)
       *removed += hj_path_remove(path, &s) == 0;
     hj_mem_free(path);
   }

@@ -93,7 +93,7 @@ static int see(void *user, const char *name, struct hj_err *e)
   struct hj_err scratch = HJ_ERR_INIT;
   struct hj_stat st;
   enum hj_owner_life life = hj_owner_look(name);
-  int64_t stale_ns = HJ_CROWD_STALE_S * INT64_C(1000000000);
+  int64_t age_ns, stale_ns = HJ_CROWD_STALE_S * INT64_C(1000000000);
   char *path;
   if (life == HJ_OWNER_NOBODY || l->n == HJ_CROWD_MAX)
     return HJ_E_OK;
@@ -104,7 +104,7 @@ static int see(void *user, const char *name, struct hj_err *e)
     goto out;
   if (life == HJ_OWNER_DEAD)
     (void)hj_path_remove(path, &scratch); /* benign: another one was quicker */
-  else if (!hj_path_stat(path, false, &st, &scratch) && l->now_ns - st.mtime_ns < stale_ns && st.mtime_ns - l->now_ns < stale_ns &&
+  else if (!hj_path_stat(path, false, &st, &scratch) && (age_ns = hj_clock_span_ns(st.mtime_ns, l->now_ns)) < stale_ns && age_ns > -stale_ns &&
            read_words(path, &l->out[l->n]))
     l->n++;
 out:

@@ -84,7 +84,11 @@ struct hj_err {
 
 /* Fills *e unless it holds a cause already; answers e->code (the first cause's). e may not be NULL.
  * Control characters in the formatted text are replaced by '?'. */
+#ifdef __clang_analyzer__ /* which looks at one file at a time, and would think that it may answer 0 */
+#define hj_fail(e, code, ...) (hj_fail_at((e), __FILE__, __LINE__, (code), __VA_ARGS__) | 1)
+#else
 #define hj_fail(e, code, ...) hj_fail_at((e), __FILE__, __LINE__, (code), __VA_ARGS__)
+#endif
 int hj_fail_at(struct hj_err *e, const char *file, int line, enum hj_code code, const char *fmt, ...) HJ_PRINTF(5, 6);
 
 /* The same, from an errno of the operating system: picks NOSPACE, READONLY, DENIED, NAME, NOMEM, NONE, EXISTS or IO. */

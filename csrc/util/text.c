@@ -38,7 +38,7 @@ bool hj_text_unhex(const char *p, size_t n, uint8_t *out)
     if (nibble(p[i]) < 0)
       return false;
   for (size_t i = 0; i < n / 2; i++)
-    out[i] = (uint8_t)(nibble(p[2 * i]) << 4 | nibble(p[2 * i + 1]));
+    out[i] = (uint8_t)((unsigned)nibble(p[2 * i]) << 4 | (unsigned)nibble(p[2 * i + 1]));
   return true;
 }
 

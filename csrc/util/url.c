@@ -261,14 +261,14 @@ bool hj_url_same_origin(const struct hj_url *a, const struct hj_url *b)
   return a->origin && b->origin && strcmp(a->origin, b->origin) == 0;
 }
 
-/* The usual four decimal numbers only. "127.1" or "0x7f.1" are loopback to libcurl and a public name to us: the wrong
- * answer in that direction only withholds a token. */
+/* The usual four decimal numbers only, none with a zero in front. "127.1" or "0x7f.1" are loopback to libcurl and a public name to us: the
+ * wrong answer in that direction only withholds a token. "010.0.0.1" is 8.0.0.1 to libcurl (octal): called private, it would get one. */
 static bool read_ipv4(struct piece h, uint8_t out[4])
 {
   for (int i = 0; i < 4; i++) {
     uint64_t v;
     size_t k = span_until(h.p, h.n, ".");
-    if (k > 3 || !hj_text_u64(h.p, k, &v) || v > 255 || (k == h.n) != (i == 3))
+    if (k > 3 || !hj_text_u64(h.p, k, &v) || v > 255 || (k > 1 && h.p[0] == '0') || (k == h.n) != (i == 3))
       return false;
     out[i] = (uint8_t)v;
     if (k < h.n)
@@ -395,6 +395,7 @@ static bool is_localhost(struct piece host)
 {
   static const char local[] = ".localhost";
   const size_t local_n = sizeof local - 1;
+  host.n -= host.n && host.p[host.n - 1] == '.';   /* libcurl takes "localhost." for localhost */
   return hj_text_same(host.p, host.n, local + 1) || (host.n > local_n && hj_text_same(host.p + host.n - local_n, local_n, local));
 }
 

@@ -378,6 +378,27 @@ TEST(a_look_tells_what_is_there)
   CHECK_EQ(b.inode, a.inode);
 }
 
+/* Found by the fuzz target "claim". Not every file system keeps such times. */
+TEST(a_time_billions_of_years_away_stays_at_the_border)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_stat st;
+  const int64_t times[] = { INT64_MAX / 4, INT64_MIN / 4 };
+  CHECK_EQ(hj_clock_span_ns(INT64_MIN, hj_clock_wall_ns()), INT64_MAX);
+  CHECK_EQ(hj_clock_span_ns(INT64_MAX, -2), INT64_MIN);
+  CHECK_EQ(hj_clock_span_ns(-5, INT64_MAX - 5), INT64_MAX);
+  CHECK_EQ(hj_clock_span_ns(100, 1), -99);
+  for (int i = 0; i < 2; i++) {
+    struct timespec t[2] = { { times[i], 999999999 }, { times[i], 999999999 } };
+    struct stat kept;
+    put_text(temp_path("f"), "x");
+    if (utimensat(AT_FDCWD, temp_path("f"), t, 0) != 0 || stat(temp_path("f"), &kept) != 0 || kept.st_mtim.tv_sec != times[i])
+      continue;
+    CHECK_OK(hj_path_stat(temp_path("f"), false, &st, &e), e);
+    CHECK_EQ(st.mtime_ns, times[i] > 0 ? INT64_MAX : INT64_MIN);
+  }
+}
+
 TEST(nothing_there_has_one_code)
 {
   struct hj_err e = HJ_ERR_INIT;

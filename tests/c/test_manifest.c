@@ -90,6 +90,36 @@ TEST(a_manifest_that_leads_out_of_the_snapshot_is_not_written)
   CHECK_EQ(hj_manifest_write(temp_path("repo"), COMMIT, "", wrong, 1, &e), HJ_E_NAME);
 }
 
+/* Found by the fuzz target "manifest": somebody else's manifest had any file of the machine looked at. */
+TEST(a_manifest_that_names_what_is_outside_says_not_whole)
+{
+  static const char *const names[] = { "../../outside", "sub/../config.json", "./config.json", "sub//dir/weights.bin" };
+  char line[1200], path[1200];
+  make_snapshot();
+  put_text(temp_path("repo/outside"), "not of this snapshot");
+  note(); /* makes the folder */
+  for (size_t i = 0; i < sizeof names / sizeof names[0] + 1; i++) {
+    bool absolute = i == sizeof names / sizeof names[0];
+    const char *name = absolute ? temp_path("repo/outside") : names[i];
+    (void)snprintf(path, sizeof path, "%s/%s", absolute ? "" : temp_path("repo/snapshots/" COMMIT), name);
+    struct stat st;
+    CHECK_EQ(stat(path, &st), 0);
+    context("%s", name);
+    (void)snprintf(line, sizeof line, "%lld %lld %llu %s\nend 1\n", (long long)st.st_size,
+                   (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec, (unsigned long long)st.st_ino, name);
+    put_text(temp_path("repo/.hubjet/whole/" COMMIT), line);
+    CHECK(!is_whole());
+  }
+}
+
+TEST(a_file_from_before_1970_does_not_make_it_less_whole)
+{
+  const struct timespec then[2] = { { -1000, 5 }, { -1000, 5 } };
+  make_snapshot();
+  CHECK_EQ(utimensat(AT_FDCWD, temp_path("repo/blobs/b"), then, 0), 0);
+  note();
+}
+
 TEST(a_manifest_of_nonsense_says_not_whole)
 {
   static const char *const texts[] = { "", "end 0", "end 1\n", "x\n", "1 2\n", "1 2 3\n", "9999999999999999999999 1 1 config.json\nend 1\n",

@@ -209,6 +209,7 @@ TEST(private_hosts_are_literals_and_localhost)
     { "[fd00:1:2:3:4:5:1.2.3.4]", true }, { "[fd00:1:2:3:4:5:6:1.2.3.4]", false }, { "[fd00:1:2:3:4::1.2.3.4]", true },
     { "[fd00:1.2.3.4::]", false }, { "[fd00:1:2:3:4:1.2.3.4]", false }, { "[fd00:1:2:3:4:5:6::]", true },
     { "128.0.0.1", false }, { "172.15.0.1", false }, { "172.32.0.1", false }, { "192.169.0.1", false }, { "11.0.0.1", false },
+    { "010.0.0.1", false }, { "127.0.0.01", false }, { "localhost.", true }, { "a.localhost.", true }, { "localhost..", false },
     { "0.0.0.0", false }, { "127.1", false }, { "2130706433", false }, { "0x7f.0.0.1", false }, { "127.0.0.1.example.com", false },
     { "10.0.0.256", false }, { "10.0.0.1.", false }, { "10.0.0", false }, { "10.0.0.0.1", false }, { "10..0.1", false },
     { "localhost.example.com", false }, { "notlocalhost", false }, { ".localhost", false }, { "huggingface.co", false },
