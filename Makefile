@@ -7,6 +7,8 @@ demo:            ## a real model arrives from a hub on this machine: the story i
 	@$(PYTHON) tests/run.py demo
 test:            ## lint, C tests (plain and sanitized), Python tests with the real clients
 	@$(PYTHON) tests/run.py test $(ARGS)
+fuzz:            ## every parser of the network and the disk against libFuzzer, an hour (ARGS="--seconds 600 url head", --coverage)
+	@$(PYTHON) tests/run.py fuzz $(ARGS)
 bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
@@ -17,4 +19,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test bench build wheel lint clean
+.PHONY: help demo test fuzz bench build wheel lint clean

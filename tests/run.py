@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|demo|bench|build|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|demo|bench|fuzz|build|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -43,6 +43,10 @@ BENCH = {  # and for `make bench`
     "command openssl": "openssl",
     "command unshare": "util-linux",
     "command ip": "iproute2",
+}
+CLANG = {  # and for `make fuzz`, `make sanitize`, `make analyse`
+    "command clang": "clang",
+    "command llvm-cov": "llvm",
 }
 WHEEL = {  # and for `make wheel`
     "command dpkg-source": "dpkg-dev",
@@ -174,6 +178,13 @@ def bench(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "tests.bench", *arguments], environment())
 
 
+def fuzz(arguments: list[str]) -> None:
+    system_packages(CLANG)
+    python = test_python()
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "tests.fuzz", *arguments], environment())
+
+
 def wheel(arguments: list[str]) -> None:
     system_packages(WHEEL)
     python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
@@ -206,6 +217,8 @@ def main() -> None:
         demo(rest)
     elif what == "bench":
         bench(rest)
+    elif what == "fuzz":
+        fuzz(rest)
     elif what == "wheel":
         wheel(rest)
     elif what == "clean":

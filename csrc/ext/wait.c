@@ -7,17 +7,15 @@
 
 /* A signal ends the poll at once where it reaches the waiting thread; where another thread gets it, this is the delay. */
 #define SLICE_MS 50u
-#define LONGEST_S 1000000000.0  /* 31 years */
-#define ASIDE_MS 200u            /* what a call that was interrupted may take to see it */
 
 int ext_wait_job(struct hj_job *j, double seconds)
 {
-  uint64_t began = hj_job_clock_ms(), most = seconds < LONGEST_S ? (uint64_t)(seconds * 1000.0) : (uint64_t)LONGEST_S * 1000;
+  double left_ms = seconds * 1000.0;
   for (;;) {
-    uint64_t gone = hj_job_clock_ms() - began, left = gone < most ? most - gone : 0;
+    uint32_t slice = left_ms < SLICE_MS ? (uint32_t)(left_ms > 0 ? left_ms : 0) : SLICE_MS;
     int rc;
     Py_BEGIN_ALLOW_THREADS
-    rc = hj_job_poll(j, left < SLICE_MS ? (uint32_t)left : SLICE_MS);
+    rc = hj_job_poll(j, slice);
     Py_END_ALLOW_THREADS
     if (PyErr_CheckSignals() < 0) {
       hj_job_cancel(j);
@@ -25,19 +23,18 @@ int ext_wait_job(struct hj_job *j, double seconds)
     }
     if (rc > 0)
       return 1;
-    if (rc == 0 && hj_job_clock_ms() - began >= most) /* by the clock: with a timer that signals all the time no slice lasts */
+    left_ms -= slice;
+    if (rc == 0 && left_ms <= 0)
       return 0;
   }
 }
 
-int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *release, void *arg)
+int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, void *arg)
 {
   struct hj_err e = HJ_ERR_INIT;
   struct hj_aside *a = NULL;
-  bool back;
   int rc = 0;
-  if (hj_aside_start(&a, fn, release, arg, &e)) {
-    release(arg);
+  if (hj_aside_start(&a, fn, arg, &e)) {
     ext_raise(s, &e);
     return -1;
   }
@@ -51,9 +48,7 @@ int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *relea
     }
   }
   Py_BEGIN_ALLOW_THREADS
-  back = hj_aside_free(a, rc < 0 ? ASIDE_MS : UINT32_MAX);
-  if (back && rc < 0)
-    release(arg);
+  hj_aside_free(a);
   Py_END_ALLOW_THREADS
   return rc < 0 ? -1 : 0;
 }
@@ -63,16 +58,6 @@ void ext_wait_call(void (*fn)(void *arg), void *arg)
   Py_BEGIN_ALLOW_THREADS
   fn(arg);
   Py_END_ALLOW_THREADS
-}
-
-/* The engine that ended by itself is joined first; its thread may be in the middle of that. */
-int ext_wait_start(struct hj_job *j, struct hj_err *e)
-{
-  int rc;
-  Py_BEGIN_ALLOW_THREADS
-  rc = hj_job_start(j, e);
-  Py_END_ALLOW_THREADS
-  return rc;
 }
 
 void ext_wait_end(struct hj_job *j, uint32_t patience_ms)

@@ -22,7 +22,6 @@
 struct place {                 /* of one link; every text is owned */
   char *pointer, *blob, *target, *tmp;
   size_t snapshot_len;         /* of <repo>/snapshots/<commit> in pointer */
-  bool sync;
 };
 
 static void release(struct place *p)
@@ -201,8 +200,7 @@ static int copy_blob(const struct place *p, const char *etag, struct hj_err *e)
   struct hj_err s = HJ_ERR_INIT;
   (void)hj_file_mode(&to, st.mode, &s);
   HJ_BENIGN_END();
-  if (!p->sync || !hj_file_sync(&to, e))              /* else a power cut could leave a short file under a name that is believed */
-    (void)hj_temp_publish(temp, p->pointer, true, p->sync, &named, e);
+  (void)hj_temp_publish(temp, p->pointer, true, false, &named, e);
 out:
   if (named) {
     hj_mem_free(temp);
@@ -222,9 +220,7 @@ static int move_blob(const char *repo_dir, const struct place *p, const char *et
     return (int)e->code;
   if (st.kind != HJ_KIND_FILE || needed_elsewhere(repo_dir, p, etag))
     return copy_blob(p, etag, e);
-  if (p->sync && hj_temp_sync_data(p->blob, e))            /* another program's blob may be in memory only */
-    return (int)e->code;
-  return hj_temp_publish(p->blob, p->pointer, true, p->sync, NULL, e);
+  return hj_temp_publish(p->blob, p->pointer, true, false, NULL, e);
 }
 
 /* ---- the whole ---- */
@@ -296,15 +292,13 @@ static int link_at(const char *repo_dir, const struct place *p, const char *etag
   return (int)e->code;
 }
 
-int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, bool sync,
-                     char **out_path, struct hj_err *e)
+int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path,
+                     struct hj_err *e)
 {
   struct place p;
   if (out_path)
     *out_path = NULL;
-  int rc = find_place(&p, repo_dir, commit, path, etag, e);
-  p.sync = sync;
-  if (!rc && !link_at(repo_dir, &p, etag, links, e) && out_path) {
+  if (!find_place(&p, repo_dir, commit, path, etag, e) && !link_at(repo_dir, &p, etag, links, e) && out_path) {
     *out_path = p.pointer;
     p.pointer = NULL;
   }

@@ -27,12 +27,14 @@ from tests.lint.layers import ALLOWED  # noqa: E402  (the one table of who may i
 
 SOURCES = ROOT / "csrc"
 TESTS = ROOT / "tests" / "c"
+FUZZ = ROOT / "tests" / "fuzz"
+CORPUS_TEST = "test_corpus"  # runs the fuzz targets over their corpora
 LIBRARIES = ("libcurl", "openssl", "libxxhash")
 LINES_SHOWN = 80  # of a compiler's complaint; a linker that misses one file says hundreds
 OTHER_SYSTEMS = ("plat_macos", "plat_windows")
 
 COMMON = (
-    "-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHJ_FAULTS -g -pthread -fno-omit-frame-pointer -I csrc -I tests/c "
+    "-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHJ_FAULTS -g -pthread -fno-omit-frame-pointer -I csrc -I tests/c -I tests/fuzz "
     "-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla "
     "-Wwrite-strings -Wformat=2"
 ).split()
@@ -80,12 +82,23 @@ def sources_of_tests(pattern: str, upto: str | None) -> list[Path]:
 
 
 def test_files(upto: str | None = None) -> list[Path]:
-    return sources_of_tests("test_*.c", upto)
+    return [f for f in sources_of_tests("test_*.c", upto) if not upto or f.stem != CORPUS_TEST]
+
+
+def fuzz_files(upto: str | None = None) -> list[Path]:
+    """The fuzz targets; the test of their corpora is all or nothing."""
+    return [] if upto else sorted(FUZZ.glob("fuzz_*.c"))
+
+
+def fuzz_targets() -> list[str]:
+    return sorted(name for f in fuzz_files() for name in re.findall(r"^FUZZ\((\w+)\)", f.read_text(), re.M))
 
 
 def tests(upto: str | None = None) -> list[tuple[str, str]]:
     """(file without .c, name of the test), in the order of the sources. Compiles nothing."""
     found = [(f.stem, n) for f in test_files(upto) for n in re.findall(r"^TEST\((\w+)\)", f.read_text(), re.M)]
+    if not upto:
+        found += [(CORPUS_TEST, f"the_corpus_of_{name}_holds") for name in fuzz_targets()]
     names = [n for _, n in found]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -169,9 +182,12 @@ def build(flavour: str = "plain", upto: str | None = None) -> Path:
         which = f"-{upto}" if upto else ""
         listed = "".join(f"X({file}, {name})\n" for file, name in tests(upto))
         write_if_changed(folder / f"list{which}" / "tests.gen", listed)
+        targets = "".join(f"REPLAY({name})\n" for name in fuzz_targets())
+        write_if_changed(folder / f"list{which}" / "fuzz.gen", targets)
 
-        wanted = [(f, folder / "obj" / f.relative_to(ROOT).with_suffix(".o"), flags)
-                  for f in product_files(upto) + test_files(upto)]
+        corpus = [*flags, "-I", str(folder / f"list{which}"), f'-DHJ_CORPUS="{FUZZ / "corpus"}"']
+        wanted = [(f, folder / "obj" / f.relative_to(ROOT).with_suffix(".o"), corpus if f.stem == CORPUS_TEST else flags)
+                  for f in product_files(upto) + test_files(upto) + fuzz_files(upto)]
         for f in sources_of_tests("*.c", upto):
             if f.name == "runner.c":
                 wanted.append((f, folder / "obj" / f"runner{which}.o", [*flags, "-I", str(folder / f"list{which}")]))
