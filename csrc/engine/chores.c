@@ -195,11 +195,12 @@ static bool have_it(struct hj_fetch *f)
   return st.kind == HJ_KIND_FILE && !f->damaged_there;
 }
 
-/* What is here gets its name. false: where blobs are moved, somebody has moved this one to another name meanwhile: it is fetched. */
+/* What is here gets its name. It is not recorded: who brought it did that, or it is another program's, and nobody has proven it.
+ * false: where blobs are moved, somebody has moved this one to another name meanwhile: it is fetched. */
 static bool name_held(struct hj_fetch *f, struct hj_err *e)
 {
   struct hj_err s = HJ_ERR_INIT;
-  if (publish(f, &s) == HJ_E_NONE && !f->want->links)
+  if (name_it(f, &s) == HJ_E_NONE && !f->want->links)
     return false;
   *e = s;
   return true;

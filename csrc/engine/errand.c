@@ -219,6 +219,11 @@ static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now
       add_stream(f, now_ms);
     return;
   }
+  if (err->code == HJ_E_NONE && !f->want->links && f->want->dest == HJ_DEST_STORE) { /* it had its digest, and not yet its name */
+    hj_fail(&e, HJ_E_BUSY, "another process moved the same content to another name, again and again");
+    hj_fetch_restart(f, &e, false, now_ms);
+    return;
+  }
   hj_fetch_fail(f, err, err->code != HJ_E_DIGEST && err->code != HJ_E_SIZE);
 }
 

@@ -158,3 +158,55 @@ def test_many_files_are_hashed_in_one_call_each_with_its_own_outcome(tmp_path: P
         _native.hash_files(names, "md5")
     with pytest.raises(TypeError):
         _native.hash_files([3], "sha256")
+
+
+def test_what_another_program_left_is_not_called_proven(world: World, repo: Any, cache: Path) -> None:
+    """Of the right size it is believed (docs/cache.md), but only who hashed it may say that it was verified."""
+    etag = repo.files("main")["model.safetensors"].etag
+    blob = cache / "models--org--name" / "blobs" / etag
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"\x55" * LARGE)
+    hubjet.hf_hub_download("org/name", "model.safetensors")
+    folder = str(cache / "models--org--name")
+    assert _native.blob_state(folder, etag) == "new"
+    assert not _native.blob_prove(folder, etag)
+
+
+@pytest.mark.parametrize("size", [2000, LARGE])
+def test_without_links_a_file_that_is_moved_away_before_it_has_its_name_is_fetched_again(
+    world: World, cache: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    import os
+    import threading
+
+    monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
+    stolen = 0
+    for attempt in range(30):
+        name = f"org/stolen{attempt}"
+        repo = world.repo(name)
+        repo.commit({"m.bin": Sparse(size, attempt)}, lfs=("*.bin",))
+        content = repo.files("main")["m.bin"]
+        blob = str(cache / f"models--org--stolen{attempt}" / "blobs" / content.etag)
+        over = threading.Event()
+
+        def steal() -> None:  # as a process that wants the same content under another name does
+            nonlocal stolen
+            while not over.is_set():
+                try:
+                    os.rename(blob, blob + ".elsewhere")
+                except FileNotFoundError:
+                    continue
+                stolen += 1
+                return
+
+        thief = threading.Thread(target=steal)
+        thief.start()
+        try:
+            path = hubjet.hf_hub_download(name, "m.bin")
+        finally:
+            over.set()
+            thief.join()
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == content.etag
+        if stolen:
+            break
+    assert stolen, "the thief was never fast enough: the test has shown nothing"
