@@ -104,9 +104,9 @@ class Raw:
         head = b""
         while b"\r\n\r\n" not in head:
             piece = client.recv(65536)
-            if not piece or len(head) > HEAD_MAX:
-                return
             head += piece
+            if not piece or len(head) > HEAD_MAX or head.startswith(b"\x16"):  # the last: TLS, to one that speaks none
+                return
         asked = _parse(head)
         self.asked.append(asked)
         said = self.answer(asked)
