@@ -36,7 +36,7 @@ def where(
     """Every place hubjet uses, and why it is that one; with a repository, also where that lies.
 
     Returns: name → Setting(value, origin). Without a repository: cache_dir, hf_home, token_path, config_file,
-    endpoint, ca_file. With one also: repo (its folder), commit (what the revision means here), snapshot (the folder
+    endpoint, endpoints (it and its mirrors, in the order they are asked in), ca_file. With one also: repo (its folder), commit (what the revision means here), snapshot (the folder
     of its files), side (hubjet's own files). A value is None where nothing is there yet, and origin says so. Reads
     names only: no file's content but the ref, no network. Errors: ValueError for names that cannot be. Threads: any.
 
@@ -45,7 +45,7 @@ def where(
     True
     """
     config = resolve(cache_dir=cache_dir)
-    places = {name: config.setting(name) for name in ("cache_dir", "hf_home", "token_path", "endpoint", "ca_file")}
+    places = {name: config.setting(name) for name in ("cache_dir", "hf_home", "token_path", "endpoint", "endpoints", "ca_file")}
     path = _config.config_path()
     places["config_file"] = Setting(path, "read at each call" if os.path.exists(path) else "not there; it may be made")
     if repo_id is None:

@@ -71,6 +71,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
     """What was said on the command line and is a setting."""
+    several = getattr(options, "endpoint", [])
     said = {
         "limit_rate": Setting(getattr(options, "limit_rate", None), "--limit-rate"),
         "polite": Setting(getattr(options, "polite", None), "--polite"),
@@ -79,6 +80,7 @@ def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
         "ca": Setting(getattr(options, "ca", None), "--ca"),
         "timeline": Setting(getattr(options, "timeline", None), "--trace"),
         "offline": Setting(getattr(options, "offline", False) or None, "--offline"),
+        "endpoints": Setting(" ".join(several) if len(several) > 1 else None, "--endpoint"),
         "progress": Setting(False if options.quiet else None, "--quiet"),
     }
     return {name: setting for name, setting in said.items() if setting.value is not None}
@@ -108,7 +110,7 @@ def _download(options: argparse.Namespace) -> None:
         "local_dir": options.local_dir,
         "token": options.token,
         "force_download": options.force,
-        "endpoint": options.endpoint,
+        "endpoint": options.endpoint[0] if len(options.endpoint) == 1 else None,
         "dry_run": options.dry_run,
     }
     if options.files and (options.include or options.exclude):
@@ -223,6 +225,8 @@ def _print_settings(found: Mapping[str, Any], as_json: bool) -> None:
     width = max(map(len, found))
     for name, setting in found.items():
         value = "-" if setting.value in (None, "") else setting.value
+        if isinstance(value, tuple):
+            value = ", ".join(value)
         _print(f"{name:<{width}}  {value}  ({setting.origin})")
 
 
@@ -343,7 +347,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--include", action="append", metavar="PATTERN", help="only files that match; may be repeated")
     one.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
     one.add_argument("--token", help="a token; better: set HF_TOKEN, where other users of this computer cannot see it")
-    one.add_argument("--endpoint", help="the hub to ask")
+    one.add_argument("--endpoint", metavar="URL", action="append", type=_filled, default=[],
+                     help="the hub to ask; further ones are its mirrors")
     one.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
     one.add_argument("--offline", action="store_true", help="no request: only what is here")
     one.add_argument("--dry-run", action="store_true", help="say what would be fetched")

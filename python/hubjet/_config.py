@@ -25,6 +25,10 @@ else:
     from ._record import NamedTuple
 
 STANDARD_ENDPOINT = "https://huggingface.co"
+MODELSCOPE_ENDPOINT = "https://www.modelscope.cn"
+MODELSCOPE_HOSTS = ("modelscope.cn", "www.modelscope.cn", "modelscope.ai", "www.modelscope.ai")
+MODELSCOPE_MARK = "modelscope+"  # before an endpoint that speaks ModelScope's API
+ENDPOINTS_MAX = 16  # csrc/engine/want.h: a file's own URL and 15 mirrors
 STANDARD_TIMEOUT_S = 10
 STALL_S = 15  # huggingface_hub gives up after 10; here the connection is changed and nothing is lost
 
@@ -81,6 +85,48 @@ def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("an http:// or https:// URL")
     return text.rstrip("/")
+
+
+def _endpoints(text: str) -> tuple[str, ...]:
+    """ "https://huggingface.co, modelscope" → each in full, once."""
+    found = tuple(dict.fromkeys(_endpoint(word) for word in text.replace(",", " ").split()))
+    if not 0 < len(found) <= ENDPOINTS_MAX:
+        raise ValueError(f"1 to {ENDPOINTS_MAX} endpoints, with blanks or commas between them")
+    return found
+
+
+def _endpoint(word: str) -> str:
+    """One of them: [modelscope+]https://host[#names]. `names` say what a repository is called there, if it is called otherwise:
+    "Theirs/Name" whichever is asked for, or "org/name=Theirs/Name", several with & between them."""
+    base, hash_sign, repo_id = word.partition("#")
+    mark = MODELSCOPE_MARK if base.startswith(MODELSCOPE_MARK) else ""
+    base = MODELSCOPE_ENDPOINT if base == "modelscope" else _url(base.removeprefix(MODELSCOPE_MARK))
+    if base.partition("://")[2].partition("/")[0].lower() in MODELSCOPE_HOSTS:
+        mark = MODELSCOPE_MARK
+    if "=" in repo_id and not all(pair.count("=") == 1 for pair in repo_id.split("&")):
+        raise ValueError("org/name=Theirs/Name after #, several with & between them")
+    return f"{mark}{base}{hash_sign}{repo_id}"
+
+
+def url_of_endpoint(endpoint: str) -> str:
+    """Where it is, without what it speaks and what a repository is called there."""
+    return endpoint.removeprefix(MODELSCOPE_MARK).partition("#")[0]
+
+
+def _listed(endpoints: object) -> str:
+    """What may be passed as `endpoints`, as text: a list of texts and of {endpoint: what the repository is called there}, or
+    {endpoint: {"org/name": what that one is called there}}."""
+    if isinstance(endpoints, str | bytes) or not hasattr(endpoints, "__iter__"):
+        return str(endpoints)
+    several: Any = [endpoints] if hasattr(endpoints, "items") else endpoints
+    words: list[str] = []
+    for one in several:
+        words += [f"{where}#{_names(called)}" for where, called in one.items()] if hasattr(one, "items") else [str(one)]
+    return " ".join(words)
+
+
+def _names(called: Any) -> str:
+    return "&".join(f"{ours}={theirs}" for ours, theirs in called.items()) if hasattr(called, "items") else str(called)
 
 
 def _path(text: str) -> str:
@@ -211,6 +257,10 @@ def _ca_dir(known: Known) -> Setting:
     return Setting(None, "default")
 
 
+def _one_endpoint(known: Known) -> Setting:
+    return Setting((_endpoint(known["endpoint"].value),), known["endpoint"].origin)
+
+
 def _file_not_dir(text: str) -> str | None:
     return None if os.path.isdir(text) else text
 
@@ -263,6 +313,13 @@ class Config:
         env_read=_no_flag,
     )
     endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
+    endpoints: tuple[str, ...] = _option(
+        "The hub to ask and the mirrors that stand in for it, and bring parts of its files; the first is the truth. Wins over "
+        "endpoint, unless that was said closer to the call.",
+        _endpoints,
+        _one_endpoint,
+        "HUBJET_ENDPOINTS",
+    )
     offline: bool = _option(
         "No request at all; only what is here.", _flag, False, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"
     )
@@ -344,7 +401,7 @@ class Config:
 
     def at_endpoint(self, endpoint: str) -> Config:
         """The same for another host."""
-        return Config({**self.__dict__, "endpoint": endpoint}, self.origins)
+        return Config({**self.__dict__, "endpoint": endpoint, "endpoints": (_endpoint(endpoint),)}, self.origins)
 
     def setting(self, name: str) -> Setting:
         """Value and origin of one option; passwords in proxy URLs are left out of the value."""
@@ -379,6 +436,8 @@ class settings:
 
     def __init__(self, **values: Any) -> None:
         _check_names(values)
+        if values.get("endpoints") is not None:
+            values["endpoints"] = _listed(values["endpoints"])  # a list may be changed later
         self._values = {name: Setting(value, "hubjet.settings") for name, value in values.items()}
 
     def __enter__(self) -> None:
@@ -402,6 +461,8 @@ def resolve(**arguments: Any) -> Config:
     answer is given again: a warm call then costs 10 µs here instead of 100.
     """
     global _last
+    if arguments.get("endpoints") is not None:
+        arguments["endpoints"] = _listed(arguments["endpoints"])
     path = config_path()
     seen = (_environment(), _file_mark(path), _block.get(), arguments)
     last = _last
@@ -443,6 +504,15 @@ def _resolve(arguments: Mapping[str, Any], path: str) -> Config:
             or _given(name, option, in_file.get(name), f"file {path}")
             or option.default(known)
         )
+    one, several = known["endpoint"], known["endpoints"]
+    if _distance(several.origin) <= _distance(one.origin):
+        known["endpoint"] = Setting(url_of_endpoint(several.value[0]), several.origin)
+        if _distance(several.origin) > 1 and any("#" in text and "=" not in text.partition("#")[2] for text in several.value):
+            raise ConfigError(
+                f"endpoints ({several.origin}) says what a repository is called elsewhere, but not which one: write #org/name=Theirs/Name"
+            )
+    else:  # who names one hub for this call does not want others asked
+        known["endpoints"] = _one_endpoint(known)
     values = {name: setting.value for name, setting in known.items()}
     return Config(values, {name: setting.origin for name, setting in known.items()})
 
@@ -467,6 +537,12 @@ def _check_names(values: Mapping[str, Any]) -> None:
             raise TypeError(f"{name!r} is not a setting of hubjet; there are: {', '.join(OPTIONS)}")
 
 
+def _distance(origin: str) -> int:
+    """How far from the call a value was said."""
+    far = ("environment ", "file ", "default")
+    return 0 if origin == "argument" else next((i for i, word in enumerate(far, 2) if origin.startswith(word)), 1)
+
+
 _NOT_SAID = Setting(None, "")
 
 
@@ -489,7 +565,7 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
     if read is _path and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
-    text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    text = _listed(value) if read is _endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     try:
         return read(text)
     except ValueError as error:
@@ -572,8 +648,8 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_flat_toml(text: str) -> dict[str, Any]:
-    """Lines of `name = value`: strings in one sort of quotes without escapes, whole and decimal numbers, true, false;
-    comments."""
+    """Lines of `name = value`: strings in one sort of quotes without escapes, lists of them on one line, whole and decimal
+    numbers, true, false; comments."""
     values: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -594,6 +670,8 @@ def _flat_value(text: str, number: int) -> Any:
         if closing and (not rest.strip() or rest.strip().startswith("#")) and "\\" not in inner:
             return inner
         raise ValueError(f"line {number}: expected one string without backslashes")
+    if quote == "[":
+        return _flat_list(text[1:].strip(), number)
     word = text.partition("#")[0].strip()
     if word in ("true", "false"):
         return word == "true"
@@ -603,3 +681,17 @@ def _flat_value(text: str, number: int) -> Any:
         except ValueError:
             continue
     raise ValueError(f"line {number}: expected a string in quotes, a number, true or false")
+
+
+def _flat_list(text: str, number: int) -> list[str]:
+    values: list[str] = []
+    while text[:1] in ("'", '"'):
+        inner, closing, rest = text[1:].partition(text[0])
+        rest = rest.strip()
+        if not closing or "\\" in inner or rest[:1] not in (",", "]"):
+            break
+        values.append(inner)
+        text = rest[1:].strip() if rest[0] == "," else rest
+    if text[:1] == "]" and (not text[1:].strip() or text[1:].strip().startswith("#")):
+        return values
+    raise ValueError(f"line {number}: expected a list of strings on one line")

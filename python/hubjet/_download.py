@@ -135,8 +135,7 @@ def preview(
 def head_of(hub: Hub, revision: str, filename: str, place: Want, *, quick: bool = False) -> Result:
     """What the hub says of a file, up to its body: commit, etag, size. `place`: where it would go; nothing is written
     there."""
-    want: Want = {**hub.want(hub.file_url(revision, filename), "resolve"), **place, "meta_only": True}
-    return hub.fetch([Ask(want, filename, revision)], _transport.limits(hub.config, quick=quick))[0]
+    return hub.chain(revision, filename, {**place, "meta_only": True}, _transport.limits(hub.config, quick=quick))
 
 
 def _info_of(call: Call, found: Found) -> DryRunFileInfo:
@@ -167,7 +166,6 @@ def _chain(call: Call, meter: Meter) -> Result:
     hub, store, found = call.hub, call.store, call.found
     known = call.facts if call.pinned else None
     want: Want = {
-        **hub.want(hub.file_url(call.revision, call.filename), "resolve"),
         **call.place,
         "links": links(hub.config),
         "commit": call.revision if call.pinned else None,
@@ -180,11 +178,11 @@ def _chain(call: Call, meter: Meter) -> Result:
         want["held"] = [found.etag]
     elif found is not None and not call.force:
         want["held_commit"] = found.commit
-    return hub.fetch(
-        [Ask(want, call.filename, call.revision)],
-        _transport.limits(hub.config, quick=found is not None and not call.force),
-        meter,
-    )[0]
+    limits = _transport.limits(hub.config, quick=found is not None and not call.force)
+    if known is not None:  # whoever has these bytes may bring them
+        want = {**hub.file_want(call.revision, call.filename, known), **want}
+        return hub.fetch([Ask(want, call.filename, call.revision)], limits, meter)[0]
+    return hub.chain(call.revision, call.filename, want, limits, meter, call.commit)
 
 
 def _published(call: Call, result: Result) -> str | None:

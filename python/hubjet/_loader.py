@@ -20,7 +20,7 @@ from ._store import RepoStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from ._auth import Token
@@ -43,6 +43,7 @@ def from_pretrained(
     allow_patterns: Patterns = None,
     ignore_patterns: Patterns = None,
     endpoint: str | None = None,
+    endpoints: Sequence[str | Mapping[str, str]] | str | None = None,
     limit_rate: str | int | None = None,
     polite: bool | None = None,
     max_connections: int | None = None,
@@ -64,7 +65,9 @@ def from_pretrained(
         local_files_only: no request at all. force_download: fetch again what is here.
         subfolder: only this folder of the repository. variant: such as "fp16", where the repository has it.
         allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model
-        card stay. endpoint: the hub to ask; default HF_ENDPOINT.
+        card stay. endpoint: the hub to ask; default HF_ENDPOINT. endpoints: that hub
+            and its mirrors, such as ["https://huggingface.co", "https://hf-mirror.com", {"modelscope": "Org/Name"}]: the others
+            bring parts of files, and stand in when the first cannot be asked (docs/mirrors.md).
         limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
             of buffers such as "64M"; ca: file or folder of certificates to trust. None: the setting of that name. **loader_kwargs: passed to the loader as they are.
 
@@ -88,6 +91,7 @@ def from_pretrained(
         config = resolve(
             cache_dir=cache_dir,
             endpoint=endpoint or None,
+            endpoints=endpoints,
             limit_rate=limit_rate,
             polite=polite,
             max_connections=max_connections,

@@ -173,14 +173,10 @@ def file(
     held = [
         etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force
     ]
-    want: Want = {
-        **hub.want(hub.file_url(revision, filename), "resolve"),
-        **folder.want(filename),
-        "held": [etag for etag in held if etag is not None],
-    }
+    want: Want = {**folder.want(filename), "held": [etag for etag in held if etag is not None]}
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
         job_limits = _transport.limits(hub.config, quick=state != State.ABSENT and not force)
-        result = hub.fetch([Ask(want, filename, revision)], job_limits, meter)[0]
+        result = hub.chain(revision, filename, want, job_limits, meter, note.commit if note else None)
     if result["error"] is not None:
         return _kept_instead(hub, folder, filename, result, force)
     commit, etag = _version_of(hub, result, revision, filename)
@@ -336,7 +332,7 @@ def snapshot(
     to_fetch = [path for path in files if force or not _settle(store, folder, commit, path, tree[path])]
     _fetch(hub, folder, commit, tree, to_fetch, len(files), bar_class)
     folder.prepare()
-    if read_tree(folder.meta, commit) is None:
+    if hub.believed and read_tree(folder.meta, commit) is None:
         write_tree(folder.meta, commit, tree)
     return os.path.realpath(folder.path)
 
@@ -413,7 +409,7 @@ def _fetch(
 
     def ask(path: str) -> Ask:
         want: Want = {
-            **hub.want(hub.file_url(commit, path), "resolve"),
+            **hub.file_want(commit, path, tree[path]),
             **folder.want(path),
             "size": tree[path].size,
             "digest": tree[path].digest,

@@ -106,13 +106,14 @@ def snapshot(
         return _from_cache(hub, store, revision, choose, local_only, None)
     try:
         if commit is None:
-            commit = hub.commit_of(revision, quick=_is_usable(store, revision) and not force)
+            quick = _is_usable(store, revision) and not force
+            commit = hub.commit_of(revision, quick=quick, known=store.read_ref(revision))
         if look and commit == store.read_ref(revision) and _is_whole(store, commit, choose):
             return store.snapshot(commit)
     except HubjetError as error:
         if force or not may_fall_back(error):
             raise
-        return _from_cache(hub, store, revision, choose, local_only, error)
+        return _known_version(hub, store, revision, choose, error, bar_class)
 
     flights: list[Flight] = []  # begun while the rest of the listing was asked for
 
@@ -125,7 +126,7 @@ def snapshot(
         except HubjetError as error:
             if force or not may_fall_back(error):
                 raise
-            return _from_cache(hub, store, revision, choose, local_only, error)
+            return _known_version(hub, store, revision, choose, error, bar_class)
         return _brought(_Work(hub, store, commit, tree, force), revision, choose, flights, bar_class)
     finally:
         for flight in flights:
@@ -145,10 +146,11 @@ def _brought(work: _Work, revision: str, choose: Choice, flights: Sequence[Fligh
     work.obtain(files, bar_class=bar_class, flights=flights)
     # Also when nothing was chosen: a ref to a commit without a folder is damage to huggingface_hub's scanner.
     os.makedirs(store.snapshot(commit), exist_ok=True)
-    if read_tree(store.folder, commit) is None:
+    if hub.believed and read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
     store.write_ref(revision, commit)
-    _note_whole(store, commit, choose, files)
+    if hub.believed or read_tree(store.folder, commit) is not None:  # else it is a mirror's word, which does not outlive the call
+        _note_whole(store, commit, choose, files)
     return store.snapshot(commit)
 
 
@@ -262,7 +264,7 @@ class _Work(NamedTuple):
 
     def _ask(self, step: Step, linked: bool) -> Ask:
         want: Want = {
-            **self.hub.want(self.hub.file_url(self.commit, step.filename), "resolve"),
+            **self.hub.file_want(self.commit, step.filename, step.facts),
             "repo_dir": self.store.folder,
             "link_path": step.filename,
             "commit": self.commit,
@@ -360,6 +362,22 @@ def _from_cache(
     if error is not None:
         warn_fallback(hub, error, f"the cached commit {commit}")
     return folder
+
+
+def _known_version(
+    hub: Hub, store: RepoStore, revision: str, choose: Choice, error: HubjetError, bar_class: Any
+) -> str:
+    """The version that is here, after the hub could not be asked for a newer one. What it lacks may come from mirrors: its listing
+    is kept, so they need not be believed."""
+    try:
+        return _from_cache(hub, store, revision, choose, False, error)
+    except errors.IncompleteSnapshot:
+        commit = store.read_ref(revision)
+        tree = read_tree(store.folder, commit) if commit is not None else None
+        if commit is None or tree is None or not hub.line.mirrors():
+            raise
+        warn_fallback(hub, error, f"commit {commit}, whose listing is here, and files of it from mirrors")
+        return _brought(_Work(hub, store, commit, tree, False), revision, choose, (), bar_class)
 
 
 def _complete(

@@ -14,7 +14,7 @@ RANKS = (
     "_config _choose",
     "_auth _limits _progress _store",
     "_advice",
-    "_transport _resolve",
+    "_transport _resolve _mirrors _modelscope",
     "_hub",
     "_download _fetch _cache",
     "_snapshot",

@@ -5,6 +5,7 @@ Use:        `Hub(...).answer(Incoming) -> Answer`; World puts it behind an Origi
               page_size=1000, expand_page_size=50   entries of a tree page
               linked_on_307=False                   X-Linked-Etag and -Size on a small file's redirect too
               bare_401=False                        no X-Error-Code on anonymous 401s
+              modelscope_id=None                    the commit a listing of ModelScope names; "" = none
               registry={...}                        what /api/agent-harnesses answers
 Threads:    any; it reads the repos and counts quotas.
 Promise:    wire facts as recorded from the real Hub: small files of public `org/name` repos by 307 to resolve-cache;
@@ -21,6 +22,7 @@ import uuid
 from typing import Any, Callable, Iterable
 from urllib.parse import quote, unquote
 
+from tests.server import modelscope
 from tests.server.access import BODY, METADATA, Denial, Quotas, Token, Tokens, denial
 from tests.server.answer import Answer, Headers, etag_matches
 from tests.server.origin import Incoming
@@ -53,6 +55,7 @@ class Hub:
         self.page_size = 1000
         self.expand_page_size = 50
         self.linked_on_307 = False
+        self.modelscope_id: str | None = None
         self.bare_401 = False
         self.registry: dict[str, Any] = {"standardEnvVars": ["AI_AGENT", "AGENT"], "harnesses": {}}
 
@@ -69,6 +72,8 @@ class Hub:
             if request.method not in ("GET", "HEAD") and not (request.method == "POST" and "paths-info" in segments):
                 raise Refused(error(405, None, "Method not allowed"))
             is_api = segments[0] == "api"
+            if segments[:3] == ["api", "v1", "models"]:
+                return modelscope.answer(self, request, segments[3:])
             answer = self.api(request, token, segments[1:]) if is_api else self.page(request, token, segments)
         except Refused as refused:
             answer = refused.answer
