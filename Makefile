@@ -9,6 +9,10 @@ test:            ## lint, C tests (plain and sanitized), Python tests with the r
 	@$(PYTHON) tests/run.py test $(ARGS)
 fuzz:            ## every parser of the network and the disk against libFuzzer, an hour (ARGS="--seconds 600 url head", --coverage)
 	@$(PYTHON) tests/run.py fuzz $(ARGS)
+matrix:          ## every way a server can misbehave, on every shape of download (tests/matrix/README.md)
+	@$(PYTHON) tests/run.py matrix $(ARGS)
+soak:            ## 10,000 downloads under faults, four processes sharing a cache (tests/soak/README.md; ARGS="--downloads 500 --seed 7")
+	@$(PYTHON) tests/run.py soak $(ARGS)
 bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
@@ -19,4 +23,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test fuzz bench build wheel lint clean
+.PHONY: help demo test fuzz matrix soak bench build wheel lint clean

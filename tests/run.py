@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|demo|bench|fuzz|build|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|matrix|soak|demo|bench|fuzz|build|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -121,6 +121,15 @@ def venv(name: str, steps: list[list[str]]) -> Path:
     return python
 
 
+def add(python: Path, packages: list[str]) -> None:
+    """Small packages that came later: put in beside the others, for which the environment (torch!) is not made anew."""
+    stamp = python.parent.parent / "stamp-more"
+    if stamp.exists() and stamp.read_text() == repr(packages):
+        return
+    run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *packages)
+    stamp.write_text(repr(packages))
+
+
 def requirements(file: str) -> list[str]:
     lines = (TESTS / file).read_text().splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
@@ -155,6 +164,7 @@ def environment() -> dict[str, str]:
 def test_python() -> Path:
     system_packages()
     python = venv("venv", [["setuptools>=77", TORCH], requirements("requirements.txt")])
+    add(python, requirements("requirements-doors.txt"))
     venv("venv-hub1", [requirements("requirements-hub1.txt")])
     build(python)
     return python
@@ -192,10 +202,14 @@ def wheel(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "wheels", *arguments], environment())
 
 
-def pytest(arguments: list[str]) -> None:
+def module(name: str, arguments: list[str]) -> None:
     python = test_python()
     os.chdir(ROOT)
-    os.execve(str(python), [str(python), "-m", "pytest", *arguments], environment())
+    os.execve(str(python), [str(python), "-m", name, *arguments], environment())
+
+
+def pytest(arguments: list[str]) -> None:
+    module("pytest", arguments)
 
 
 def main() -> None:
@@ -213,6 +227,10 @@ def main() -> None:
         pytest(["--ignore=tests/py/test_lint.py", "--ignore=tests/py/test_c.py", *rest])
     elif what == "build":
         test_python()
+    elif what == "matrix":
+        module("tests.matrix.run", rest)
+    elif what == "soak":
+        module("tests.soak", rest)
     elif what == "demo":
         demo(rest)
     elif what == "bench":

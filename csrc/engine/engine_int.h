@@ -109,6 +109,7 @@ struct hj_part {
   bool sent_if_range;
   unsigned barren, resolves; /* tries that kept no byte; refusals of a redirected URL */
   uint64_t not_before_ms, last_byte_ms, flushed_ms, began_ms, began_pos;
+  uint64_t looked_ms, looked_bytes; /* a while ago, and what of this exchange had come by then (watch.c) */
   uint64_t head_ms;          /* when the head of its answer was here; 0 = not yet */
   uint64_t exchanged, counted; /* bytes taken from the exchange under way; of those, told to the host */
   uint32_t window;             /* what its connection was told during the exchange under way; 0: nothing */

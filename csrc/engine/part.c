@@ -18,6 +18,7 @@
 /* A server sends what it was asked for side by side: of a thousand small bodies none would be whole before nearly all are, and the disk
  * would begin when the network ends (120 ms at 40 ms RTT, seen 2026-11-23). These are 8 MB, 200 MB/s at that distance. */
 #define BODIES_AT_ONCE 384u
+#define GAIN_LEAST 1024u            /* a try that brought less, and not half of what was missing, brought nothing: byte by byte, 6 MB were 6 million requests */
 #define RESOLVES_MAX 4u             /* refusals of a redirected URL by one part before the refusal is believed */
 
 static const char *const state_names[] = {
@@ -273,7 +274,7 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
 {
   struct hj_part *p = user;
   struct hj_fetch *f = p->fetch;
-  p->last_byte_ms = p->head_ms = hj_clock_ms();
+  p->last_byte_ms = p->head_ms = p->looked_ms = hj_clock_ms();
   hj_host_answered(hj_hosts_of(f->job->hosts, p->url.origin, p->head_ms), hj_request_answer_us(request));
   p->status = r->status;
   if (p->began_us)
@@ -384,9 +385,13 @@ static void redirected(struct hj_part *p, const struct hj_reply *r, bool from_in
     hj_fetch_redirected(p->fetch, p, now_ms);
     return;
   }
-  if (e.code == HJ_E_BADARG)
-    e.code = HJ_E_REDIRECT; /* the server's argument, not the caller's */
+  if (e.code == HJ_E_BADARG) { /* the server's argument, not the caller's */
+    struct hj_err why = e;
+    e = (struct hj_err)HJ_ERR_INIT;
+    hj_fail(&e, HJ_E_REDIRECT, "%s redirects to what is %s", p->url.origin, why.msg);
+  }
   e.http = r->status;
+  hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
   hj_url_release(&to);
   hj_part_stumble(p, &e, now_ms);
 }
@@ -542,7 +547,8 @@ static void start(struct hj_part *p, uint64_t now_ms)
   p->window = 0;
   p->status = 0;
   p->began_us = hj_timeline_is_on() ? hj_clock_ns() / 1000 : 0;
-  p->last_byte_ms = p->began_ms = now_ms;
+  p->last_byte_ms = p->began_ms = p->looked_ms = now_ms;
+  p->looked_bytes = 0;
   p->head_ms = 0;
   p->began_pos = p->pos;
   enter(p, HJ_PART_ASKING);
@@ -603,6 +609,12 @@ void hj_part_ask(struct hj_part *p, uint64_t now_ms)
 
 void hj_part_follow_on(struct hj_part *p, uint64_t now_ms) { start(p, now_ms); }
 
+static bool gained(const struct hj_part *p)
+{
+  uint64_t came = p->pos - p->began_pos, left = p->end == HJ_UNKNOWN ? HJ_UNKNOWN : p->end - p->pos;
+  return came >= GAIN_LEAST || (came > 0 && came >= left);
+}
+
 void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
 {
   struct hj_fetch *f = p->fetch;
@@ -624,7 +636,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
     return;
   }
-  if (p->pos > p->began_pos && !f->in_memory && !p->whole && !f->single)
+  if (gained(p) && !f->in_memory && !p->whole && !f->single)
     p->barren = 0;
   else
     p->barren++;
@@ -636,6 +648,10 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     p->pos = p->piece_at = p->at;
     p->piece_n = 0;
     hj_buf_clear(&f->body);
+  }
+  if (e->code == HJ_E_SIZE && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
+    hj_fetch_fail(f, e, true);
+    return;
   }
   if (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2)) {
     hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);

@@ -7,6 +7,7 @@
 #include "util/banned.h"
 
 #define FLUSH_AFTER_MS 500u /* a slow connection's piece goes to the disk after this long, full or not: kill -9 keeps it */
+#define TRICKLE 64u         /* bytes a second of one connection; GPRS has 4,000 */
 
 /* In the other states the parts are gone, and with them the list that is being walked. */
 static bool has_parts(const struct hj_fetch *f)
@@ -22,8 +23,25 @@ static int check_silence(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
   uint32_t stall_ms = p->fetch->job->limits.stall_ms;
   if (!hj_part_is_active(p) || p->paused || p->ticket || now_ms - p->last_byte_ms < stall_ms)
     return HJ_E_OK;
-  hj_fail(e, HJ_E_STALLED, "no byte came for %u s (%llu of %llu bytes of this range were here)", stall_ms / 1000,
+  hj_fail(e, HJ_E_STALLED, "no byte came for %.3g s (%llu of %llu bytes of this range were here)", (double)stall_ms / 1000,
           (unsigned long long)(p->pos - p->at), (unsigned long long)(p->end == HJ_UNKNOWN ? 0 : p->end - p->at));
+  hj_text_show(p->url.shown, strlen(p->url.shown), e->url, sizeof e->url);
+  return (int)e->code;
+}
+
+/* A trickle is no better than silence: 1 GB at 64 bytes a second takes half a year, and each byte of it would look like progress. */
+static int check_trickle(struct hj_part *p, uint64_t now_ms, struct hj_err *e)
+{
+  uint32_t stall_ms = p->fetch->job->limits.stall_ms;
+  uint64_t came = p->exchanged - p->looked_bytes, over_ms = now_ms - p->looked_ms;
+  bool ours = p->paused || p->ticket || p->fetch->job->brake.binds || p->fetch->job->polite; /* then its rate is our doing */
+  if (!hj_part_is_active(p) || p->state != HJ_PART_FLOWING || (!ours && over_ms < stall_ms))
+    return HJ_E_OK;
+  p->looked_ms = now_ms;
+  p->looked_bytes = p->exchanged;
+  if (ours || came >= TRICKLE * (uint64_t)stall_ms / 1000)
+    return HJ_E_OK;
+  hj_fail(e, HJ_E_STALLED, "only %llu bytes came in %.3g s", (unsigned long long)came, (double)stall_ms / 1000);
   hj_text_show(p->url.shown, strlen(p->url.shown), e->url, sizeof e->url);
   return (int)e->code;
 }
@@ -66,7 +84,7 @@ void hj_fetch_watch(struct hj_fetch *f, uint64_t now_ms)
       hj_fetch_fail(f, &e, true);
     else if (p->state == HJ_PART_RESTING && now_ms >= p->not_before_ms && has_slot(f->job))
       hj_part_ask(p, now_ms);
-    else if (check_silence(p, now_ms, &e))
+    else if (check_silence(p, now_ms, &e) || check_trickle(p, now_ms, &e))
       hj_part_stumble(p, &e, now_ms);
     else if (is_outlier(p, now_ms) && give_back(p, &e))
       hj_fetch_fail(f, &e, true);

@@ -532,8 +532,10 @@ void hj_request_finish(struct hj_request *r, CURLcode rc)
   bool stopped = r->stopped && r->err.code == HJ_E_OK;
   if (!stopped)
     describe(r, rc, &e);
-  if (!stopped && e.code == HJ_E_OK && !r->told)
-    hj_fail(&e, HJ_E_PROTOCOL, "the answer has no head");
+  if (!stopped && e.code == HJ_E_OK && !r->told) {
+    hj_fail(&e, HJ_E_PROTOCOL, "the answer ended within its head");
+    hj_text_show(r->shown, strlen(r->shown), e.url, sizeof e.url);
+  }
   if (e.code != HJ_E_OK && hj_request_turned_away(r))
     hj_ledger_withdraw(r->visit);
   else

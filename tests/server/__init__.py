@@ -11,9 +11,11 @@ Use:
         assert len(w.bodies()) == 2
 
 Map, in reading order: `world` (what a test holds), `repos` (what is served), `content` (its
-bytes), `access` (who may see it), `hub` (the API), `modelscope` (the same repos as ModelScope shows them), `links` (signed urls), `cdn` (real nginx),
-`badcdn` (its misbehaving twin), `faults` (how to misbehave), `answer` (an answer as data),
-`origin` (sockets), `raw` (a server of any bytes at all), `log` (what was asked), `certs` (whom to trust).
+bytes), `access` (who may see it), `hub` (the API), `modelscope` (the same repos as
+ModelScope shows them), `links` (signed urls), `cdn` (real nginx),
+`badcdn` (its misbehaving twin), `faults` (how to misbehave), `wire` (the same byte by byte), `doors` (before the first
+byte of HTTP, and over HTTP/2), `answer` (an answer as data), `origin` (sockets), `raw` (a server of any bytes at all), `log`
+(what was asked), `certs` (whom to trust).
 
 By hand: `python -m tests.server --model org/name=DIR`.
 """

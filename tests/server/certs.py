@@ -21,7 +21,7 @@ class Certs:
         self.ca_file = folder / "ca.pem"
         self.chain_file = folder / "server.pem"
         self.key_file = folder / "server.key"
-        authority = trustme.CA()
+        self.authority = authority = trustme.CA()
         leaf = authority.issue_cert("localhost", "127.0.0.1", "::1")
         authority.cert_pem.write_to_path(str(self.ca_file))
         self.chain_file.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))

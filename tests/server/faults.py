@@ -25,6 +25,7 @@ Use:        `w.fault("cdn", "model.safetensors", "drop", n=1000, times=1)`, or i
             redirect_to       url= code=302
             headers           set={} drop=()      a healthy answer with other headers
             endless_headers   n=16777216          so many bytes of headers, never a body
+            wire              how= when="any" args={}   byte by byte, as wire.py's function of that name says
 
             Every rule takes times=N (then healthy; None: always) and skip=N (let the first N pass).
             stall and drop take at="headers" (before the status line). Rules are tried in the order they were set, the
@@ -36,8 +37,10 @@ Not here:   what the bytes look like (answer), the sockets (origin).
 
 from __future__ import annotations
 
+import random
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Callable, Iterable
@@ -65,6 +68,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {  # behaviour: (when, options; t
     "redirect_to": (ANY, {"url": "", "code": 302}),
     "headers": (ANY, {"set": {}, "drop": ()}),
     "endless_headers": (ANY, {"n": 16 << 20}),
+    "wire": (ANY, {"how": "", "when": ANY, "args": {}}),
 }
 
 
@@ -94,6 +98,8 @@ class Rule:
         self.options = {**defaults, **self.options}
         if self.options.get("at") == "headers":
             self.when = ANY
+        if self.behaviour == "wire":
+            self.when = self.options["when"]
 
     @property
     def live(self) -> bool:
@@ -134,12 +140,41 @@ class Case:
         return has_body and not (rule.options.get("if_asked") and not self.asks_gzip)
 
 
+class Chaos:
+    """Answers that go wrong at random: a share of `rate` of them, each by one of `choices` (behaviour, options).
+
+    Which ones depends on the seed, the path, and how often it was asked: not on how the threads of a server meet.
+    """
+
+    def __init__(self, seed: int, rate: float, choices: list[tuple[str, dict[str, Any]]]) -> None:
+        self.seed, self.rate, self.choices = seed, rate, choices
+        self.lock = threading.Lock()
+        self.asked: dict[str, int] = {}
+        self.counted: Counter[str] = Counter()
+
+    def draw(self, origin: str, case: Case) -> Rule | None:
+        path = case.names[0] if case.names else ""
+        with self.lock:
+            number = self.asked[path] = self.asked.get(path, 0) + 1
+        dice = random.Random(f"{self.seed} {origin} {path} {number}")
+        if dice.random() >= self.rate:
+            return None
+        for behaviour, options in dice.sample(self.choices, len(self.choices)):
+            rule = Rule(origin, "*", behaviour, options)
+            if case.allows(rule):
+                with self.lock:
+                    self.counted[f"{behaviour} {options}"] += 1
+                return rule
+        return None
+
+
 class Faults:
     """The rules of one World."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.rules: list[Rule] = []
+        self.chaos: Chaos | None = None  # beside the rules
         self.by_url: dict[tuple[str, str], Rule] = {}
 
     def add(
@@ -159,7 +194,7 @@ class Faults:
         """Whether any rule could still act on this: the hub then sends clients to the python CDN."""
         names = tuple(names)
         with self.lock:
-            return any(rule.matches(origin, names) for rule in self.rules)
+            return self.chaos is not None or any(rule.matches(origin, names) for rule in self.rules)
 
     def pick(self, origin: str, case: Case, from_url: Rule | None = None) -> Rule | None:
         """The rule that acts on this answer, used up by one."""
@@ -170,7 +205,7 @@ class Faults:
                 if case.allows(rule) and self._due(rule, case):
                     rule.hits += 1
                     return rule
-        return None
+        return self.chaos.draw(origin, case) if self.chaos is not None else None
 
     def _due(self, rule: Rule, case: Case) -> bool:
         rule.seen += 1

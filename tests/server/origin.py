@@ -31,6 +31,7 @@ from urllib.parse import parse_qs, unquote
 from tests.server.answer import REASONS, Answer, Plan, case_of, plan
 from tests.server.faults import Faults, Gate, Pace, Rule, split_fault
 from tests.server.log import Log, Request
+from tests.server.wire import Wire, play
 
 HOST = "127.0.0.1"
 BODY_MAX = 1 << 20  # a request's own body: forms with file names
@@ -254,7 +255,15 @@ class _Connection(BaseHTTPRequestHandler):
             answer = Answer(500, [("Content-Type", "text/plain")], repr(error).encode())
         answer.names = (unquote(path), *answer.names)
         chosen = self.origin.faults.pick(self.origin.name, case_of(answer, self.command, headers), rule)
+        if chosen is not None and chosen.behaviour == "wire":
+            self.misbehave(chosen.options, plan(answer, self.command, headers, self.path, None))
+            return
         self.send(plan(answer, self.command, headers, self.path, chosen))
+
+    def misbehave(self, options: dict[str, Any], healthy: Plan) -> None:
+        self.record.status, self.record.is_file = healthy.status, healthy.answer.is_file
+        play(Wire(self, healthy, self.headers.get("range")), options["how"], options["args"])
+        self.close_connection = True
 
     def read_body(self, headers: dict[str, str]) -> str:
         length = int(headers.get("content-length", "0"))

@@ -1,0 +1,1 @@
+"""The soak: thousands of downloads under random faults, several processes sharing a cache (README.md)."""
