@@ -90,7 +90,7 @@ int hj_dir_make_all(const char *path, struct hj_err *e)
       sys = look_for_dir(at) ? EEXIST : 0;
   }
   if (sys)
-    (void)hj_fail_path(e, sys, "could not make the folder", at);
+    (void)hj_fail_path(e, sys, sys == EEXIST ? "a file, or a link to nowhere, is in the way of the folder" : "could not make the folder", at);
   hj_mem_free(at);
   return sys ? (int)e->code : HJ_E_OK;
 }

@@ -88,12 +88,21 @@ def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
 
 def _failed(error: BaseException, verbose: bool) -> int:
     if verbose and isinstance(error, Exception):
-        logging.getLogger("hubjet").error("", exc_info=error)
+        _say(_way_to(error))
     text = str(error)
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted; what was received is kept, the same command goes on from there"
     _say(f"{_red('hubjet')}: {text or type(error).__name__}")
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def _way_to(error: Exception) -> str:
+    """The traceback without its last lines: those are said anyway."""
+    from traceback import TracebackException
+
+    noticed = TracebackException.from_exception(error)
+    lines = list(noticed.format())
+    return "".join(lines[: len(lines) - len(list(noticed.format_exception_only()))]).rstrip()
 
 
 # --- commands -------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def fetch(
     if size is not None:
         want["size"] = size
         here = _native.partial_bytes(want["side_dir"], digest[7:]) if digest is not None else 0
-        _store.require_space(os.path.dirname(place), size - here)
+        _store.require_space(os.path.dirname(place), size - here, "make room, or choose another place for the file")
     with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
         result = _run(want, url, token, config, meter)
     if result["error"] is not None:
@@ -111,7 +111,7 @@ def _run(want: Want, url: str, token: Token | str | bool | None, config: Config,
         if found is not None:
             result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
             error = _transport.error_of(result)
-    if isinstance(error, HubjetError):
+    if isinstance(error, HubjetError) and shown(url) not in error.message:
         error.add_line("wanted", shown(url))
     return result
 

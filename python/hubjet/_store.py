@@ -183,7 +183,10 @@ def write_tag(folder: str) -> None:
             pass  # benign: only backup programs read it
 
 
-def require_space(folder: str, needed: int) -> None:
+_MAKE_ROOM = "make room, or choose another place: cache_dir=..., local_dir=... or HF_HUB_CACHE"
+
+
+def require_space(folder: str, needed: int, do: str = _MAKE_ROOM) -> None:
     """Raises StorageError (ENOSPC) before the first byte if `folder`'s disk has less than `needed` bytes left."""
     free = _native.disk_free(folder)
     if needed <= free:
@@ -192,7 +195,7 @@ def require_space(folder: str, needed: int) -> None:
         f"not enough space: {_gigabytes(needed)} to fetch, {_gigabytes(free)} free",
         at=folder,
         done="nothing was fetched; what was here stays",
-        do="make room, or choose another place: cache_dir=..., local_dir=... or HF_HUB_CACHE",
+        do=do,
     )
     raise StorageError(message, errno=errno.ENOSPC, path=folder, needed=needed, free=free)
 

@@ -268,3 +268,38 @@ def test_a_cache_of_another_user_is_not_said_to_have_no_links(tmp_path: Path, mo
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
     monkeypatch.setattr(_download._native, "can_link", lambda _: False)
     assert _download.links(resolve(cache_dir=tmp_path))
+
+
+# --- what an error says, and how often ------------------------------------------------------------
+
+
+def test_get_of_what_is_not_there_names_the_url_once(world: Any, tmp_path: Path) -> None:
+    url = f"{world.badcdn_url}/files/none.bin"
+    run = Run("get", url, "-o", str(tmp_path / "none.bin"))
+    assert run.code == 3 and run.err.count("/files/none.bin") == 1, run.err
+
+
+def test_verbose_adds_where_it_was_noticed_and_says_the_error_once(repo: Any) -> None:
+    run = Run("download", "org/model", "nope.json", "-v")
+    assert run.code == 3 and "Traceback (most recent call last)" in run.err and "_cli.py" in run.err
+    assert run.err.count("hubjet: org/model has no file 'nope.json'") == 1 and run.err.count("has no file 'nope.json'") == 1, run.err
+
+
+def test_no_space_for_a_plain_file_speaks_of_no_cache(world: Any, tmp_path: Path) -> None:
+    url = world.file("m.bin", b"x")
+    run = Run("get", url, "-o", str(tmp_path / "m.bin"), "--size", str(1 << 60))
+    assert run.code == 7 and "not enough space" in run.err and "another place for the file" in run.err
+    assert "cache_dir" not in run.err and "HF_" not in run.err
+
+
+def test_a_file_in_the_way_of_a_folder_is_said_to_be_that(repo: Any, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    run = Run("download", "org/model", "config.json", "--cache-dir", str(tmp_path / "taken"))
+    assert run.code == 7 and "in the way of the folder" in run.err and str(tmp_path / "taken") in run.err, run.err
+
+
+def test_a_size_that_is_not_the_files_is_believed_after_two_answers(world: Any, tmp_path: Path) -> None:
+    url = world.file("m.bin", BIG, faulty=True)
+    run = Run("get", url, "-o", str(tmp_path / "m.bin"), "--size", "299999")
+    assert run.code == 6 and "299999 bytes were expected, the server has 300000" in run.err, run.err
+    assert len([r for r in world.requests if r.name == "/files/m.bin"]) == 2
