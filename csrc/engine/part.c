@@ -649,7 +649,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     p->piece_n = 0;
     hj_buf_clear(&f->body);
   }
-  if (e->code == HJ_E_SIZE && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
+  if (e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
     hj_fetch_fail(f, e, true);
     return;
   }

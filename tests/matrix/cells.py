@@ -249,7 +249,7 @@ class Bench:
         text = re.sub(r"org/c\d+", "org/name", text)
         text = re.sub(r"\b\d+ bytes", "N bytes", text)
         text = re.sub(r"\b\d+ (came|of N bytes)", r"N \1", re.sub(r"the server has \d+", "the server has N", text))
-        text = text.replace(str(self.world.folder), "HOME")
+        text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "TIME", text.replace(str(self.world.folder), "HOME"))
         text = re.sub(r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT", text)
         text = re.sub(r"port \d+", "port PORT", text).replace(str(self.folder), "FOLDER")
         text = re.sub(r"FOLDER/c\d+", "CACHE", text)

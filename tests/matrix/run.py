@@ -76,6 +76,18 @@ def run(todo: list[Cell], workers: int = WORKERS, verbose: bool = False) -> tupl
     return seen, wrong
 
 
+def run_and_compare(todo: list[Cell], workers: int = WORKERS, verbose: bool = False) -> tuple[dict[tuple[str, str, bool], Seen], list[str], list[str]]:
+    """Outcomes, what was wrong, what is not as written. A busy machine may be silent longer than a server here may be: what differs is
+    run once more, by itself."""
+    seen, wrong = run(todo, workers, verbose)
+    golden = OUTCOMES.read_text() if OUTCOMES.exists() else ""
+    differ = different(seen, golden)
+    if differ and not wrong and len(differ) <= 20:
+        again, wrong = run([cell for cell in todo if (cell.behaviour.name, cell.shape, cell.always) in differ], 1, verbose)
+        seen.update(again)
+    return seen, wrong, differences(seen, golden)
+
+
 def work(asks: Any, answers: Any) -> None:
     from tests.matrix.cells import Bench, Wrong
 
@@ -107,7 +119,9 @@ def lines(seen: dict[tuple[str, str, bool], Seen]) -> dict[str, str]:
         for shape in b.shapes:
             for always in (False, True):
                 outcome = seen.get((b.name, shape, always))
-                if outcome is not None:
+                if outcome is not None and (outcome.error or "whole") in b.races:
+                    made[f"{b.name} / {shape} / {'always' if always else 'once'}"] = " or ".join(b.races)
+                elif outcome is not None:
                     made[f"{b.name} / {shape} / {'always' if always else 'once'}"] = outcome.error + (": " + outcome.text if outcome.error else "whole")
     return made
 
@@ -139,7 +153,7 @@ def document(seen: dict[tuple[str, str, bool], Seen]) -> str:
         texts: dict[str, list[str]] = {}
         for key, text in said.items():
             name, shape, when = key.rsplit(" / ", 2)
-            if name == b.name and text != "whole":
+            if name == b.name and text != "whole" and " or ".join(b.races) != text:
                 texts.setdefault(text, []).append(f"{shape} {when}")
         if texts:
             out += [f"### {b.name}", ""]
@@ -160,8 +174,8 @@ def written(text: str) -> dict[str, str]:
         for shape, cell in zip(SHAPES, cells_[1:]):
             pair = cell.split(" / ") if cell else []
             for when, what in zip(("once", "always"), pair * 2 if len(pair) == 1 else pair):
-                if what == "whole":
-                    found[f"{b.name} / {shape} / {when}"] = "whole"
+                if what == "whole" or what == " or ".join(b.races):
+                    found[f"{b.name} / {shape} / {when}"] = what
     name = where = ""
     block: list[str] | None = None
     for line in texts.splitlines():
@@ -187,6 +201,10 @@ def libcurl() -> str:
     return " ".join(str(_native.about()["libcurl"]).split()[:2])
 
 
+def different(seen: dict[tuple[str, str, bool], Seen], golden: str) -> list[tuple[str, str, bool]]:
+    return [key for key, outcome in seen.items() if differences({key: outcome}, golden)]
+
+
 def differences(seen: dict[tuple[str, str, bool], Seen], golden: str) -> list[str]:
     """Where another libcurl words some of the texts, only the classes are compared."""
     held = written(golden)
@@ -206,7 +224,10 @@ def main() -> int:
     options = parser.parse_args()
     began = time.monotonic()
     todo = ring(cells(options.names)) if options.ring else cells(options.names)
-    seen, wrong = run(todo, options.workers, options.verbose)
+    if options.write:
+        (seen, wrong), differ = run(todo, options.workers, options.verbose), []
+    else:
+        seen, wrong, differ = run_and_compare(todo, options.workers, options.verbose)
     for text in wrong:
         print("WRONG", text)
     kept = Path("build/matrix.json")
@@ -217,7 +238,6 @@ def main() -> int:
     elif options.verbose:
         for key, text in lines(seen).items():
             print(f"{key}: {text}")
-    differ = [] if options.write or not OUTCOMES.exists() else differences(seen, OUTCOMES.read_text())
     print("\n".join(differ))
     print(f"{len(seen)} cells in {time.monotonic() - began:.0f} s, {len(wrong)} wrong, {len(differ)} not as written")
     return 1 if wrong or differ else 0

@@ -241,7 +241,7 @@ def chunked(w: Wire, flaw: str = "", trailer: str = "", and_length: bool = False
 
 def encoded(w: Wire, coding: str) -> None:
     data = w.whole()
-    packed = {"gzip": gzip.compress, "deflate": zlib.compress}.get(coding, lambda d: d)(data)
+    packed = {"gzip": lambda d: gzip.compress(d, 1), "deflate": lambda d: zlib.compress(d, 1)}.get(coding, lambda d: d)(data)
     w.without("content-range").add("Content-Encoding", coding).add("Content-Length", len(packed))
     w.head(200)
     w.raw(packed)
