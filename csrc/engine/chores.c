@@ -6,6 +6,7 @@
 #include "store/claim.h"
 #include "store/layout.h"
 #include "store/link.h"
+#include "store/planted.h"
 #include "store/record.h"
 #include "util/mem.h"
 #include "util/text.h"
@@ -64,6 +65,8 @@ static int find_places(const struct hj_fetch *f, struct places *out, struct hj_e
   if (!out->key)
     goto out;
   if (w->dest == HJ_DEST_STORE) {
+    if (hj_planted_check_repo(w->repo_dir, e))
+      goto out;
     side = hj_layout_side(w->repo_dir, e);
     out->lock = hj_layout_lock(w->repo_dir, f->etag, e);
   } else {

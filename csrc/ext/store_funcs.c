@@ -7,6 +7,7 @@
 #include "ext/wait.h"
 #include "store/claim.h"
 #include "store/link.h"
+#include "store/planted.h"
 #include "store/manifest.h"
 #include "store/record.h"
 #include "store/small.h"
@@ -145,6 +146,33 @@ static PyObject *store_link_snapshot(PyObject *self, PyObject *args, PyObject *k
   return result;
 }
 
+static void check_planted(void *arg)
+{
+  struct call *c = arg;
+  if (c->name)
+    hj_planted_check(c->dir, c->name, &c->e);
+  else
+    hj_planted_check_repo(c->dir, &c->e);
+}
+
+static PyObject *store_check_planted(PyObject *self, PyObject *args)
+{
+  struct call c = { .e = HJ_ERR_INIT };
+  PyObject *dir = NULL, *path = NULL;
+  if (!PyArg_ParseTuple(args, "O&|O&:check_planted", PyUnicode_FSConverter, &dir, PyUnicode_FSConverter, &path)) {
+    Py_XDECREF(dir);
+    return NULL;
+  }
+  c.dir = PyBytes_AsString(dir);
+  c.name = path ? PyBytes_AsString(path) : NULL;
+  ext_wait_call(check_planted, &c);
+  Py_DECREF(dir);
+  Py_XDECREF(path);
+  if (c.e.code != HJ_E_OK)
+    return ext_raise(ext_state_of(self), &c.e);
+  Py_RETURN_NONE;
+}
+
 static void can_link(void *arg)
 {
   struct call *c = arg;
@@ -261,6 +289,8 @@ PyMethodDef ext_store_methods[] = {
     "write_small(path, data, mode=0o666) -> None: replaces a small file whole." },
   { "link_snapshot", KEYWORDS(store_link_snapshot), METH_VARARGS | METH_KEYWORDS,
     "link_snapshot(repo_dir, commit, path, etag, links=True) -> str: a blob under its readable name." },
+  { "check_planted", store_check_planted, METH_VARARGS,
+    "check_planted(dir, path=None) -> None: no link of another user among the folders of a path below dir, or of a repository's cache." },
   { "can_link", store_can_link, METH_VARARGS, "can_link(dir) -> bool: tries a symbolic link there." },
   { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed'." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },

@@ -136,6 +136,8 @@ unsigned hj_os_quota_cpus(const char *text)
   return cpus < UINT_MAX ? (unsigned)cpus : UINT_MAX;
 }
 
+uint32_t hj_proc_user(void) { return (uint32_t)geteuid(); }
+
 unsigned hj_proc_cpus(void)
 {
   cpu_set_t set;

@@ -17,6 +17,7 @@ bool hj_proc_alive(uint32_t pid, uint64_t start);      /* start 0: only the id i
 #define HJ_PROC_HOST_RUN 8
 void hj_proc_host(char out[32]);
 int hj_random(void *p, size_t n, struct hj_err *e);    /* from the OS */
+uint32_t hj_proc_user(void);                           /* whose files it makes */
 unsigned hj_proc_cpus(void);                           /* this process may use; >= 1 */
 uint64_t hj_proc_memory(void);                         /* bytes that could be had without swapping, page cache included; 0 = not known */
 unsigned hj_proc_umask(void);                          /* without changing it where the OS can tell */

@@ -7,6 +7,7 @@
 #include "plat/plat.h"
 #include "store/layout.h"
 #include "store/owner_int.h"
+#include "store/planted.h"
 #include "store/record_int.h"
 #include "store/temp_int.h"
 #include "util/buf.h"
@@ -47,7 +48,7 @@ static int find_place(struct place *p, const char *repo_dir, const char *commit,
 /* A link among the folders of `path` leads out of the snapshot: nobody but an attacker puts one there. */
 static int check_folders(const struct place *p, struct hj_err *e)
 {
-  for (char *slash = strchr(p->pointer + p->snapshot_len + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+  for (char *slash = p->pointer + p->snapshot_len; slash; slash = strchr(slash + 1, '/')) {
     struct hj_stat st;
     struct hj_err s = HJ_ERR_INIT;
     *slash = '\0';
@@ -298,7 +299,7 @@ int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path,
   struct place p;
   if (out_path)
     *out_path = NULL;
-  if (!find_place(&p, repo_dir, commit, path, etag, e) && !link_at(repo_dir, &p, etag, links, e) && out_path) {
+  if (!find_place(&p, repo_dir, commit, path, etag, e) && !hj_planted_check_repo(repo_dir, e) && !link_at(repo_dir, &p, etag, links, e) && out_path) {
     *out_path = p.pointer;
     p.pointer = NULL;
   }

@@ -32,7 +32,7 @@ from ._names import cut, fault_in, is_commit, is_etag
 from ._progress import Meter
 from ._resolve import find, may_serve, missing
 from ._snapshot import fetch_asks, incomplete, listing
-from ._store import read_tree, require_space, write_tag, write_tree
+from ._store import read_tree, require_space, write_below, write_tag, write_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,12 @@ class Folder(NamedTuple):
         return os.path.join(self.path, *filename.split("/"))
 
     def want(self, filename: str) -> Want:
-        """The same, in the extension's words, with the lock huggingface_hub takes for this file."""
+        """The same, in the extension's words, with the lock huggingface_hub takes for this file.
+
+        StorageError if a link of another user leads out of the folder on the way there."""
+        for path in (os.path.dirname(self.place(filename)), self.side, self._beside_note(filename, ".lock")):
+            if path != self.path:
+                _native.check_planted(self.path, path)
         return {"path": self.place(filename), "side_dir": self.side, "lock": self._beside_note(filename, ".lock")}
 
     def _note(self, filename: str) -> str:
@@ -107,10 +112,11 @@ class Folder(NamedTuple):
     def write(self, filename: str, commit: str, etag: str) -> None:
         """Notes that the file now is this version."""
         self.prepare()
-        _native.write_small(self._note(filename), f"{commit}\n{etag}\n{time.time()}\n".encode())
+        write_below(self.path, self._note(filename), f"{commit}\n{etag}\n{time.time()}\n".encode())
 
     def prepare(self) -> None:
         """Makes the folder of notes, out of sight of git and of backup programs."""
+        _native.check_planted(self.path, self.meta)
         write_tag(self.meta)
         ignore = os.path.join(self.meta, ".gitignore")
         if not os.path.exists(ignore):
@@ -273,6 +279,7 @@ def _copy(folder: Folder, filename: str, source: str, commit: str, etag: str) ->
     import shutil
 
     place = folder.place(filename)
+    folder.want(filename)  # nothing on the way leads elsewhere
     folder.prepare()
     os.makedirs(os.path.dirname(place), exist_ok=True)
     private = os.path.join(folder.meta, f"copy.{os.getpid()}.{time.time_ns()}")

@@ -160,7 +160,10 @@ def _is_whole(store: RepoStore, commit: str, choose: Choice) -> bool:
 
 def _note_whole(store: RepoStore, commit: str, choose: Choice, files: Sequence[str]) -> None:
     if choose.words is not None:
-        _native.snapshot_note_whole(store.folder, commit, files, choose.words)
+        try:
+            _native.snapshot_note_whole(store.folder, commit, files, choose.words)
+        except errors.StorageError as error:  # benign: the next call looks at each file
+            _trace.info(f"that {commit} is whole could not be noted in {store.folder}: {error}")
 
 
 def preview(

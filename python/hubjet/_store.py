@@ -125,7 +125,7 @@ class RepoStore(NamedTuple):
         if is_commit(revision) or self.read_ref(revision) == commit:
             return
         try:
-            _native.write_small(os.path.join(self.folder, "refs", *revision.split("/")), commit.encode())
+            write_below(self.folder, os.path.join(self.folder, "refs", *revision.split("/")), commit.encode())
         except (
             OSError
         ) as error:  # benign: a read-only cache; online calls do without, offline ones find the old version
@@ -140,7 +140,7 @@ class RepoStore(NamedTuple):
     def note_missing(self, commit: str, filename: str) -> None:
         """Remembers that this commit has no such file."""
         try:
-            _native.write_small(os.path.join(self.folder, ".no_exist", commit, *filename.split("/")), b"")
+            write_below(self.folder, os.path.join(self.folder, ".no_exist", commit, *filename.split("/")), b"")
         except OSError:
             pass  # benign: the next call asks again
 
@@ -153,6 +153,7 @@ class RepoStore(NamedTuple):
 
         Returns where it is now; None if it was a link into another program's store, which is then only unlinked here.
         """
+        _native.check_planted(self.folder)
         blob = self.blob(etag)
         if os.path.islink(blob):
             os.unlink(blob)
@@ -171,6 +172,12 @@ def no_wait(path: str, flags: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "no regular file", path)
     return descriptor
+
+
+def write_below(root: str, path: str, data: bytes) -> None:
+    """Replaces a small file whole. StorageError also for a link that another user put among the folders on the way."""
+    _native.check_planted(root, path)
+    _native.write_small(path, data)
 
 
 def write_tag(folder: str) -> None:
@@ -251,7 +258,7 @@ def write_tree(folder: str, commit: str, tree: Tree) -> None:
     document = {"format_version": TREE_FORMAT, "files": {path: _for_file(tree[path]) for path in sorted(tree)}}
     path = os.path.join(folder, "trees", f"{commit}.json")
     try:
-        _native.write_small(path, json.dumps(document, indent=1).encode())
+        write_below(folder, path, json.dumps(document, indent=1).encode())
     except OSError as error:  # benign: costs a request next time
         _trace.warn(f"the listing of {commit} could not be kept in {folder}: {error}", once=f"tree {folder}")
 

@@ -61,3 +61,12 @@ def test_the_limits_are_described_by_names_that_exist() -> None:
     assert set(re.findall(r"HUBJET_\w+", text)) <= known
     for name in set(re.findall(r"hubjet\.(\w+)", text)):
         assert name in hubjet.__all__, name
+
+
+def test_what_security_md_refers_to_is_there() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    files = set(re.findall(r"`((?:tests|docs|csrc)/[\w/.]+)`", text)) | set(re.findall(r"\((docs/\w+\.md)\)", text))
+    assert len(files) >= 5 and [name for name in files if not (ROOT / name).exists()] == []
+    for name in re.findall(r"`hubjet\.(\w+)\(", text):
+        assert name in hubjet.__all__, name
+    assert "@" not in text, "no address that nobody reads"

@@ -637,3 +637,96 @@ def _peak() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+# --- what others put into the cache ---------------------------------------------------------------
+
+STRANGER = 54321
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that belongs to somebody else")
+FOLDERS = "blobs snapshots refs trees .hubjet .hubjet/partial .hubjet/tmp .hubjet/record .hubjet/whole ../.locks ../.locks/models--org--name".split()
+
+
+def plant(link: Path, target: Path, owner: int = STRANGER) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(target, link)
+    os.lchown(link, owner, owner)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("where", [*FOLDERS, f"snapshots/{COMMIT}", f"snapshots/{COMMIT}/sub"])
+@pytest.mark.parametrize("call", ["hf_hub_download", "snapshot_download"])
+def test_a_strangers_link_in_the_cache_is_not_followed(hub: Hub, cache: Path, outside: Path, where: str, call: str) -> None:
+    hub.tree = [entry("sub/a.txt")]
+    link = cache / "models--org--name" / where
+    plant(link, outside / "sub")
+    try:
+        path = hubjet.hf_hub_download("org/name", "sub/a.txt") if call == "hf_hub_download" else hubjet.snapshot_download("org/name")
+    except hubjet.StorageError as error:
+        assert "is a symbolic link of another user (54321): it is not followed" in str(error) or "is in the way: it is not a folder" in str(error)
+    else:
+        assert where in ("refs", "trees", ".hubjet/record"), f"{path}: only what saves time may be left out"
+    assert link.is_symlink() and list((outside / "sub").iterdir()) == []
+    link.unlink()
+    hubjet.snapshot_download("org/name")
+
+
+@AS_ROOT
+def test_a_link_of_ones_own_is_followed(hub: Hub, cache: Path, tmp_path: Path) -> None:
+    """A cache whose bytes were moved to another disk."""
+    disk = tmp_path / "local"  # not looked at by `outside`
+    disk.mkdir()
+    plant(cache / "models--org--name" / "blobs", disk, os.geteuid())
+    assert Path(hubjet.hf_hub_download("org/name", "a.txt")).read_bytes() == CONTENT
+    assert len(list(disk.iterdir())) == 1
+
+
+@AS_ROOT
+@pytest.mark.parametrize("where", ["sub", ".cache", ".cache/huggingface", ".cache/huggingface/.hubjet", ".cache/huggingface/download"])
+@pytest.mark.parametrize("call", ["hf_hub_download", "snapshot_download"])
+def test_a_strangers_link_in_a_local_dir_is_not_followed(hub: Hub, tmp_path: Path, outside: Path, where: str, call: str) -> None:
+    hub.tree = [entry("sub/a.txt")]
+    local = tmp_path / "local"
+    plant(local / where, outside / "sub")
+    with pytest.raises(hubjet.StorageError, match="another user"):
+        if call == "hf_hub_download":
+            hubjet.hf_hub_download("org/name", "sub/a.txt", local_dir=local)
+        else:
+            hubjet.snapshot_download("org/name", local_dir=local)
+    assert list((outside / "sub").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["../../x", "../" * 12 + "x", "main", "", "\n", COMMIT[:39], COMMIT.upper(), COMMIT + "/..", "x" * (1 << 20), "\udcff" * 40, "folder", "pipe", "loop"])
+def test_a_ref_that_is_no_commit_is_no_ref(hub: Hub, cache: Path, what: str) -> None:
+    ref = cache / "models--org--name" / "refs" / "main"
+    ref.parent.mkdir(parents=True)
+    if what == "folder":
+        ref.mkdir()
+    elif what == "pipe":
+        os.mkfifo(ref)
+    elif what == "loop":
+        ref.symlink_to("main")
+    else:
+        ref.write_text(what, errors="surrogateescape")
+    with pytest.raises(hubjet.LocalEntryNotFound):
+        hubjet.hf_hub_download("org/name", "a.txt", local_files_only=True)
+    assert Path(hubjet.hf_hub_download("org/name", "a.txt")).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("what", ["pipe", "garbage", "zeros", "folder", "stranger's"])
+@pytest.mark.parametrize("where", [".hubjet/record", f"trees/{COMMIT}.json", ".hubjet/whole", ".hubjet/partial", ".hubjet/tmp", f".hubjet/whole/{COMMIT}"])
+def test_notes_that_are_none_cost_time_and_nothing_else(hub: Hub, cache: Path, where: str, what: str) -> None:
+    note = cache / "models--org--name" / where
+    note.parent.mkdir(parents=True)
+    if what == "pipe":
+        os.mkfifo(note)
+    elif what == "folder":
+        note.mkdir()
+    else:
+        note.write_bytes({"garbage": b"../../x 1 2 3\n" * 1000 + b"\xff" * 1000, "zeros": b"\0" * 100_000, "stranger's": b"end 0\n"}[what])
+        if what == "stranger's" and os.geteuid() == 0:
+            os.chown(note, STRANGER, STRANGER)
+    for _ in range(2):
+        try:
+            assert (Path(hubjet.snapshot_download("org/name")) / "a.txt").read_bytes() == CONTENT
+        except hubjet.StorageError as error:
+            assert where in (".hubjet/partial", ".hubjet/tmp") and note.name in str(error), error
