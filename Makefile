@@ -13,6 +13,8 @@ matrix:          ## every way a server can misbehave, on every shape of download
 	@$(PYTHON) tests/run.py matrix $(ARGS)
 soak:            ## 10,000 downloads under faults, four processes sharing a cache (tests/soak/README.md; ARGS="--downloads 500 --seed 7")
 	@$(PYTHON) tests/run.py soak $(ARGS)
+torture:         ## each malloc, platform call and network event fails; kills; power cuts; odd disks: all of it, 20 minutes (tests/torture)
+	@$(PYTHON) tests/run.py torture $(ARGS)
 bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
@@ -23,4 +25,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test fuzz matrix soak bench build wheel lint clean
+.PHONY: help demo test torture fuzz matrix soak bench build wheel lint clean

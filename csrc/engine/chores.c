@@ -1,6 +1,7 @@
 /* engine/chores.c - the errands of a fetch that may block: everything that touches the disk save the pieces themselves.
  *
  * Threads  a worker thread; while a fetch is busy the network thread leaves its blob, lock, paths and proven alone. */
+#include <errno.h>
 #include <string.h>
 #include "engine/engine_int.h"
 #include "store/claim.h"
@@ -223,8 +224,12 @@ static int check_space(const struct hj_fetch *f, const struct places *at, struct
   need = f->size > there ? f->size - there : 0;
   if (need <= have)
     return HJ_E_OK;
-  return hj_fail(e, HJ_E_NOSPACE, "%llu bytes are needed in %s, %llu are free: free some, or choose another cache (cache_dir, HF_HOME)",
-                 (unsigned long long)need, at->partial_dir, (unsigned long long)have);
+  if (e->code == HJ_E_OK) {
+    e->sys = ENOSPC;
+    e->needed = need;
+    e->room = have;
+  }
+  return hj_fail(e, HJ_E_NOSPACE, "no space left: %llu bytes are needed, %llu are free", (unsigned long long)need, (unsigned long long)have);
 }
 
 /* A claim that was taken before anybody was asked; of another name than the file turned out to have, it would be no use to anybody. */

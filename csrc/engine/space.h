@@ -4,6 +4,7 @@
 
 #include "util/err.h"
 
+/* UINT64_MAX: this file system does not tell. */
 int hj_space_free(const char *path, uint64_t *bytes, struct hj_err *e);
 /* side_dir: a repo's .hubjet. 0 if there is none. */
 int hj_space_partial(const char *side_dir, const char *key, uint64_t *bytes, struct hj_err *e);

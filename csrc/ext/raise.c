@@ -66,6 +66,8 @@ static PyObject *facts_of(const struct hj_err *e)
       (e->curl && put(facts, "curl", PyLong_FromLong(e->curl))) ||
       (e->proxy[0] && put(facts, "proxy", PyUnicode_FromString(e->proxy))) ||
       (e->issuer[0] && put(facts, "issuer", PyUnicode_FromString(e->issuer))) ||
+      (e->needed && (put(facts, "needed", PyLong_FromUnsignedLongLong(e->needed)) ||
+                     put(facts, "free", PyLong_FromUnsignedLongLong(e->room)))) ||
       (e->offset && put(facts, "offset", PyLong_FromUnsignedLongLong(e->offset))) ||
       (e->retry_ms >= 0 && put(facts, "retry_after", PyFloat_FromDouble((double)e->retry_ms / 1000.0)))) {
     Py_DECREF(facts);
@@ -101,6 +103,19 @@ out:
 PyObject *ext_raise(struct ext_state *s, const struct hj_err *e)
 {
   PyObject *error = ext_error_object(s, e);
+  if (error) {
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+  }
+  return NULL;
+}
+
+PyObject *ext_raise_at(struct ext_state *s, const struct hj_err *e, const char *place)
+{
+  PyObject *error = ext_error_object(s, e), *path = NULL;
+  if (error && place && is_ours(e->code) && (!(path = PyUnicode_DecodeFSDefault(place)) || PyObject_SetAttrString(error, "path", path)))
+    Py_CLEAR(error);
+  Py_XDECREF(path);
   if (error) {
     PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     Py_DECREF(error);

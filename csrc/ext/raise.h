@@ -10,5 +10,7 @@ int ext_raise_init(struct ext_state *s);
 PyObject *ext_error_object(struct ext_state *s, const struct hj_err *e);
 /* Raises it; always NULL. An exception that is already set becomes its __context__ by Python's own rules. */
 PyObject *ext_raise(struct ext_state *s, const struct hj_err *e);
+/* The same, and says where it was: `place` (a path) becomes the error's .path. */
+PyObject *ext_raise_at(struct ext_state *s, const struct hj_err *e, const char *place);
 
 #endif

@@ -109,9 +109,11 @@ static PyObject *store_write_small(PyObject *self, PyObject *args, PyObject *kwa
   c.n = (size_t)PyBytes_Size(data);
   c.mode &= 07777;
   ext_wait_call(write_small, &c);
+  if (c.e.code != HJ_E_OK)
+    (void)ext_raise_at(ext_state_of(self), &c.e, c.name);
   Py_DECREF(path);
   if (c.e.code != HJ_E_OK)
-    return ext_raise(ext_state_of(self), &c.e);
+    return NULL;
   Py_RETURN_NONE;
 }
 
@@ -139,7 +141,7 @@ static PyObject *store_link_snapshot(PyObject *self, PyObject *args, PyObject *k
   if (c.e.code == HJ_E_NONE)
     Py_INCREF(result = Py_None);
   else
-    result = c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_DecodeFSDefault(c.out);
+    result = c.e.code != HJ_E_OK ? ext_raise_at(ext_state_of(self), &c.e, c.dir) : PyUnicode_DecodeFSDefault(c.out);
   hj_mem_free(c.out);
   Py_DECREF(repo);
   Py_DECREF(path);
@@ -282,7 +284,7 @@ static PyObject *store_snapshot_note_whole(PyObject *self, PyObject *args)
 #define KEYWORDS(f) ((PyCFunction)(void (*)(void))(f))
 
 PyMethodDef ext_store_methods[] = {
-  { "disk_free", store_disk_free, METH_VARARGS, "disk_free(path) -> int: bytes available to this user where path is or will be." },
+  { "disk_free", store_disk_free, METH_VARARGS, "disk_free(path) -> int: bytes available to this user where path is or will be; 2**64-1: not told." },
   { "partial_bytes", store_partial_bytes, METH_VARARGS, "partial_bytes(dir, key) -> int: bytes a resume would find." },
   { "sweep", store_sweep, METH_VARARGS, "sweep(dir, older_s) -> int: removes unfinished files of dead processes." },
   { "write_small", KEYWORDS(store_write_small), METH_VARARGS | METH_KEYWORDS,

@@ -56,8 +56,11 @@ static int check_space(hj_file *f, uint64_t size, struct hj_err *e)
   bool fresh = e->code == HJ_E_OK;
   (void)hj_fail(e, HJ_E_NOSPACE, "no space left: %llu bytes are needed, %llu are free", (unsigned long long)needed,
                 (unsigned long long)free_bytes);
-  if (fresh)
+  if (fresh) {
     e->sys = ENOSPC;
+    e->needed = needed;
+    e->room = free_bytes;
+  }
   return (int)e->code;
 }
 

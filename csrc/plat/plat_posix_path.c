@@ -100,6 +100,6 @@ int hj_disk_free(const char *path, uint64_t *bytes, struct hj_err *e)
   hj_mem_free(at);
   if (sys)
     return hj_fail_path(e, sys, "could not ask for the free space of", path);
-  *bytes = (uint64_t)v.f_bavail * (v.f_frsize ? v.f_frsize : v.f_bsize);
+  *bytes = v.f_blocks == 0 ? UINT64_MAX : (uint64_t)v.f_bavail * (v.f_frsize ? v.f_frsize : v.f_bsize);
   return HJ_E_OK;
 }

@@ -208,6 +208,7 @@ out:
     temp = NULL;
   }
   hj_temp_discard(&to, temp);
+  hj_err_place(e, p->pointer);
   hj_file_close(&from);
   hj_digest_close(d);
   hj_mem_free(piece);

@@ -64,6 +64,7 @@ out:
     temp = NULL;
   }
   hj_temp_discard(&f, temp);
+  hj_err_place(e, path);
   hj_mem_free(dir);
   return (int)e->code;
 }

@@ -1,12 +1,14 @@
 /* store/temp.c - a private file, and how it gets its public name. */
 #include "store/temp_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "plat/fault.h"
 #include "store/layout.h"
 #include "store/owner_int.h"
 #include "util/mem.h"
+#include "util/text.h"
 #include "util/trace.h"
 
 #include "util/banned.h"
@@ -17,6 +19,22 @@ void hj_err_pass(struct hj_err *e, const struct hj_err *cause)
 {
   if (e->code == HJ_E_OK)
     *e = *cause;
+}
+
+void hj_err_place(struct hj_err *e, const char *path)
+{
+  char said[sizeof e->msg];
+  size_t n, len = strlen(path);
+  if (e->code == HJ_E_OK || e->msg[0] == '/' || strstr(e->msg, " /") || strstr(e->msg, "..."))
+    return;
+  memcpy(said, e->msg, sizeof said);
+  n = strlen(said);
+  if (n > sizeof e->msg - 40)
+    return;
+  size_t room = sizeof e->msg - n - 8;                /* the end of a path says more than its beginning */
+  (void)snprintf(e->msg, sizeof e->msg, "%s%s: ", len > room ? "..." : "", len > room ? path + (len - room) : path);
+  memcpy(e->msg + strlen(e->msg), said, n + 1);
+  hj_text_one_line(e->msg);
 }
 
 static size_t parent_len(const char *path, size_t n)

@@ -21,6 +21,8 @@ int hj_temp_rename(const char *from, const char *to, bool replace, bool sync, bo
 
 int hj_temp_parents(const char *path, bool sync, struct hj_err *e);   /* of the last component; sync: their names too */
 char *hj_dir_of(const char *path, struct hj_err *e);     /* without the last component; the caller frees */
+/* Where it happened, if the message names no path: what is done to an open file knows none. */
+void hj_err_place(struct hj_err *e, const char *path);
 void hj_err_pass(struct hj_err *e, const struct hj_err *cause);   /* *e = *cause unless *e has a cause already */
 
 #endif

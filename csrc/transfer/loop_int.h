@@ -40,6 +40,7 @@ struct hj_request {
   char shown[160], proxy[96];     /* proxy: as it may be shown, "" = none */
   struct hj_tls_peer peer;
   char detail[CURL_ERROR_SIZE];   /* libcurl's own words for its last error */
+  const char *ca_file;            /* the job's */
   uint64_t visit, bytes, refusals;   /* refusals: of memory, when it began */
   bool stopped, told;             /* told: head() was called */
   struct hj_lane *lane;           /* NULL: a connection of its own */

@@ -286,6 +286,7 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
 #endif
   if (net->ipv4_only)
     SET(CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+  r->ca_file = net->ca_file;
   if (proxy)
     hj_proxy_shown(proxy, r->proxy, sizeof r->proxy);
   /* Only the store that was chosen: with a folder alone, libcurl's own file would be trusted besides where it was built with one. */
@@ -490,6 +491,21 @@ static void host_of_origin(const char *shown, char *out, size_t cap)
   hj_text_show(host, strcspn(host, "/:"), out, cap);
 }
 
+/* The certificates could not be read: gone, or no descriptor was left for them (seen with `ulimit -n 20`)? If they can be opened now, another
+ * try is worth it. */
+static void doubt_certificates(struct hj_request *r, struct hj_err *e)
+{
+  hj_file f = HJ_FILE_INIT;
+  struct hj_err why = HJ_ERR_INIT;
+  if (!r->ca_file)
+    return;
+  if (!hj_file_open(&f, r->ca_file, HJ_OPEN_READ, 0, &why))
+    hj_fail(e, HJ_E_CONNECT, "the certificates in %s could not be read just then; too many open files?", r->ca_file);
+  else if (why.code == HJ_E_IO)
+    *e = why;
+  hj_file_close(&f);
+}
+
 static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
 {
   char *ip = NULL, host[96];
@@ -505,6 +521,8 @@ static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
     (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip);
     (void)curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_PORT, &port);
     (void)curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &sys);
+    if (rc == CURLE_SSL_CACERT_BADFILE)
+      doubt_certificates(r, e);
     const char *why = r->detail[0] ? r->detail : curl_easy_strerror(rc);
     proxied = code_behind_proxy(r, rc);
     if (hj_code_of_curl((int)rc) == HJ_E_TLS) {
@@ -516,7 +534,7 @@ static void describe(struct hj_request *r, CURLcode rc, struct hj_err *e)
       hj_fail(e, hj_code_of_curl((int)rc), "%s (%s port %ld)", why, ip, port);
     else
       hj_fail(e, hj_code_of_curl((int)rc), "%s", why);
-    e->sys = (int)sys;
+    e->sys = e->sys ? e->sys : (int)sys;   /* the files' own, if that is what failed */
   }
   if (e->code != HJ_E_OK) {
     e->curl = (int)rc;

@@ -73,6 +73,7 @@ struct hj_err {
   int sys, curl, http;  /* errno; CURLcode; HTTP status; 0 = none */
   int64_t retry_ms;     /* what the server asked for, -1 = nothing */
   uint64_t offset;      /* first byte in doubt */
+  uint64_t needed, room; /* NOSPACE: bytes that are needed, and that are free; 0, 0 = not known */
   char url[160];        /* origin and path, cut in the middle */
   char proxy[72];       /* scheme, host and port of the proxy that was between, "" = none */
   char issuer[72];      /* who signed the certificate that was refused */

@@ -65,6 +65,10 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except ours.HubjetError as error:
+            if isinstance(error, ours.StorageError):
+                from . import _disk
+
+                _disk.explain(error)
             seen = dressed(error)
             if seen is error:
                 raise

@@ -112,7 +112,12 @@ class Folder(NamedTuple):
     def write(self, filename: str, commit: str, etag: str) -> None:
         """Notes that the file now is this version."""
         self.prepare()
-        write_below(self.path, self._note(filename), f"{commit}\n{etag}\n{time.time()}\n".encode())
+        try:
+            write_below(self.path, self._note(filename), f"{commit}\n{etag}\n{time.time()}\n".encode())
+        except errors.StorageError as error:
+            if error.code != "NAME":
+                raise
+            # A name of 247 bytes and more has no room for ".metadata". Without the note the file is hashed and compared next time.
 
     def prepare(self) -> None:
         """Makes the folder of notes, out of sight of git and of backup programs."""

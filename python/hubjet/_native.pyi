@@ -153,7 +153,7 @@ class Visit(TypedDict):
 
 def ledger(since: int = 0) -> list[Visit]: ...  # newest 4096 entries with n > since
 
-def disk_free(path: str) -> int: ...  # bytes available to this user where path is (or will be)
+def disk_free(path: str) -> int: ...  # bytes available to this user where path is (or will be); 2**64-1: not told
 def partial_bytes(dir: str, key: str) -> int: ...  # bytes of an unfinished file that a resume would keep (by its journal), 0 if none
 def sweep(dir: str, older_s: float) -> int: ...  # removes unfinished files left by dead processes; dir = a .hubjet folder
 def write_small(path: str, data: bytes, mode: int = 0o666) -> None: ...  # makes parents, temp + rename; a reader sees old or new

@@ -195,7 +195,10 @@ _MAKE_ROOM = "make room, or choose another place: cache_dir=..., local_dir=... o
 
 def require_space(folder: str, needed: int, do: str = _MAKE_ROOM) -> None:
     """Raises StorageError (ENOSPC) before the first byte if `folder`'s disk has less than `needed` bytes left."""
-    free = _native.disk_free(folder)
+    try:
+        free = _native.disk_free(folder)
+    except StorageError:
+        return  # benign: it does not tell; the reservation will
     if needed <= free:
         return
     message = explain(
@@ -204,11 +207,11 @@ def require_space(folder: str, needed: int, do: str = _MAKE_ROOM) -> None:
         done="nothing was fetched; what was here stays",
         do=do,
     )
-    raise StorageError(message, errno=errno.ENOSPC, path=folder, needed=needed, free=free)
+    raise StorageError(message, errno=errno.ENOSPC, path=folder, needed=needed, free=free, advice=do)
 
 
 def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 10_000_000 else f"{size} bytes"
+    return f"{size / 1e9:.2f} GB" if size >= 1_000_000_000 else f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{size} bytes"
 
 
 def read_tree(folder: str, commit: str) -> Tree | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 
 from . import _native, _trace
-from ._errors import HubjetError, TlsError
+from ._errors import HubjetError, StorageError, TlsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Running:
         self._job: _native.Job | None = None
         if not wants:
             return
+        self._places = [want.get("path") or want.get("repo_dir") for want in wants]
         _trace.follow(config.trace, config.trace_file)
         job = _native.Job(wants, job_limits)
         if config.timeline is not None:
@@ -103,13 +104,29 @@ class Running:
                     _drain_timeline()
             if meter is not None:
                 meter.show(job.look())
-            return _with_causes(job.results(), self._config)
+            return self._told(job.results())
         except KeyboardInterrupt:
             job.cancel()
             _trace.info("interrupted: what was received is kept, the next call goes on from there")
             raise
         finally:
             self.stop()
+
+    def _told(self, results: list[Result]) -> list[Result]:
+        """Errors learn what only the caller of the job knows.
+
+        What of this computer's settings had a part in a failure: the certificates that are trusted, the proxy that was between. Where a disk
+        refused.
+        """
+        for result, where in zip(results, self._places, strict=True):
+            error = result["error"]
+            if isinstance(error, TlsError) or (isinstance(error, HubjetError) and error.proxy):
+                from . import _advice
+
+                _advice.add_network(error, self._config)
+            if isinstance(error, StorageError):
+                error.path = where
+        return results
 
     def landed(self) -> int:
         """Bytes that are on the disk by now."""
@@ -135,17 +152,6 @@ def _drain_timeline() -> None:
     from . import _timeline
 
     _timeline.drain()
-
-
-def _with_causes(results: list[Result], config: Config) -> list[Result]:
-    """What of this computer's settings had a part in a failure: the certificates that are trusted, the proxy that was between."""
-    for result in results:
-        error = result["error"]
-        if isinstance(error, TlsError) or (isinstance(error, HubjetError) and error.proxy):
-            from . import _advice
-
-            _advice.add_network(error, config)
-    return results
 
 
 def error_of(result: Result) -> BaseException | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
     "_errors _record _dry_run",
-    "_names _edge _timeline _trace _proxies",
+    "_disk _names _timeline _trace _proxies",
+    "_edge",
     "_config _choose",
     "_auth _limits _progress _store",
     "_advice",
