@@ -362,6 +362,12 @@ def _from_cache(
     tree = read_tree(store.folder, commit)
     if tree is not None:  # without a listing nobody can tell whether something is missing
         _complete(hub, store, revision, commit, tree, choose, error)
+    elif error is not None and os.path.isdir(store.side):
+        # We brought files of this repository and never saw this commit's listing: single files, so most are missing (25 of 1,100
+        # snapshots of the first soak). A cache that only huggingface_hub filled is believed, as by itself.
+        error.add_line("cached", f"files of commit {commit} are in {folder}; whether all of them, nobody knows")
+        error.add_line("do", "call again; local_files_only=True takes what is there")
+        raise error
     if error is not None:
         warn_fallback(hub, error, f"the cached commit {commit}")
     return folder

@@ -13,6 +13,7 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import hubjet
 import pytest
@@ -223,3 +224,17 @@ def test_the_examples_in_the_documentation_run(name: str, tmp_path: Path, monkey
 def test_every_function_for_people_has_an_example() -> None:
     functions = [getattr(hubjet, name) for name in hubjet.__all__ if not inspect.isclass(getattr(hubjet, name))]
     assert [one.__name__ for one in functions if ">>>" not in (inspect.getdoc(one) or "")] == []
+
+
+@pytest.mark.usefixtures("hub_env")
+def test_a_snapshot_of_which_only_single_files_came_does_not_stand_in_for_the_whole(world: Any, cache: Path) -> None:
+    world.repo("org/name").commit({"config.json": b"{}", "model.safetensors": b"1" * 5000})
+    hubjet.hf_hub_download("org/name", "config.json")
+    world.fault("hub", "/api/models/*", "status", code=400)
+    with pytest.raises(hubjet.ProtocolError, match="whether all of them, nobody knows") as caught:
+        hubjet.snapshot_download("org/name")
+    assert caught.value.status == 400
+    folder = hubjet.snapshot_download("org/name", local_files_only=True)
+    assert os.listdir(folder) == ["config.json"]
+    world.heal()
+    assert sorted(os.listdir(hubjet.snapshot_download("org/name"))) == ["config.json", "model.safetensors"]
