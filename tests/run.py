@@ -36,6 +36,7 @@ SYSTEM = {
     "command openssl": "openssl",
     "command tinyproxy": "tinyproxy",
     "command microsocks": "microsocks",
+    "command ip": "iproute2",
 }
 BENCH = {  # and for `make bench`
     "command aria2c": "aria2",

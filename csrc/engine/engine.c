@@ -51,6 +51,8 @@ static uint32_t idle_ms(void) { return atomic_load(&idle_for_test_ms) ? atomic_l
 static uint32_t idle_ms(void) { return HJ_ENGINE_IDLE_MS; }
 #endif
 
+const char *hj_engine_agent(void) { return user_agent; }
+
 void hj_engine_user_agent(const char *text) { (void)hj_text_copy(user_agent, sizeof user_agent, text, strlen(text)); }
 
 void hj_engine_limit_rate(uint64_t rate)

@@ -14,6 +14,7 @@
 /* Cancels every job, ends the threads, at most patience_ms. A later job starts them again. */
 void hj_engine_stop(uint32_t patience_ms);
 /* What hj sends as User-Agent; called once before the first job. */
+const char *hj_engine_agent(void);
 void hj_engine_user_agent(const char *text);
 /* Bytes per second for all jobs of this process, now and later, in place of what each of them brought; 0: no limit; UINT64_MAX: each its
  * own again. Any thread. */

@@ -101,6 +101,7 @@ struct hj_part {
   bool outside;              /* a host of the public network sent us to `url` */
   bool lead;                 /* the first of its fetch: it finds out what the file is */
   bool first_way;            /* began at the want's URL (not at the redirected one) */
+  bool is_page;              /* its answer is HTML where a file was asked for */
   bool is_probe;             /* its answer decides whether the redirected URL may be re-used */
   bool ranged;               /* asks with Range; kept over redirects, whose URL may be signed for it */
   bool whole;                /* 200: the body is the file from byte 0 */

@@ -61,9 +61,7 @@ int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_l
   if (hj_limits_check(&j->limits, e) || hj_bell_open(&j->bell, e) || hj_random(&j->dice, sizeof j->dice, e))
     goto out;
   j->dice |= 1;
-  j->net = (struct hj_net){ .ca_file = j->limits.ca_file, .ca_dir = j->limits.ca_dir, .proxy_http = j->limits.proxy_http,
-                            .proxy_https = j->limits.proxy_https, .no_proxy = j->limits.no_proxy,
-                            .connect_ms = j->limits.connect_ms, .offline = j->limits.offline, .ipv4_only = j->limits.ipv4_only };
+  j->net = hj_limits_net(&j->limits);
   j->fetches = hj_mem_zero(n, sizeof *j->fetches, e);
   if (!j->fetches)
     goto out;

@@ -270,6 +270,18 @@ static int judge_answer(struct hj_part *p, const struct hj_reply *r, struct hj_e
   return HJ_E_OK;
 }
 
+/* HTML where a hub's file was asked for, or a file of another size: the login page of a network, a firewall's refusal. */
+static bool is_page(const struct hj_fetch *f, const struct hj_reply *r)
+{
+  const char *type = r->kept[HJ_KEPT_TYPE];
+  if (r->status != 200 || !type || !hj_text_same(type, strlen(type) < 9 ? strlen(type) : 9, "text/html") || f->want->dest == HJ_DEST_MEMORY ||
+      r->kept[HJ_KEPT_COMMIT] || r->kept[HJ_KEPT_LINKED_ETAG])
+    return false;
+  if (f->size != HJ_SIZE_UNKNOWN && (!r->has_length || r->length != f->size))
+    return true;
+  return f->want->dest == HJ_DEST_STORE && !f->kept[HJ_KEPT_COMMIT] && f->want->promise.algo == HJ_ALGO_NONE;
+}
+
 static enum hj_go on_head(void *user, struct hj_request *request, const struct hj_reply *r)
 {
   struct hj_part *p = user;
@@ -279,6 +291,11 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
   p->status = r->status;
   if (p->began_us)
     p->head_us = hj_clock_ns() / 1000;
+  p->is_page = is_page(f, r);
+  if (p->is_page) {
+    f->http_status = r->status;
+    return HJ_GO; /* the beginning is read, for the message */
+  }
   if (hj_meta_absorb(f, p, r, &p->err))
     return HJ_GO_STOP;
   if (r->status < 200 || r->status >= 300)
@@ -360,8 +377,14 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
     }
   }
   p->excerpt[p->excerpt_n] = 0;
+  for (size_t i = 0; i < p->excerpt_n; i++)
+    if (p->excerpt[i] == '\r' || p->excerpt[i] == '\n' || p->excerpt[i] == '\t')
+      p->excerpt[i] = ' ';
   hj_text_show(p->excerpt, p->excerpt_n, f->excerpt, sizeof f->excerpt);
-  hj_fail(&e, r->status >= 400 ? hj_code_of_status(r->status) : HJ_E_PROTOCOL, "%s answered with status %d", p->url.origin, r->status);
+  if (p->is_page)
+    hj_fail(&e, HJ_E_PORTAL, "%s answered with a page for people, not with the file", p->url.origin);
+  else
+    hj_fail(&e, r->status >= 400 ? hj_code_of_status(r->status) : HJ_E_PROTOCOL, "%s answered with status %d", p->url.origin, r->status);
   if (proxy)
     hj_proxy_shown(proxy, e.proxy, sizeof e.proxy);
   e.http = r->status;
@@ -447,7 +470,7 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
       atomic_fetch_sub(&f->job->sizes_unknown, 1);
     f->size = 0;
     hj_fetch_body_ends(f, p, now_ms);
-  } else if (r->status >= 400 || r->status == 304) {
+  } else if (p->is_page || r->status >= 400 || r->status == 304) {
     refused(p, r, now_ms);
   } else if (e->code != HJ_E_OK) {
     own = *e;
@@ -542,6 +565,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   p->leaves = false;
   p->excerpt_n = 0;
   p->err = (struct hj_err)HJ_ERR_INIT;
+  p->is_page = false;
   p->whole = false;
   p->exchanged = p->counted = p->head_us = 0;
   p->window = 0;

@@ -119,6 +119,12 @@ void hj_limits_init(struct hj_limits *l)
   l->sync = true;
 }
 
+struct hj_net hj_limits_net(const struct hj_limits *l)
+{
+  return (struct hj_net){ .ca_file = l->ca_file, .ca_dir = l->ca_dir, .proxy_http = l->proxy_http, .proxy_https = l->proxy_https,
+                          .no_proxy = l->no_proxy, .connect_ms = l->connect_ms, .offline = l->offline, .ipv4_only = l->ipv4_only };
+}
+
 void hj_limits_release(struct hj_limits *l)
 {
   hj_mem_free(l->ca_file);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "digest/algo.h"
+#include "transfer/request.h"
 #include "util/err.h"
 
 enum hj_dest {
@@ -60,6 +61,7 @@ void hj_want_release(struct hj_want *w);
 int hj_want_check(const struct hj_want *w, struct hj_err *e);       /* HJ_E_BADARG, HJ_E_NAME naming the field */
 
 void hj_limits_init(struct hj_limits *l);                           /* the defaults; each with its reason in want.c */
+struct hj_net hj_limits_net(const struct hj_limits *l);              /* points into *l */
 void hj_limits_release(struct hj_limits *l);
 int hj_limits_check(struct hj_limits *l, struct hj_err *e);         /* HJ_E_BADARG; brings range sizes into order */
 

@@ -13,9 +13,10 @@
 
 static PyObject *visit_of(const struct hj_visit *v)
 {
-  return Py_BuildValue("{s:K,s:d,s:s,s:s,s:s,s:s,s:i,s:N,s:K,s:s}", "n", (unsigned long long)v->n, "time", (double)v->wall_ns / 1e9,
+  return Py_BuildValue("{s:K,s:d,s:s,s:s,s:s,s:s,s:i,s:N,s:K,s:s,s:N}", "n", (unsigned long long)v->n, "time", (double)v->wall_ns / 1e9,
                        "method", v->method, "origin", v->origin, "path", v->path, "why", v->why, "status", v->status, "sent_token",
-                       PyBool_FromLong(v->sent_token), "bytes", (unsigned long long)v->bytes, "range", v->range);
+                       PyBool_FromLong(v->sent_token), "bytes", (unsigned long long)v->bytes, "range", v->range, "ended",
+                       PyBool_FromLong(v->ended));
 }
 
 static PyObject *info_ledger(PyObject *self, PyObject *args, PyObject *kwargs)

@@ -18,7 +18,7 @@ static int module_exec(PyObject *module)
   if (!s->job_type || PyModule_AddType(module, s->job_type) || PyModule_AddStringConstant(module, "__version__", HJ_VERSION))
     return -1;
   return PyModule_AddFunctions(module, ext_store_methods) || PyModule_AddFunctions(module, ext_hash_methods) ||
-         PyModule_AddFunctions(module, ext_info_methods) ? -1 : 0;
+         PyModule_AddFunctions(module, ext_info_methods) || PyModule_AddFunctions(module, ext_probe_methods) ? -1 : 0;
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)

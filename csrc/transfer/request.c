@@ -42,7 +42,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
   if (!r->reply.ended || r->told)
     return n;
   r->told = true;
-  hj_ledger_note(r->visit, r->reply.status, 0);
+  hj_ledger_note(r->visit, r->reply.status, 0, false);
   HJ_TRACE(HJ_T_HTTP, r->visit, "%d %s", r->reply.status, r->shown);
   note_protocol(r);
   go = r->visitor.head(r->user, r, &r->reply);
@@ -557,7 +557,7 @@ void hj_request_finish(struct hj_request *r, CURLcode rc)
   if (e.code != HJ_E_OK && hj_request_turned_away(r))
     hj_ledger_withdraw(r->visit);
   else
-    hj_ledger_note(r->visit, r->reply.status, r->bytes);
+    hj_ledger_note(r->visit, r->reply.status, r->bytes, true);
   HJ_TRACE(HJ_T_HTTP, r->visit, "end of %s: %llu bytes, %s", r->shown, (unsigned long long)r->bytes, hj_code_name(e.code));
   unlist(r);
   r->visitor.done(r->user, r, &r->reply, stopped, &e);
@@ -568,7 +568,7 @@ void hj_request_stop(struct hj_request *r)
 {
   if (!r)
     return;
-  hj_ledger_note(r->visit, r->reply.status, r->bytes);
+  hj_ledger_note(r->visit, r->reply.status, r->bytes, true);
   HJ_TRACE(HJ_T_HTTP, r->visit, "stopped %s after %llu bytes", r->shown, (unsigned long long)r->bytes);
   unlist(r);
   free_request(r);
@@ -645,6 +645,33 @@ struct hj_pulse hj_request_pulse(const struct hj_request *r)
 bool hj_request_window(const struct hj_request *r, uint32_t bytes)
 {
   return hj_sock_window(socket_of(r->loop, hj_request_port(r)), bytes);
+}
+
+static uint64_t time_of(CURL *easy, CURLINFO what)
+{
+  curl_off_t us = 0;
+  return curl_easy_getinfo(easy, what, &us) == CURLE_OK && us > 0 ? (uint64_t)us : 0;
+}
+
+void hj_request_look(const struct hj_request *r, struct hj_request_facts *out)
+{
+  struct hj_tls_peer peer;
+  char *ip = NULL;
+  long version = 0;
+  memset(&peer, 0, sizeof peer);
+  memset(out, 0, sizeof *out);
+  out->name_us = time_of(r->easy, CURLINFO_NAMELOOKUP_TIME_T);
+  out->connect_us = time_of(r->easy, CURLINFO_CONNECT_TIME_T);
+  out->tls_us = time_of(r->easy, CURLINFO_APPCONNECT_TIME_T);
+  out->head_us = time_of(r->easy, CURLINFO_STARTTRANSFER_TIME_T);
+  if (curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
+    hj_text_show(ip, strlen(ip), out->ip, sizeof out->ip);
+  if (curl_easy_getinfo(r->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK && version)
+    out->http = version >= CURL_HTTP_VERSION_2_0 ? 20 : 11;
+  hj_text_show(r->proxy, strlen(r->proxy), out->proxy, sizeof out->proxy);
+  hj_tls_look(r->easy, out->tls, sizeof out->tls, &peer);
+  hj_text_show(peer.issuer, strlen(peer.issuer), out->issuer, sizeof out->issuer);
+  hj_text_show(peer.to, strlen(peer.to), out->until, sizeof out->until);
 }
 
 unsigned hj_request_port(const struct hj_request *r)

@@ -93,6 +93,14 @@ bool hj_request_turned_away(const struct hj_request *r);
 bool hj_request_address(const struct hj_request *r, char out[HJ_ADDRESS_MAX]);
 /* From head on, done included: is who answered inside a private network, by the address or (through a proxy) the name? */
 bool hj_request_from_inside(const struct hj_request *r, const struct hj_url *url);
+/* The way to this answer, for who wants to see it. From head on, or in done; times count from the start, 0: not reached, or the connection was
+ * there already. */
+struct hj_request_facts {
+  uint64_t name_us, connect_us, tls_us, head_us;
+  char ip[64], proxy[96], tls[16], issuer[96], until[24];  /* tls: "TLSv1.3"; until: of the certificate; "": none, or not known */
+  int http;                         /* 11, 20; 0: no answer */
+};
+void hj_request_look(const struct hj_request *r, struct hj_request_facts *out);
 unsigned hj_request_port(const struct hj_request *r);    /* the local one of its connection: tells connections apart; 0: it had none */
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */

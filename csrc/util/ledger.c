@@ -53,12 +53,13 @@ uint64_t hj_ledger_open(const struct hj_visit *v)
   return n;
 }
 
-void hj_ledger_note(uint64_t n, int status, uint64_t bytes)
+void hj_ledger_note(uint64_t n, int status, uint64_t bytes, bool ended)
 {
   take_lock();
   if (book && n && book[n % HJ_LEDGER_MAX].n == n) {
     book[n % HJ_LEDGER_MAX].status = status;
     book[n % HJ_LEDGER_MAX].bytes = bytes;
+    book[n % HJ_LEDGER_MAX].ended = ended;
   }
   drop_lock();
 }

@@ -17,13 +17,13 @@ struct hj_visit {
   int64_t wall_ns;
   uint64_t bytes;         /* of the body, as they came */
   int status;
-  bool sent_token;
+  bool sent_token, ended;
   char method[8], why[16], origin[104], path[168], range[48];
 };
 
 /* Opens a line and answers its number; 0 (and no line) when there is no memory for the book. */
 uint64_t hj_ledger_open(const struct hj_visit *v);
-void hj_ledger_note(uint64_t n, int status, uint64_t bytes);      /* benign if the line has been overwritten */
+void hj_ledger_note(uint64_t n, int status, uint64_t bytes, bool ended);      /* benign if the line has been overwritten */
 void hj_ledger_withdraw(uint64_t n);  /* nothing was asked after all: the line is taken out */
 /* The first visit with a number above `since`; false if there is none. */
 bool hj_ledger_next(uint64_t since, struct hj_visit *out);

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._cache import CachedRepo, about, contacts, ledger, ls, where
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
     from ._config import Setting, config, settings
+    from ._doctor import Report, doctor
     from ._dry_run import DryRunFileInfo
     from ._errors import (
         AccessDenied,
@@ -87,6 +88,7 @@ __all__ = [
     "RateLimited",
     "RepoDisabled",
     "RepoNotFound",
+    "Report",
     "RevisionNotFound",
     "ServerError",
     "Setting",
@@ -100,6 +102,7 @@ __all__ = [
     "about",
     "config",
     "contacts",
+    "doctor",
     "fetch",
     "from_pretrained",
     "hf_hub_download",
@@ -119,11 +122,13 @@ __all__ = [
 _HOMES = {
     "CachedRepo": "_cache",
     "DryRunFileInfo": "_dry_run",
+    "Report": "_doctor",
     "Setting": "_config",
     "Token": "_auth",
     "about": "_cache",
     "config": "_config",
     "contacts": "_cache",
+    "doctor": "_doctor",
     "fetch": "_fetch",
     "from_pretrained": "_loader",
     "hf_hub_download": "_compat",

@@ -1,4 +1,4 @@
-"""What a failure on the network has to do with this computer's settings, and what can be done. Imports _errors, _names, _config.
+"""What a failure on the network has to do with this computer's settings, and what can be done. Imports _errors, _names, _config, _record.
 
 Loaded only when something failed.
 """
@@ -12,7 +12,12 @@ from ._names import origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NamedTuple
+
     from ._config import Config
+else:
+    from ._record import NamedTuple
 
 _TLS = {
     "TLS_ISSUER": "if that is your company's (or your own network's) inspection of TLS, get its certificate and set SSL_CERT_FILE, or ca=, "
@@ -22,6 +27,11 @@ _TLS = {
     "TLS_HOST": "check the address; the login page of a network, or a proxy, may answer in place of {host}: open it in a browser",
     "TLS_STORE": "correct the path named above, or unset it",
 }
+
+PORTAL = (
+    "the login page of this network, or a firewall, answers in place of the hub: open {host} in a browser and log in, or ask "
+    "whoever runs the network to allow it"
+)
 
 _PROXY = {
     "PROXY": "is it running, and is this its address? Set {variable} right, or name the host in no_proxy to go there without it",
@@ -43,6 +53,46 @@ def add_network(error: HubjetError, config: Config) -> None:
         error.add_line("trusted", _trusted(config))
         if error.code in _TLS:
             _advise(error, _TLS[error.code].format(host=host))
+
+
+class Page(NamedTuple):
+    """A page for people where data was asked for."""
+
+    title: str
+    begins: str  # the first 300 bytes, printable, in one line
+
+
+def page_of(body: bytes | str | None, content_type: str) -> Page | None:
+    """None: it is no page. Login pages of networks and firewalls' refusals are HTML, and the hub's answers to programs never are."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    start = text.lstrip("\ufeff \t\r\n")[:64].lower()
+    if not start.startswith(("<!doctype html", "<html", "<head", "<?xml version")) and not content_type.lower().startswith("text/html"):
+        return None
+    if start.startswith("<?xml") and "<html" not in text[:1000].lower():
+        return None  # S3's and CloudFront's refusals are XML
+    low = text.lower()
+    first = low.find("<title")
+    opened, closed = low.find(">", first) + 1, low.find("</title", first)
+    title = _line(text[opened:closed]) if 0 <= first < opened <= closed else ""
+    return Page(title[:100] or "without a title", _line(text[:300]))
+
+
+def add_page(error: HubjetError, excerpt: str | None, headers: Mapping[str, str]) -> None:
+    """Says that a page answered, and how it begins. Once."""
+    kind = "text/html" if error.code == "PORTAL" else headers.get("content-type", "")
+    page = page_of(excerpt, kind) if error.portal is None and excerpt else None
+    if error.code == "REDIRECT" and page is None and error.portal is None and "plain http" in error.message:
+        error.portal = "a redirect to plain http"
+    elif page is not None:
+        error.portal = page.title
+        error.add_line("page", f"{page.title}: {page.begins}")
+    else:
+        return
+    _advise(error, PORTAL.format(host=_host(error.url)))
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _advise(error: HubjetError, text: str) -> None:

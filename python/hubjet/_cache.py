@@ -161,7 +161,7 @@ def ledger(since: int = 0) -> list[Visit]:
     """Every HTTP exchange of this process, oldest first: the newest 4096 with number above `since`.
 
     Each is a dict: n, time (seconds since the epoch), method, origin, path (no query), why, status (0 = no answer),
-    sent_token, bytes, range. There is no other door to the network, so what is not in it did not happen. Threads:
+    sent_token, bytes, range, ended. There is no other door to the network, so what is not in it did not happen. Threads:
     any.
 
     >>> import hubjet

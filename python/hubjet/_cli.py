@@ -1,4 +1,4 @@
-"""The command line: `hubjet download|get|limit|where|ls|config`. Imports the public functions; decides nothing by itself.
+"""The command line: `hubjet download|get|limit|where|ls|config|doctor|ledger`. Imports the public functions; decides nothing by itself.
 
 Data on stdout, talk on stderr; `--json` for programs; exit codes that scripts may rely on.
 """
@@ -44,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _talk_through_logging(options.verbose)
     try:
         with command_line(_settings_of(options)):
-            _run(options)
+            code = _run(options)
             _flush()
-        return 0
+        return code
     except BrokenPipeError:
         # `hubjet ls | head`: the reader has enough. Python would complain once more while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,16 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, options.verbose)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     if getattr(options, "timeline", None) is None:
-        options.run(options)
-        return
+        return options.run(options) or 0
     from . import _timeline
     from ._config import resolve
 
     _timeline.begin(str(resolve().timeline))  # there is a file, also where nothing had to be fetched
     try:
-        options.run(options)
+        return options.run(options) or 0
     finally:
         _timeline.end()
 
@@ -224,6 +223,32 @@ def _ls(options: argparse.Namespace) -> None:
     _say(f"{len(repos)} repositor{'y' if len(repos) == 1 else 'ies'}, {_bytes(sum(one.size for one in repos))}")
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from ._doctor import doctor
+
+    report = doctor(options.repo, repo_type=options.type, revision=options.revision, endpoint=options.hub,
+                    cache_dir=options.cache_dir, token=options.token or options.login)  # fmt: skip
+    if options.json:
+        _print_json(report.as_dict())
+    else:
+        _print(str(report))
+    return 1 if report.worst == "problem" else 0
+
+
+def _ledger(options: argparse.Namespace) -> None:
+    from ._ledger_file import read
+
+    visits = read(options.file)
+    if options.json:
+        _print_json(visits)
+        return
+    for one in visits:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["time"]))
+        token = "token" if one["sent_token"] else "-"
+        _print(f"{when}\t{one['pid']}\t{one['why']}\t{one['method']}\t{one['status'] or '-'}\t{one['bytes']}\t{token}\t{one['origin']}{one['path']}\t{one['range']}")
+    _say(f"{len(visits)} requests to {len({one['origin'] for one in visits})} hosts, {_bytes(sum(one['bytes'] for one in visits))}")
+
+
 # --- output ---------------------------------------------------------------------------------------
 
 
@@ -341,7 +366,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hubjet {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|limit|where|ls|config", parser_class=_Verb)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="download|get|limit|where|ls|config|doctor|ledger", parser_class=_Verb)
 
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[everywhere], help=text, description=text)
@@ -384,6 +409,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--cache-dir", type=_filled, help="another cache")
 
     verb("config", _config, "every setting, its value, and where it comes from")
+
+    one = verb("doctor", _doctor, "try the whole way of a model, host by host, and say what is wrong; exit code 1 if something is")
+    one.add_argument("repo", metavar="REPO", nargs="?", help="org/name; none: the hub and the disk only")
+    _repo_arguments(one)
+    one.add_argument("--endpoint", dest="hub", help="the hub to ask")
+    one.add_argument("--token", help="try this token, too")
+    one.add_argument("--login", action="store_true", help="try this user's token, too")
+    one.add_argument("--ca", metavar="PATH", type=_filled, help="trust these certificates: a file or a folder")
+
+    one = verb("ledger", _ledger, "every request that was written down: HUBJET_LEDGER=FILE names where, for all programs")
+    one.add_argument("file", metavar="FILE", nargs="?", help="default: HUBJET_LEDGER, or the setting ledger_file")
     return parser
 
 

@@ -391,6 +391,9 @@ class Config:
     timeline: str | None = _option(
         "File for a picture of the downloads over time: Chrome-trace JSON, which Perfetto opens.", _path, None, "HUBJET_TIMELINE"
     )
+    ledger_file: str | None = _option(
+        "File that every request is noted in, one JSON object a line, by all processes that are told.", _path, None, "HUBJET_LEDGER"
+    )
     trace_file: str | None = _option(
         "File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE"
     )

@@ -48,7 +48,7 @@ class HubjetError(Exception):
 
     Attributes (None when not known): `code` the failure's name in C, such as "HTTP_DENIED"; `url` without user, query
     and fragment; `status` of HTTP; `offset` of the first byte in doubt; `proxy` that was between (scheme, host, port); `issuer` of a certificate that was
-    refused; `retry_after` in seconds; `errno`; `curl`
+    refused; `portal` title of a page for people that answered in place of the hub; `retry_after` in seconds; `errno`; `curl`
     libcurl's code; `request_id`; `server_message`; `hub_code` the hub's X-Error-Code; `attempts`; `advice` what you
     can do; `page` to open; `repo_id`, `repo_type`, `revision`, `filename`; `token_origin` where the token that was
     sent came from; `headers` of the answer; `failures` file name -> error, when several files failed.
@@ -67,6 +67,7 @@ class HubjetError(Exception):
     offset: int | None = None
     proxy: str | None = None
     issuer: str | None = None
+    portal: str | None = None
     retry_after: float | None = None
     errno: int | None = None
     curl: int | None = None

@@ -106,7 +106,7 @@ def _run(want: Want, url: str, token: Token | str | bool | None, config: Config,
     found = credentials.first() if credentials is not None else None
     result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
     error = _transport.error_of(result)
-    if credentials is not None and found is None and isinstance(error, errors.AccessDenied):
+    if credentials is not None and found is None and isinstance(error, errors.AccessDenied) and error.portal is None:
         found = credentials.asked()
         if found is not None:
             result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]

@@ -234,8 +234,8 @@ class Hub:
 
     def _asks_for_token(self, result: Result) -> bool:
         error = _transport.error_of(result)
-        if self.has_token or not self.line.on_first or not isinstance(error, HubjetError):
-            return False
+        if self.has_token or not self.line.on_first or not isinstance(error, HubjetError) or error.portal is not None:
+            return False  # a firewall's refusal is not the hub's question
         if isinstance(error, errors.AccessDenied):
             return origin_of(error.url or self.endpoint) == origin_of(self.endpoint)  # not the content network's 403
         return error.hub_code == "RepoNotFound" or isinstance(error, errors.RateLimited)
@@ -561,9 +561,23 @@ class Hub:
             try:
                 return json.loads(body)
             except (ValueError, RecursionError):
-                raise self._nonsense(url, "the answer is not JSON") from None
+                raise self._no_json(url, result) from None
 
         return read, result["headers"]
+
+    def _no_json(self, url: str, result: Result) -> errors.ProtocolError:
+        from . import _advice
+
+        page = _advice.page_of(result["body"], result["headers"].get("content-type", ""))
+        if page is None:
+            return self._nonsense(url, "the answer is not JSON")
+        from_url = result["url"] or url
+        advice = _advice.PORTAL.format(host=origin_of(from_url).partition("://")[2].rpartition(":")[0])
+        return errors.ProtocolError(
+            explain(f"a page for people answered in place of {self.endpoint}", asked=shown(url), came_from=shown(from_url),
+                    page=f"{page.title}: {page.begins}", do=advice),
+            code="PORTAL", url=shown(from_url), portal=page.title, advice=advice, repo_id=self.repo.id, repo_type=self.repo.type,
+        )  # fmt: skip
 
     def _nonsense(self, url: str, what: str) -> errors.ProtocolError:
         return errors.ProtocolError(
@@ -623,6 +637,8 @@ class Hub:
     def _refusal(self, error: HubjetError, ask: Ask) -> tuple[type[HubjetError], str, str, str] | None:
         """Class, headline, page to open, advice; None when the hub did not say more than the status."""
         code, said, status = error.hub_code, error.server_message or "", error.status
+        if error.portal is not None:
+            return None
         name, page = self.repo.id, self.page
         tokens = f"{self.endpoint}/settings/tokens"
         sent = bool(self._own_auth or self._credentials.origin)

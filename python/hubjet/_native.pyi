@@ -150,8 +150,36 @@ class Visit(TypedDict):
     sent_token: bool
     bytes: int  # payload bytes received
     range: str  # "" or "bytes=a-b"
+    ended: bool  # False: under way
 
 def ledger(since: int = 0) -> list[Visit]: ...  # newest 4096 entries with n > since
+
+class Probe(TypedDict):
+    """One exchange, looked at closely. Seconds count from its start; None: not reached, or not known."""
+
+    error: BaseException | None
+    status: int  # 0: no answer
+    ranged: bool  # a Content-Range that was understood
+    location: str | None  # of a redirect; may hold a signature: for the next probe, not for print
+    headers: dict[str, str]  # as in Result
+    ip: str | None
+    proxy: str | None  # as it may be shown
+    tls: str | None  # "TLSv1.3"
+    issuer: str | None
+    until: str | None  # "2026-11-23 15:04" UTC
+    http: int  # 11, 20
+    name_s: float | None
+    connect_s: float | None
+    tls_s: float | None
+    head_s: float | None
+    bytes: int
+    body_s: float | None
+    body: bytes  # its first `keep` bytes
+
+def probe(
+    url: str, limits: Limits, why: str = "doctor", auth: str | None = None, first: int = -1, last: int = -1, most: int = 0, keep: int = 0,
+    seconds: float = 10,
+) -> Probe: ...  # one request, no redirect followed, no retry, `most` bytes of the body
 
 def disk_free(path: str) -> int: ...  # bytes available to this user where path is (or will be); 2**64-1: not told
 def partial_bytes(dir: str, key: str) -> int: ...  # bytes of an unfinished file that a resume would keep (by its journal), 0 if none

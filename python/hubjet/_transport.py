@@ -1,5 +1,5 @@
 """Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config,
-_progress, _proxies, _trace, _advice.
+_progress, _proxies, _trace, _advice, _ledger_file.
 
 The only module that makes a `_native.Job`.
 """
@@ -102,6 +102,8 @@ class Running:
                 _trace.drain()
                 if self._config.timeline is not None:
                     _drain_timeline()
+                if self._config.ledger_file is not None:
+                    _note(self._config.ledger_file)
             if meter is not None:
                 meter.show(job.look())
             return self._told(job.results())
@@ -142,6 +144,8 @@ class Running:
             return
         job.close()
         _trace.drain()
+        if self._config.ledger_file is not None:
+            _note(self._config.ledger_file)
         if self._config.timeline is not None:
             from . import _timeline
 
@@ -152,6 +156,12 @@ def _drain_timeline() -> None:
     from . import _timeline
 
     _timeline.drain()
+
+
+def _note(path: str) -> None:
+    from . import _ledger_file
+
+    _ledger_file.note(path)
 
 
 def error_of(result: Result) -> BaseException | None:
@@ -168,6 +178,10 @@ def error_of(result: Result) -> BaseException | None:
             "hub_code": headers.get("x-error-code"),
         }
         error.__dict__.update({name: value for name, value in facts.items() if value is not None})
+        if error.code in ("REDIRECT", "PORTAL") or "<" in (result["excerpt"] or ""):
+            from . import _advice
+
+            _advice.add_page(error, result["excerpt"], headers)
     return error
 
 

@@ -24,7 +24,7 @@ TEST(a_visit_is_found_again_with_its_end)
   CHECK_EQ(got.n, n);
   CHECK_EQ(got.status, 0);
   CHECK(got.sent_token);
-  hj_ledger_note(n, 206, 77);
+  hj_ledger_note(n, 206, 77, true);
   CHECK(hj_ledger_next(before, &got));
   CHECK_EQ(got.status, 206);
   CHECK_EQ(got.bytes, 77);
@@ -42,8 +42,8 @@ TEST(an_old_line_is_written_over_and_its_end_forgotten)
     v.status = 200;
     (void)hj_ledger_open(&v);
   }
-  hj_ledger_note(first, 999, 999); /* its place belongs to another */
-  hj_ledger_note(0, 999, 999);
+  hj_ledger_note(first, 999, 999, true); /* its place belongs to another */
+  hj_ledger_note(0, 999, 999, true);
   CHECK(hj_ledger_next(0, &got));
   CHECK_EQ(got.n, first + 1);
   unsigned count = 0;
@@ -60,7 +60,7 @@ static void visit_often(void *user)
   for (int i = 0; i < 3000; i++) {
     struct hj_visit v = { .bytes = 1 }, got;
     uint64_t n = hj_ledger_open(&v);
-    hj_ledger_note(n, 200, n);
+    hj_ledger_note(n, 200, n, true);
     if (hj_ledger_next(n - 1, &got) && got.n == n)
       CHECK_EQ(got.bytes, n);
   }
