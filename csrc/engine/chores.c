@@ -127,13 +127,13 @@ static void note_proven(struct hj_work *const w[], unsigned n)
   const char *etags[HJ_SMALLS_MAX];
   unsigned k = 0;
   for (unsigned i = 0; i < n; i++) {
-    const struct hj_fetch *f = w[i]->fetch, *next = i + 1 < n ? w[i + 1]->fetch : NULL;
+    const struct hj_fetch *f = w[i]->fetch;
     struct hj_err scratch = HJ_ERR_INIT;
     if (f->want->dest != HJ_DEST_STORE)
       continue;
     if (w[i]->err.code == HJ_E_OK)
       etags[k++] = f->etag;
-    if (next && next->want->dest == HJ_DEST_STORE && !strcmp(next->want->repo_dir, f->want->repo_dir))
+    if (i + 1 < n && w[i + 1]->fetch->want->dest == HJ_DEST_STORE && !strcmp(w[i + 1]->fetch->want->repo_dir, f->want->repo_dir))
       continue;
     if (k && hj_record_add(f->want->repo_dir, etags, k, &scratch)) /* benign: the blob is then "new", not "same" */
       HJ_TRACE(HJ_T_STORE, f->index, "no record of %u files: %s", k, scratch.msg);
@@ -149,7 +149,7 @@ static int name_it(struct hj_fetch *f, struct hj_err *e)
   if (w->dest != HJ_DEST_STORE || !w->link_path || f->link_path)
     return HJ_E_OK;
   if (!commit[0])
-    return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->own.first.origin);
+    return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->first.origin);
   return hj_link_snapshot(w->repo_dir, commit, w->link_path, f->etag, w->links, &f->link_path, e);
 }
 
@@ -450,7 +450,7 @@ static void run_one(struct hj_work *w)
 static void draw(struct hj_work *const w[], unsigned n, uint64_t from_us)
 {
   const struct hj_fetch *f = w[0]->fetch;
-  struct hj_slice s = { .track = HJ_TRACK_WORKER, .what = hj_chore_name(w[0]->chore), .file = f->want->link_path ? f->want->link_path : f->own.first.path,
+  struct hj_slice s = { .track = HJ_TRACK_WORKER, .what = hj_chore_name(w[0]->chore), .file = f->want->link_path ? f->want->link_path : f->first.path,
                         .code = hj_code_name(w[0]->err.code), .from_us = from_us, .to_us = hj_clock_ns() / 1000 };
   for (unsigned i = 0; i < n; i++)
     s.bytes += w[i]->chore == HJ_CHORE_SMALL ? w[i]->fetch->body.len : w[i]->proven;

@@ -164,8 +164,7 @@ static PyObject *info_shutdown(PyObject *self, PyObject *unused)
 {
   (void)self;
   (void)unused;
-  if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0) /* the engine is the process's: the end of a sub-interpreter is not its end */
-    ext_wait_stop(SHUTDOWN_MS);
+  ext_wait_stop(SHUTDOWN_MS);
   Py_RETURN_NONE;
 }
 

@@ -63,4 +63,5 @@ static struct PyModuleDef module_def = {
   .m_free = module_free,
 };
 
+PyMODINIT_FUNC PyInit__native(void);
 PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module_def); }

@@ -94,7 +94,7 @@ enum hj_claim_state hj_claim_state(const char *partial_dir, const char *name, si
     return HJ_CLAIM_IS_DEAD;
   case HJ_OWNER_FORMER:
     most_s = HJ_CLAIM_FORMER_S;
-    /* fall through */
+    HJ_FALL_THROUGH;
   case HJ_OWNER_UNKNOWN: {
     char *folder = hj_layout_join(partial_dir, name, &s);
     bool stale = folder && hj_claim_age_ns(folder, hj_clock_wall_ns()) > most_s * 1000000000;

@@ -125,44 +125,31 @@ int64_t hj_parse_retry_after(const char *p, size_t n, int64_t now_s)
   return date - now_s >= DAY_MS / 1000 ? DAY_MS : (date - now_s) * 1000;
 }
 
-/* The numbers of two one-letter parameters; both must be there. */
-static bool two_numbers(const char *p, size_t n, const char letters[2], uint64_t out[2])
+bool hj_parse_ratelimit(const char *p, size_t n, uint64_t *left, uint64_t *reset_s)
 {
   const char *end = p + n;
-  bool has[2] = { false, false };
+  bool has_left = false, has_reset = false;
+  uint64_t l = 0, t = 0;
   while (p < end) {
     while (p < end && (*p == ';' || *p == ' '))
       p++;
-    if (end - p > 2 && (p[0] == letters[0] || p[0] == letters[1]) && p[1] == '=') {
-      int which = p[0] == letters[1];
+    if (end - p > 2 && (p[0] == 'r' || p[0] == 't') && p[1] == '=') {
+      bool is_left = p[0] == 'r';
       p += 2;
-      if (!take_number(&p, end, &out[which]))
+      if (!take_number(&p, end, is_left ? &l : &t))
         return false;
-      has[which] = true;
+      if (is_left)
+        has_left = true;
+      else
+        has_reset = true;
     }
     while (p < end && *p != ';')
       p++;
   }
-  return has[0] && has[1];
-}
-
-bool hj_parse_ratelimit(const char *p, size_t n, uint64_t *left, uint64_t *reset_s)
-{
-  uint64_t v[2] = { 0, 0 };
-  if (!two_numbers(p, n, "rt", v))
+  if (!has_left || !has_reset)
     return false;
-  *left = v[0];
-  *reset_s = v[1];
-  return true;
-}
-
-bool hj_parse_ratelimit_policy(const char *p, size_t n, uint64_t *most, uint64_t *window_s)
-{
-  uint64_t v[2] = { 0, 0 };
-  if (!two_numbers(p, n, "qw", v))
-    return false;
-  *most = v[0];
-  *window_s = v[1];
+  *left = l;
+  *reset_s = t;
   return true;
 }
 

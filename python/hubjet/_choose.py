@@ -90,7 +90,7 @@ def components_of(index: bytes) -> list[str]:
     """
     try:
         document = json.loads(index)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(document, dict):
         return []

@@ -220,6 +220,20 @@ class InternalError(HubjetError):
     """A broken promise inside hubjet. Please report it with the whole message."""
 
 
+def harmless(text: str) -> str:
+    """A text that came from elsewhere, as a terminal may show it: no control character but line breaks, nothing that turns the direction."""
+    if text.isprintable():
+        return text
+    return "".join(sign if _is_harmless(sign) else "?" for sign in text)
+
+
+def _is_harmless(sign: str) -> bool:
+    number = ord(sign)
+    if number < 0xA0:
+        return number >= 32 and number != 0x7F and number < 0x80 or sign == "\n"
+    return not (0x202A <= number <= 0x202E or 0x2066 <= number <= 0x2069 or 0xD800 <= number <= 0xDFFF)
+
+
 def explain(headline: str, **details: object) -> str:
     """A message: the headline, then one line for each detail that is not empty, in the order given.
 
@@ -228,11 +242,11 @@ def explain(headline: str, **details: object) -> str:
       wanted    config.json
       do        check the name
     """
-    return "\n".join([headline, *(_line(label, str(text)) for label, text in details.items() if text)])
+    return "\n".join([harmless(headline), *(_line(label, str(text)) for label, text in details.items() if text)])
 
 
 def _line(label: str, text: str) -> str:
-    return f"  {label.replace('_', ' ') + ' ':<10}" + text.replace("\n", "\n" + " " * 12)
+    return f"  {label.replace('_', ' ') + ' ':<10}" + harmless(text).replace("\n", "\n" + " " * 12)
 
 
 __all__ = [

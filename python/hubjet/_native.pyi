@@ -88,7 +88,6 @@ class Look(TypedDict):
     requests: int  # HTTP exchanges begun
     limit_rate: int  # bytes per second that hold for it now, 0: no limit (this one may fall)
     waits: int  # how often a transfer waited for that
-    quota_ms: int  # until the hub's window of requests lets the last question go out, 0: it holds nothing up (it may fall)
     polite: bool  # holds for it now (this one may change, too)
 
 class Supplied(TypedDict):
@@ -213,4 +212,4 @@ def timeline_lines() -> bytes: ...  # takes what has gathered: JSON objects of C
 def limit_rate(bytes_per_s: int | None) -> None: ...  # of all jobs, now and later, in place of their own; 0: none; None: each its own
 def polite(on: bool | None) -> None: ...  # all jobs, now and later, in place of their own; None: each its own
 def about() -> dict[str, Any]: ...  # versions of libcurl, OpenSSL, xxHash; features; build flags
-def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package); in a sub-interpreter it does nothing
+def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package)

@@ -38,7 +38,13 @@ COMMON = (
     "-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla "
     "-Wwrite-strings -Wformat=2"
 ).split()
-PRODUCT_ONLY = ["-Wconversion", "-Wno-sign-conversion"]  # tests may be careless with widths, the product may not
+# Tests may be careless with widths, the product may not.
+PRODUCT_ONLY = (
+    "-Wconversion -Wno-sign-conversion -Wundef -Wold-style-definition -Wdouble-promotion -Wredundant-decls -Wnested-externs -Wimplicit-fallthrough "
+    "-Wnull-dereference"
+).split()
+GCC_ONLY = "-Wlogical-op -Wduplicated-cond -Wduplicated-branches".split()
+CLANG_ONLY = "-Wunreachable-code -Wcomma -Wmissing-variable-declarations -Wassign-enum -Wloop-analysis".split()
 # gcc guesses lengths and paths, and guesses badly between the calls that sanitizers add; the plain flavour has them on.
 GUESSES_OFF = ["-Wno-format-truncation", "-Wno-maybe-uninitialized"]
 FLAVOURS = {
