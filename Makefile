@@ -15,6 +15,10 @@ soak:            ## 10,000 downloads under faults, four processes sharing a cach
 	@$(PYTHON) tests/run.py soak $(ARGS)
 torture:         ## each malloc, platform call and network event fails; kills; power cuts; odd disks: all of it, 20 minutes (tests/torture)
 	@$(PYTHON) tests/run.py torture $(ARGS)
+sanitize:        ## all C tests under ASan+UBSan and TSan, Python tests with a sanitized extension (ARGS="c", "python", "valgrind")
+	@$(PYTHON) tests/run.py sanitize $(ARGS)
+analyse:         ## gcc and clang with the strict set over csrc, clang's analyser, gcc's over the pure files: 0 findings
+	@$(PYTHON) tests/run.py analyse
 bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
@@ -25,4 +29,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test torture fuzz matrix soak bench build wheel lint clean
+.PHONY: help demo test torture fuzz sanitize analyse matrix soak bench build wheel lint clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|build|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|sanitize|analyse|build|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -45,7 +45,7 @@ BENCH = {  # and for `make bench`
     "command unshare": "util-linux",
     "command ip": "iproute2",
 }
-CLANG = {  # and for `make fuzz`, `make sanitize`, `make analyse`
+CLANG = {  # and for `make fuzz` and `make analyse`
     "command clang": "clang",
     "command llvm-cov": "llvm",
 }
@@ -191,9 +191,24 @@ def bench(arguments: list[str]) -> None:
 
 def fuzz(arguments: list[str]) -> None:
     system_packages(CLANG)
-    python = test_python()
+    python = venv("venv-fuzz", [["setuptools>=77", *requirements("requirements-fuzz.txt")]])
+    build(python)
     os.chdir(ROOT)
     os.execve(str(python), [str(python), "-m", "tests.fuzz", *arguments], environment())
+
+
+def sanitize(arguments: list[str]) -> None:
+    system_packages({"command valgrind": "valgrind"} if "valgrind" in arguments else None)
+    python = test_python()
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "tests/sanitize.py", *arguments], environment())
+
+
+def analyse(arguments: list[str]) -> None:
+    system_packages(CLANG)
+    python = test_python()
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "tests/analyse.py", *arguments], environment())
 
 
 def wheel(arguments: list[str]) -> None:
@@ -240,6 +255,10 @@ def main() -> None:
         fuzz(rest)
     elif what == "torture":
         module("tests.torture", rest)
+    elif what == "sanitize":
+        sanitize(rest)
+    elif what == "analyse":
+        analyse(rest)
     elif what == "wheel":
         wheel(rest)
     elif what == "clean":

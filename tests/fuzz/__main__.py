@@ -93,7 +93,7 @@ def python_targets() -> list[str]:
 
 def command(name: str, parts: list[Path]) -> list[str]:
     if name.startswith("py_"):
-        return [sys.executable, str(HERE / f"{name}.py")]
+        return [sys.executable, "-m", "tests.fuzz.feed", name]
     return [str(build(name, parts))]
 
 

@@ -201,13 +201,14 @@ static void expand_manifest(struct hj_buf *out, struct feed *f)
 {
   struct hj_err e = HJ_ERR_INIT;
   char path[600];
+  const char *snapshot = disk_path("repo/snapshots/" COMMIT);
   struct stat st;
   while (f->n && out->len < 4096) {
     uint8_t c = feed_byte(f);
     if (c >= 6 && c != '\n' && c <= 11) {
       MUST(!hj_buf_text(out, files[c > 10 ? 4 : c - 6], &e));
     } else if (c >= 1 && c <= 5) {
-      (void)snprintf(path, sizeof path, "%s/%s", disk_path("repo/snapshots/" COMMIT), files[c - 1]);
+      (void)snprintf(path, sizeof path, "%s/%s", snapshot, files[c - 1]);
       if (stat(path, &st))
         abort();
       MUST(!hj_buf_printf(out, &e, "%lld %lld %llu ", (long long)st.st_size, (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
