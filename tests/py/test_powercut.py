@@ -30,3 +30,12 @@ def test_the_model_keeps_what_was_synced_and_may_lose_the_rest() -> None:
     before = powercut.FIXED[3][1](ops, 2, powercut.random.Random(1))
     assert before.names[1] == {"a": 2} and before.data[2] == bytes(5000)
     assert powercut.FIXED[2][1](ops, 2, powercut.random.Random(1)).data[2] == b""
+
+
+def test_a_disk_that_was_not_synced_shows_wrong_bytes_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The replay would notice: with sync off a rename lasts and its data does not."""
+    monkeypatch.setenv("HUBJET_SYNC", "0")
+    with powercut.Bench(tmp_path) as bench:
+        ops = bench.record("fetch")
+        zeros = powercut.Case("fetch", len(ops), 3, "names, zeros")
+        assert any("wrong bytes have a public name" in found for found in powercut.play(bench, "fetch", ops, [zeros]))
