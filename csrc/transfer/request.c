@@ -491,6 +491,18 @@ static void host_of_origin(const char *shown, char *out, size_t cap)
   hj_text_show(host, strcspn(host, "/:"), out, cap);
 }
 
+/* Bundles begin with a comment of some lines at most, so a file without this near its beginning holds none: no try will help. */
+static bool holds_certificates(hj_file *f)
+{
+  char text[4096];
+  struct hj_err scratch = HJ_ERR_INIT; /* benign: the question is only whether to try again */
+  size_t n = 0;
+  if (hj_file_read_at(f, 0, text, sizeof text - 1, &n, &scratch))
+    return true;
+  text[n] = 0;
+  return n == sizeof text - 1 || strstr(text, "-----BEGIN ") != NULL;
+}
+
 /* The certificates could not be read: gone, or no descriptor was left for them (seen with `ulimit -n 20`)? If they can be opened now, another
  * try is worth it. */
 static void doubt_certificates(struct hj_request *r, struct hj_err *e)
@@ -499,7 +511,7 @@ static void doubt_certificates(struct hj_request *r, struct hj_err *e)
   struct hj_err why = HJ_ERR_INIT;
   if (!r->ca_file)
     return;
-  if (!hj_file_open(&f, r->ca_file, HJ_OPEN_READ, 0, &why))
+  if (!hj_file_open(&f, r->ca_file, HJ_OPEN_READ, 0, &why) && holds_certificates(&f))
     hj_fail(e, HJ_E_CONNECT, "the certificates in %s could not be read just then; too many open files?", r->ca_file);
   else if (why.code == HJ_E_IO)
     *e = why;
