@@ -228,6 +228,14 @@ def pytest(arguments: list[str]) -> None:
     module("pytest", arguments)
 
 
+def silence(arguments: list[str]) -> None:
+    system_packages({"command unshare": "util-linux", "command ip": "iproute2"})
+    python = test_python()
+    os.chdir(ROOT)
+    suite = [str(python), "-m", "pytest", "--ignore=tests/py/test_lint.py", "--ignore=tests/isolated/test_silence.py", *arguments]
+    os.execve(str(python), [str(python), "-m", "tests.isolated.silence", *suite], environment())
+
+
 def main() -> None:
     if sys.version_info < (3, 10):
         sys.exit(f"python3 is {sys.version.split()[0]}; 3.10 or newer is needed")
@@ -235,6 +243,8 @@ def main() -> None:
     BUILD.mkdir(exist_ok=True)
     if what == "test":
         pytest(rest)
+    elif what == "silence":
+        silence(rest)
     elif what == "lint":
         pytest(["tests/py/test_lint.py", *rest])
     elif what == "c":

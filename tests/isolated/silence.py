@@ -1,0 +1,105 @@
+"""A world without a network, that notices who looks for one: `python -m tests.isolated.silence COMMAND...` (`make silence`: the whole suite).
+
+The command runs in a network namespace of its own. It has the loopback, and a route for everything else that leads to the loopback, too:
+what anybody sends there, names that are asked for included (resolv.conf names a server elsewhere), comes by here and is written down.
+Ends with 3 and a list if anything was sent to elsewhere, else with what the command ended with. Needs root.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+
+HERE = "10.99.0.1"
+NAMESERVER = "10.99.0.53"
+SETUP = [
+    "ip link set lo up",
+    f"ip address add {HERE}/32 dev lo",
+    f"ip route add default dev lo src {HERE}",
+    "ip -6 address add fd99::1/128 dev lo",
+    "ip -6 route add default dev lo src fd99::1",
+]
+ETH_P_ALL = 3
+STRANGE = 3
+
+
+def destination(frame: bytes) -> str | None:
+    """Where a packet goes: "udp 10.0.0.1 port 53"; None: nowhere that matters."""
+    kind, packet = frame[12:14], frame[14:]
+    if kind == b"\x08\x00" and len(packet) >= 20:
+        address, protocol, behind = ipaddress.ip_address(packet[16:20]), packet[9], packet[(packet[0] & 15) * 4 :]
+    elif kind == b"\x86\xdd" and len(packet) >= 40:
+        address, protocol, behind = ipaddress.ip_address(packet[24:40]), packet[6], packet[40:]
+    else:
+        return None
+    if address.is_loopback or str(address) == HERE or str(address) == "fd99::1":
+        return None
+    if protocol == 58 and behind[:1] in (b"\x85", b"\x86", b"\x87", b"\x88", b"\x8f"):
+        return None  # the kernel's own neighbour discovery
+    if protocol in (6, 17) and len(behind) >= 4:
+        return f"{'tcp' if protocol == 6 else 'udp'} {address} port {int.from_bytes(behind[2:4], 'big')}"
+    return f"protocol {protocol} {address}"
+
+
+class Watch:
+    """Writes down every packet for elsewhere until `end`."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.looked = 0
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 28)  # SO_RCVBUFFORCE: the suite moves gigabytes over this device
+        self._socket.bind(("lo", 0))
+        self._end, self._told = os.pipe()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            ready, _, _ = select.select([self._socket, self._end], [], [])
+            if self._socket in ready:
+                self.looked += 1
+                where = destination(self._socket.recv(128))
+                if where is not None:
+                    self.seen[where] += 1
+            elif self._end in ready:
+                return
+
+    def end(self) -> Counter[str]:
+        os.write(self._told, b".")
+        self._thread.join()
+        return self.seen
+
+
+def inside(command: list[str]) -> int:
+    for line in SETUP:
+        subprocess.run(line.split(), check=True, stderr=subprocess.DEVNULL if "-6" in line else None)
+    with tempfile.NamedTemporaryFile("w", suffix=".resolv") as names:
+        names.write(f"nameserver {NAMESERVER}\noptions timeout:1 attempts:1\n")
+        names.flush()
+        subprocess.run(["mount", "--bind", names.name, os.path.realpath("/etc/resolv.conf")], check=True)
+        watch = Watch()
+        code = subprocess.run(command).returncode
+        seen = watch.end()
+    print(f"silence: {watch.looked} packets looked at, {sum(seen.values())} for elsewhere", file=sys.stderr)
+    for where, n in seen.most_common():
+        print(f"silence: {n} x {where}", file=sys.stderr)
+    return STRANGE if seen else code
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--inside"]:
+        return inside(sys.argv[2:])
+    command = ["unshare", "--net", "--mount", "--fork", sys.executable, "-m", "tests.isolated.silence", "--inside", *sys.argv[1:]]
+    return subprocess.run(command).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
