@@ -15,15 +15,12 @@ soak:            ## 10,000 downloads under faults, four processes sharing a cach
 	@$(PYTHON) tests/run.py soak $(ARGS)
 torture:         ## each malloc, platform call and network event fails; kills; power cuts; odd disks: all of it, 20 minutes (tests/torture)
 	@$(PYTHON) tests/run.py torture $(ARGS)
-<<<<<<< HEAD
 sanitize:        ## all C tests under ASan+UBSan and TSan, Python tests with a sanitized extension (ARGS="c", "python", "valgrind")
 	@$(PYTHON) tests/run.py sanitize $(ARGS)
 analyse:         ## gcc and clang with the strict set over csrc, clang's analyser, gcc's over the pure files: 0 findings
 	@$(PYTHON) tests/run.py analyse
-=======
 silence:         ## the whole suite where every packet for elsewhere, and every name asked for, is noticed (tests/isolated/silence.py; root)
 	@$(PYTHON) tests/run.py silence $(ARGS)
->>>>>>> b02c1f6 (silence: the suite in a world where whoever speaks to elsewhere is heard)
 bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
@@ -34,8 +31,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-<<<<<<< HEAD
-.PHONY: help demo test torture fuzz sanitize analyse matrix soak bench build wheel lint clean
-=======
-.PHONY: help demo test silence torture fuzz matrix soak bench build wheel lint clean
->>>>>>> b02c1f6 (silence: the suite in a world where whoever speaks to elsewhere is heard)
+.PHONY: help demo test silence torture fuzz sanitize analyse matrix soak bench build wheel lint clean
