@@ -17,14 +17,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--rate", type=float, default=0.05, help="of the answers go wrong")
+    parser.add_argument("--kill-every", type=int, default=400, help="downloads, of all processes together")
     parser.add_argument("--write", action="store_true", help="keep the table in tests/soak/results")
     options = parser.parse_args()
-    report = run(options.downloads, options.seed, options.processes, options.rate, progress=True)
+    report = run(options.downloads, options.seed, options.processes, options.rate, options.kill_every, progress=True)
     text = report.table()
     print(text)
     if options.write:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{options.downloads}-seed{options.seed}.md").write_text(text)
+        (RESULTS / f"{options.downloads}-seed{options.seed}-kill{options.kill_every}.md").write_text(text)
     return 1 if report.broken else 0
 
 

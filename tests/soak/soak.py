@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,8 +28,8 @@ from tests.server.content import git_blob_oid
 from tests.server.faults import Chaos
 
 REPOS, PLAIN = 40, 12
+EVERY = 20  # downloads, a process says what it has open
 LONGEST_S = 60  # GIVE_UP_MS and the slowest answers, many times over
-KILL_EVERY = 400  # downloads, all together
 GROWTH_MAX = 6 << 20  # of memory, from the second quarter of a process's downloads to the last
 # Not in a soak: they take their time, or end what a healthy server would not survive (they are in the matrix).
 LEFT_OUT = ("20 bytes a second", "a head of 20", "headers without end", "103 Early Hints", "16 MB behind", "the hub is down", "come back in 1 s", "the listing's")
@@ -48,6 +49,7 @@ class Report:
     examples: dict[str, str] = field(default_factory=dict)
     slowest: float = 0.0
     growth: list[int] = field(default_factory=list)
+    slopes: list[tuple[int, float]] = field(default_factory=list)  # downloads of one process, and bytes more for each in its second half
     peak_rss: int = 0
     broken: list[str] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class Report:
             ("processes killed", str(self.kills)),
             ("longest call", f"{self.slowest:.1f} s"),
             ("memory of a process", f"at most {self.peak_rss / 1e6:.0f} MB; grew by {max(self.growth, default=0) / 1e6:.1f} MB at most, {min(self.growth, default=0) / 1e6:.1f} at least, in the last three quarters"),
+            ("its slope", ", ".join(f"{slope:+.0f} bytes a download in the second half of {n:,}" for n, slope in self.slopes) or "-"),
             ("promises broken", str(len(self.broken))),
         ]
         text = f"# Soak, seed {self.seed}\n\n| what | how much |\n| --- | --- |\n" + "".join(f"| {a} | {b} |\n" for a, b in rows)
@@ -140,7 +143,7 @@ def make_world(w: World, folder: Path, seed: int) -> dict[str, Any]:
     return {"seed": seed, "repos": repos, "plain": plain, "cache": str(folder / "cache"), "folder": str(folder), "locks": str(folder / "locks"), "endpoint": w.endpoint}
 
 
-def run(downloads: int, seed: int, processes: int, rate: float, progress: bool = False) -> Report:
+def run(downloads: int, seed: int, processes: int, rate: float, kill_every: int = 50, progress: bool = False) -> Report:
     report = Report(seed, downloads)
     folder = Path(tempfile.mkdtemp(prefix="hubjet-soak-"))
     began = time.monotonic()
@@ -152,7 +155,7 @@ def run(downloads: int, seed: int, processes: int, rate: float, progress: bool =
             env.update(w.env(), PYTHONPATH=os.pathsep.join([str(ROOT / "python"), str(ROOT)]), HF_HOME=str(folder / "home"), HUBJET_RUN_DIR=str(folder / "run"))
             chaos = w.faults.chaos = Chaos(seed, rate, choices())
             team = [Process(folder / "world.json", n, downloads // processes, env) for n in range(processes)]
-            conduct(team, report, random.Random(seed), downloads, progress, w)
+            conduct(team, report, random.Random(seed), downloads, kill_every, progress, w)
             report.faults = chaos.counted
             w.faults.chaos = None
             judge_the_end(w, world, env, folder, report)
@@ -162,11 +165,11 @@ def run(downloads: int, seed: int, processes: int, rate: float, progress: bool =
     return report
 
 
-def conduct(team: list[Process], report: Report, dice: random.Random, downloads: int, progress: bool, w: World) -> None:
+def conduct(team: list[Process], report: Report, dice: random.Random, downloads: int, kill_every: int, progress: bool, w: World) -> None:
     allowed = known_classes()
     running = list(team)
     said = 0
-    kill_next = KILL_EVERY if downloads > KILL_EVERY else downloads // 4
+    kill_next = kill_every
     heard = time.monotonic()
     while running:
         ready, _, _ = select.select([p.process.stdout for p in running], [], [], 0.05)
@@ -189,7 +192,7 @@ def conduct(team: list[Process], report: Report, dice: random.Random, downloads:
                     if progress and said % 500 == 0:
                         print(f"{said} of {downloads}: {dict(report.errors)} {len(report.broken)} broken", file=sys.stderr, flush=True)
             if said >= kill_next and not any(p.kill_at for p in running):
-                kill_next += KILL_EVERY
+                kill_next += kill_every
                 dice.choice(running).kill_at = now + dice.random() * 0.5
             if process.kill_at and now >= process.kill_at and process.process.poll() is None:
                 process.kill()
@@ -238,6 +241,8 @@ def end_of_process(process: Process, line: dict[str, Any], report: Report) -> No
         second, last = process.rss[quarter : 2 * quarter], process.rss[-quarter:]
         growth = sorted(last)[len(last) // 2] - sorted(second)[len(second) // 2]
         report.growth.append(growth)
+        half = process.rss[len(process.rss) // 2 :]
+        report.slopes.append((EVERY * len(process.rss), statistics.linear_regression(range(0, EVERY * len(half), EVERY), half).slope))
         if growth > GROWTH_MAX:
             report.broken.append(f"process {process.number} grew by {growth} bytes")
 

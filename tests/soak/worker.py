@@ -61,7 +61,7 @@ def step(world: dict[str, Any], number: int, n: int) -> tuple[str, int, list[str
     name = dice.choice(sorted(files))
     what = dice.choices(["file", "forced", "snapshot", "local", "plain"], [60, 12, 12, 6, 10])[0]
     cache = Path(world["cache"])
-    if dice.random() < 0.25:
+    if dice.random() < 0.4:
         with held(world, repo, alone=True):
             shutil.rmtree(cache / ("models--" + repo.replace("/", "--")), ignore_errors=True)
     if what == "plain":
