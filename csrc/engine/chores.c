@@ -149,7 +149,7 @@ static int name_it(struct hj_fetch *f, struct hj_err *e)
   if (w->dest != HJ_DEST_STORE || !w->link_path || f->link_path)
     return HJ_E_OK;
   if (!commit[0])
-    return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->first.origin);
+    return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->own.first.origin);
   return hj_link_snapshot(w->repo_dir, commit, w->link_path, f->etag, w->links, &f->link_path, e);
 }
 
@@ -450,7 +450,7 @@ static void run_one(struct hj_work *w)
 static void draw(struct hj_work *const w[], unsigned n, uint64_t from_us)
 {
   const struct hj_fetch *f = w[0]->fetch;
-  struct hj_slice s = { .track = HJ_TRACK_WORKER, .what = hj_chore_name(w[0]->chore), .file = f->want->link_path ? f->want->link_path : f->first.path,
+  struct hj_slice s = { .track = HJ_TRACK_WORKER, .what = hj_chore_name(w[0]->chore), .file = f->want->link_path ? f->want->link_path : f->own.first.path,
                         .code = hj_code_name(w[0]->err.code), .from_us = from_us, .to_us = hj_clock_ns() / 1000 };
   for (unsigned i = 0; i < n; i++)
     s.bytes += w[i]->chore == HJ_CHORE_SMALL ? w[i]->fetch->body.len : w[i]->proven;

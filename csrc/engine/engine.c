@@ -167,7 +167,7 @@ static void share_out(struct engine *en, struct hj_job *me)
   for (const struct hj_job *j = en->jobs; j; j = j->next) {
     if (j != me)
       me->others_memory += j->memory_used;
-    if (j == me || !j->n || !me->n || hj_job_is_over(j) || !hj_url_same_origin(&j->fetches[0].first, &me->fetches[0].first))
+    if (j == me || !j->n || !me->n || hj_job_is_over(j) || !hj_url_same_origin(&j->fetches[0].own.first, &me->fetches[0].own.first))
       continue;
     s.others++;
     s.others_active += j->own;

@@ -13,9 +13,10 @@
 #include "engine/engine.h"
 #include "engine/hosts.h"
 #include "engine/job.h"
+#include "engine/ladder.h"
 #include "engine/plan.h"
 #include "engine/route.h"
-#include "engine/source.h"
+#include "engine/supply.h"
 #include "engine/throttle.h"
 #include "plat/plat.h"
 #include "store/blob.h"
@@ -99,6 +100,17 @@ struct hj_part {
   struct hj_url url;         /* what is asked now */
   unsigned hops;
   bool outside;              /* a host of the public network sent us to `url` */
+  unsigned supply;           /* who is asked: 0 the want's own URL, then its mirrors */
+  enum hj_rung rung;         /* how (engine/ladder.h) */
+  unsigned family;           /* of the connection it had last: 4, 6; 0: not known */
+  bool one_family;           /* the other one was no use */
+  unsigned other_than;       /* on the rung of the other family: which one it left */
+  bool stream;               /* it turned out to bring the whole file, plainly: the others are let go */
+  uint64_t furthest;         /* how far a plain stream ever came */
+  unsigned alike;            /* tries in a row that ended as the last one did, with */
+  enum hj_code ended;        /* this */
+  int ended_http;
+  bool in_quota;             /* its question is out and counts in the hub's window (engine/quota.h) */
   bool lead;                 /* the first of its fetch: it finds out what the file is */
   bool first_way;            /* began at the want's URL (not at the redirected one) */
   bool is_page;              /* its answer is HTML where a file was asked for */
@@ -150,8 +162,13 @@ struct hj_fetch {
   const struct hj_want *want;
   enum hj_fetch_state state;
   enum hj_end end;
-  struct hj_err err;
-  struct hj_url first, auth_origin;   /* parsed from the want */
+  struct hj_err err;                  /* until it is over: the last trouble */
+  struct hj_url auth_origin;          /* parsed from the want */
+  struct hj_supply own, *mirrors;     /* the want's own URL, and supplies_n - 1 further ones */
+  unsigned supplies_n;
+  int only;                           /* while it is found out who sent wrong bytes: the one that is asked. -1: all */
+  unsigned body_from;                 /* which supply brought `body` */
+  bool own_left;                      /* its own URL was given up: err says why, and that is what is said in the end */
   /* what is known by now */
   uint64_t size;
   struct hj_promise promise;
@@ -174,9 +191,10 @@ struct hj_fetch {
   struct hj_ranges taken;             /* on disk or asked for */
   struct hj_part *parts;
   unsigned parts_n;
-  struct hj_source source;
   bool in_memory;                     /* the body goes to `body`, not to the blob */
   bool single;                        /* one plain stream: the server does not do ranges */
+  bool streams;                       /* one of its parts brings it all (part.stream) */
+  bool resumes;                       /* a broken plain stream goes on where it was, by an open range; until the server shows that it cannot */
   bool no_if_range;                   /* its validator changed although the content is promised: other edge, other ETag */
   bool looked;                        /* nobody else had it when it began (anew) */
   uint64_t partly;                    /* and so many bytes are in an old partial of it */
@@ -213,14 +231,26 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms);                  /* tim
 void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep);
 void hj_fetch_end(struct hj_fetch *f, enum hj_end end);
 void hj_fetch_cancel(struct hj_fetch *f);
+void hj_fetch_again(struct hj_fetch *f);                                  /* lets go of all it has, and begins anew */
 void hj_fetch_enter(struct hj_fetch *f, enum hj_fetch_state to);          /* the one setter of its state */
 void hj_fetch_over(struct hj_fetch *f);                                   /* nothing of it is left on disk or in a worker's hands */
 void hj_fetch_hold_memory(struct hj_fetch *f, uint64_t n);
 void hj_fetch_begin_anew(struct hj_fetch *f);                             /* the same, and it waits to be begun again */
 void hj_fetch_free_parts(struct hj_fetch *f);
+bool hj_fetch_may_mirror(const struct hj_fetch *f);                       /* its bytes can be proven, so anybody may bring them */
+struct hj_supply *hj_fetch_supply(struct hj_fetch *f, unsigned k);
+/* Who brings its next range: not `except` (-1: anybody). idle: only who can take one now. -1: nobody. */
+int hj_fetch_pick(const struct hj_fetch *f, int except, bool idle, uint64_t now_ms);
+bool hj_fetch_flows_elsewhere(const struct hj_fetch *f, unsigned supply, uint64_t now_ms);
+void hj_fetch_expel(struct hj_fetch *f, unsigned supply, const char *why, uint64_t now_ms);   /* it sent wrong bytes */
+/* The whole is wrong. true: what somebody brought is fetched again from somebody else, and who lied will be known. */
+bool hj_fetch_accuse(struct hj_fetch *f, const struct hj_err *why, uint64_t now_ms);
+void hj_fetch_weigh(struct hj_fetch *f);                                  /* before a commit: who brought what came differently the second time? */
+void hj_fetch_acquit(struct hj_fetch *f, uint64_t now_ms);                /* the whole is right: who differed from it is expelled */
 /* errand.c */
 void hj_fetch_send(struct hj_fetch *f, enum hj_chore chore);              /* to the workers */
 void hj_fetch_send_proofs(struct hj_fetch *first, bool hurry);            /* of those under way, to the workers, together if possible */
+void hj_fetch_add_stream(struct hj_fetch *f, uint64_t now_ms);            /* one part reads it from the first byte to the last */
 void hj_fetch_worked(struct hj_fetch *f, uint64_t now_ms);                /* its errand is back */
 /* meta.c: what a head says of the file */
 int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_reply *r, struct hj_err *e);
@@ -273,7 +303,7 @@ struct hj_job {
   struct hj_part *queue_at;            /* the next one to be looked at, while they are */
   unsigned queued_first;               /* of those: how many have not asked anything yet */
   uint64_t others_memory;              /* of this process's other jobs */
-  uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended */
+  uint64_t memory_used, moved_ms;      /* last time a byte came or a file ended; in the future while a server's wish to wait is obeyed */
   uint64_t light_ms;                   /* when the light ones were last looked at */
   uint64_t look_ms;                    /* when the next file in another's hands is looked after; 0: there is none */
   unsigned active, own;                /* requests out; those among them that have a connection of their own */
@@ -286,6 +316,7 @@ struct hj_job {
   bool limited, polite;                /* a limit of rate holds for it now; it is to leave the line to others */
   uint64_t drawn;                      /* of from_net: what the timeline has shown */
   bool behind;                         /* no further range: the proof is too far behind (engine/lag.h) */
+  uint64_t questions;                  /* that count in a hub's window, asked so far */
   unsigned holds;                      /* how often */
   uint64_t lag_ms, memory;             /* when the system was last asked for its memory, and what it said */
   unsigned cap;                        /* of the connections for ranges, of all routes together */
@@ -300,6 +331,7 @@ struct hj_job {
   atomic_int owners;                   /* caller and engine */
   atomic_int cancelled, state;         /* 0 new, 1 running, 2 done */
   atomic_uint files_done, files_failed, connections;
+  _Atomic uint64_t quota_ms;
   _Atomic uint64_t size, sizes_unknown, held, elsewhere, from_net, on_disk, proven, requests, rate, waits;
   atomic_bool shows_polite;
 };

@@ -128,7 +128,7 @@ static int fit_lead(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms, stru
 }
 
 /* A server without ranges, or a body without a length: one part reads it from the first byte to the last. */
-static void add_stream(struct hj_fetch *f, uint64_t now_ms)
+void hj_fetch_add_stream(struct hj_fetch *f, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
   struct hj_part *p = hj_part_new(f, 0, f->size, &e);
@@ -136,7 +136,7 @@ static void add_stream(struct hj_fetch *f, uint64_t now_ms)
     hj_fetch_fail(f, &e, true);
     return;
   }
-  p->lead = true;
+  p->lead = p->stream = true;
   hj_part_ask(p, now_ms);
 }
 
@@ -195,13 +195,14 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
   if (hold(f, &e) || (f->parts && fit_lead(f, f->parts, now_ms, &e)))
     hj_fetch_fail(f, &e, true);
   else if (f->state == HJ_FETCH_FLOWING && !f->parts && (f->single || f->want->no_ranges || f->size == HJ_SIZE_UNKNOWN))
-    add_stream(f, now_ms);
+    hj_fetch_add_stream(f, now_ms);
 }
 
 static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
   if (err->code == HJ_E_OK) {
+    hj_fetch_acquit(f, now_ms);
     hj_fetch_end(f, HJ_END_DONE);
     return;
   }
@@ -216,7 +217,7 @@ static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now
     if (hold(f, &e))
       hj_fetch_fail(f, &e, true);
     else if (f->single || f->want->no_ranges)
-      add_stream(f, now_ms);
+      hj_fetch_add_stream(f, now_ms);
     return;
   }
   if (err->code == HJ_E_NONE && !f->want->links && f->want->dest == HJ_DEST_STORE) { /* it had its digest, and not yet its name */
@@ -224,6 +225,8 @@ static void committed(struct hj_fetch *f, const struct hj_err *err, uint64_t now
     hj_fetch_restart(f, &e, false, now_ms);
     return;
   }
+  if (err->code == HJ_E_DIGEST && hj_fetch_accuse(f, err, now_ms))
+    return;
   hj_fetch_fail(f, err, err->code != HJ_E_DIGEST && err->code != HJ_E_SIZE);
 }
 

@@ -37,6 +37,21 @@ void hj_fetch_enter(struct hj_fetch *f, enum hj_fetch_state to)
   f->state = to;
 }
 
+static int take_mirrors(struct hj_fetch *f, struct hj_err *e)
+{
+  const struct hj_want *w = f->want;
+  if (!w->mirrors_n)
+    return HJ_E_OK;
+  f->mirrors = hj_mem_zero(w->mirrors_n, sizeof *f->mirrors, e);
+  if (!f->mirrors)
+    return (int)e->code;
+  for (size_t i = 0; i < w->mirrors_n; i++)
+    if (hj_url_parse(&f->mirrors[i].first, w->mirrors[i], strlen(w->mirrors[i]), e))
+      return (int)e->code;
+  f->supplies_n += (unsigned)w->mirrors_n;
+  return HJ_E_OK;
+}
+
 int hj_fetch_init(struct hj_fetch *f, struct hj_job *j, size_t index, struct hj_err *e)
 {
   const struct hj_want *w = &j->wants[index];
@@ -50,11 +65,14 @@ int hj_fetch_init(struct hj_fetch *f, struct hj_job *j, size_t index, struct hj_
   f->lock = (struct hj_lock)HJ_LOCK_INIT;
   hj_ranges_init(&f->taken);
   hj_buf_init(&f->body, w->dest == HJ_DEST_MEMORY ? w->memory : (size_t)HJ_SMALL_MAX);
-  if (hj_url_parse(&f->first, w->url, strlen(w->url), e))
+  f->only = -1;
+  f->supplies_n = 1;
+  f->resumes = w->no_ranges;
+  if (hj_url_parse(&f->own.first, w->url, strlen(w->url), e) || take_mirrors(f, e))
     return (int)e->code;
   if (w->auth_origin && hj_url_parse(&f->auth_origin, w->auth_origin, strlen(w->auth_origin), e))
     return (int)e->code;
-  hj_text_show(f->first.shown, strlen(f->first.shown), f->shown, sizeof f->shown);
+  hj_text_show(f->own.first.shown, strlen(f->own.first.shown), f->shown, sizeof f->shown);
   if (w->size != HJ_SIZE_UNKNOWN)
     atomic_fetch_add(&j->size, w->size);
   else
@@ -68,11 +86,13 @@ void hj_fetch_release(struct hj_fetch *f)
     hj_part_free(f->parts);
   for (int k = 0; k < HJ_KEPT_COUNT; k++)
     hj_mem_free(f->kept[k]);
-  hj_url_release(&f->first);
+  hj_supply_release(&f->own);
+  for (size_t i = 0; f->mirrors && i < f->want->mirrors_n; i++)
+    hj_supply_release(&f->mirrors[i]);
+  hj_mem_free(f->mirrors);
   hj_url_release(&f->auth_origin);
   hj_buf_release(&f->body);
   hj_ranges_release(&f->taken);
-  hj_source_release(&f->source);
   hj_mem_free(f->final_path);
   hj_mem_free(f->link_path);
 }
@@ -148,7 +168,8 @@ void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
     return;
   f->again = false;
   f->end = HJ_END_FAILED;
-  f->err = *e;
+  if (!f->own_left || hj_code_is_ours(e->code)) /* else what the first endpoint said counts */
+    f->err = *e;
   if (keep)
     flush_parts(f);
   hj_fetch_free_parts(f);
@@ -167,6 +188,7 @@ void hj_fetch_fail(struct hj_fetch *f, const struct hj_err *e, bool keep)
 void hj_fetch_end(struct hj_fetch *f, enum hj_end end)
 {
   f->end = end;
+  f->err = (struct hj_err)HJ_ERR_INIT;
   hj_fetch_free_parts(f);
   if (f->busy || hj_fetch_has_disk(f))
     close_up(f, true);
@@ -181,6 +203,13 @@ void hj_fetch_cancel(struct hj_fetch *f)
   hj_fetch_fail(f, &e, true);
 }
 
+void hj_fetch_again(struct hj_fetch *f)
+{
+  f->again = true;
+  hj_fetch_free_parts(f);
+  close_up(f, false);
+}
+
 void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single, uint64_t now_ms)
 {
   if (f->restarts >= RESTARTS_MAX || (single && f->single)) {
@@ -190,20 +219,25 @@ void hj_fetch_restart(struct hj_fetch *f, const struct hj_err *why, bool single,
   HJ_TRACE(HJ_T_PART, f->index, "begins again%s: %s", single ? " as one plain stream" : "", why->msg);
   f->restarts++;
   f->single = f->single || single;
-  f->again = true;
   f->not_before_ms = now_ms;
-  hj_fetch_free_parts(f);
-  close_up(f, false);
+  hj_fetch_again(f);
 }
 
 void hj_fetch_begin_anew(struct hj_fetch *f)
 {
   f->again = false;
   atomic_store(&f->stop, 0);
-  hj_source_release(&f->source);
+  for (unsigned k = 0; k < f->supplies_n; k++) {
+    struct hj_supply *s = hj_fetch_supply(f, k);
+    hj_source_release(&s->source);
+    hj_ranges_release(&s->brought);
+    hj_ranges_release(&s->doubted);
+  }
+  f->only = -1;
   hj_ranges_release(&f->taken);
   hj_ranges_init(&f->taken);
   hj_buf_clear(&f->body);
+  f->streams = false;
   f->looked = f->in_memory = f->no_if_range = f->routed = false;
   f->partly = 0;
   /* Also the commit: the new content belongs to a new one, and must not be linked under the old. */
@@ -253,8 +287,16 @@ bool hj_fetch_take_memory(struct hj_fetch *f)
   return true;
 }
 
+/* Its own URL, unless that was silent just now. */
+static unsigned whom(const struct hj_fetch *f, uint64_t now_ms)
+{
+  int k = hj_fetch_pick(f, -1, false, now_ms);
+  return k < 0 ? 0 : (unsigned)k;
+}
+
 static void ask_first(struct hj_fetch *f, uint64_t now_ms)
 {
+  unsigned supply = whom(f, now_ms);
   struct hj_err e = HJ_ERR_INIT;
   struct hj_part *p;
   uint64_t end = HJ_FIRST_RANGE;
@@ -276,6 +318,7 @@ static void ask_first(struct hj_fetch *f, uint64_t now_ms)
     return;
   }
   p->lead = true;
+  p->supply = supply;
   hj_fetch_enter(f, HJ_FETCH_ASKING);
   hj_part_ask(p, now_ms);
 }
@@ -298,6 +341,8 @@ void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
   else
     f->memory_taken = hj_fetch_is_large(f) ? 0 : f->size < HJ_SMALL_MAX ? f->size : HJ_SMALL_MAX;
   f->job->memory_used += f->memory_taken;
+  if (f->supplies_n == 1 && hj_host_is_plain(hj_hosts_find(f->job->hosts, f->own.first.origin), now_ms))
+    f->single = true;
   if (f->size == 0 && f->promise.algo != HJ_ALGO_NONE && f->want->dest != HJ_DEST_MEMORY && !f->want->meta_only) {
     f->in_memory = true; /* nobody needs to be asked for nothing; the digest of nothing is compared all the same */
     hj_fetch_send(f, HJ_CHORE_SMALL);
@@ -315,11 +360,12 @@ void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
 void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
-  if (p->hops == 1 && p->first_way && hj_source_redirected(&f->source, &p->url, hj_source_lifetime_s(&p->url, hj_clock_wall_ns() / 1000000000), now_ms, &e)) {
+  if (p->hops == 1 && p->first_way && hj_source_redirected(&hj_fetch_supply(f, p->supply)->source, &p->url, hj_source_lifetime_s(&p->url, hj_clock_wall_ns() / 1000000000), now_ms, &e)) {
     hj_part_stumble(p, &e, now_ms);
     return;
   }
-  f->source.outside = f->source.outside || (p->hops == 1 && p->first_way && p->outside);
+  if (p->hops == 1 && p->first_way && p->outside)
+    hj_fetch_supply(f, p->supply)->source.outside = true;
   if (p->lead && !hj_fetch_has_blob(f) && f->want->dest != HJ_DEST_MEMORY) {
     if (hj_meta_is_held(f)) {
       hj_fetch_end(f, HJ_END_HELD);
@@ -355,6 +401,7 @@ static void small_is_here(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms
     hj_part_stumble(p, &e, now_ms);
     return;
   }
+  f->body_from = p->supply;
   hj_fetch_free_parts(f);
   atomic_fetch_add(&f->job->on_disk, f->body.len);
   hj_fetch_send(f, HJ_CHORE_SMALL);
@@ -410,12 +457,22 @@ void hj_fetch_body_ends(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms)
 
 /* ---- parts -------------------------------------------------------------------------------------------------------- */
 
+/* Where each range costs a question of the hub, they are as large as what is left of its window allows. */
+static uint64_t range_for_quota(const struct hj_fetch *f)
+{
+  const struct hj_job *j = f->job;
+  const struct hj_host *h = f->own.source.state == HJ_SOURCE_BOUND ? hj_hosts_find(j->hosts, f->own.first.origin) : NULL;
+  uint64_t size = atomic_load(&j->size), have = atomic_load(&j->held) + atomic_load(&j->on_disk);
+  return h ? hj_quota_range(&h->quota, size > have ? size - have : 0, j->n - j->over - 1, hj_clock_ms()) : 0;
+}
+
 static struct hj_plan plan_of(const struct hj_fetch *f)
 {
   const struct hj_job *j = f->job;
   const struct hj_route *r = f->route;
-  return (struct hj_plan){ .size = f->size, .range_min = j->limits.range_min, .range_max = j->limits.range_max,
-                           .workers = r->sched.want, .rate = r->connection_rate, .rtt_ms = r->trip_ms };
+  uint64_t least = range_for_quota(f), max = j->limits.range_max;
+  return (struct hj_plan){ .size = f->size, .range_min = least > j->limits.range_min ? least : j->limits.range_min,
+                           .range_max = least > max ? least : max, .workers = r->sched.want, .rate = r->connection_rate, .rtt_ms = r->trip_ms };
 }
 
 bool hj_fetch_has_gap(const struct hj_fetch *f)
@@ -429,9 +486,7 @@ bool hj_fetch_wants_part(const struct hj_fetch *f)
 {
   if (f->state != HJ_FETCH_FLOWING || f->single || f->want->no_ranges || f->size == HJ_SIZE_UNKNOWN)
     return false;
-  if (f->source.state == HJ_SOURCE_PROBING || (f->source.state == HJ_SOURCE_UNKNOWN && f->parts_n))
-    return false; /* how the next one goes is just being found out */
-  return hj_fetch_has_gap(f);
+  return hj_fetch_has_gap(f) && hj_fetch_pick(f, -1, true, hj_clock_ms()) >= 0;
 }
 
 void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms)
@@ -440,13 +495,15 @@ void hj_fetch_add_part(struct hj_fetch *f, uint64_t now_ms)
   struct hj_plan plan = plan_of(f);
   struct hj_span span;
   struct hj_part *p;
-  if (!hj_plan_next(&plan, &f->taken, &span))
+  int supply = hj_fetch_pick(f, -1, true, now_ms);
+  if (!hj_plan_next(&plan, &f->taken, &span) || supply < 0)
     return;
   p = hj_part_new(f, span.at, span.end, &e);
   if (!p || hj_ranges_add(&f->taken, span.at, span.end, &e)) {
     hj_fetch_fail(f, &e, true);
     return;
   }
+  p->supply = (unsigned)supply;
   hj_part_ask(p, now_ms);
 }
 
@@ -467,11 +524,12 @@ void hj_fetch_turn(struct hj_fetch *f, uint64_t now_ms)
     return;
   if (hj_blob_is_whole(f->blob)) {
     hj_fetch_free_parts(f); /* what they may still bring is here twice, or is a last chunk of no bytes; the blob is now the worker's */
+    hj_fetch_weigh(f);
     hj_fetch_send(f, HJ_CHORE_COMMIT);
   } else if (!f->parts && hj_blob_landed(f->blob) != f->size && !hj_fetch_wants_part(f)) {
     struct hj_err e = HJ_ERR_INIT; /* better an error that can be reported than a job that never ends */
     hj_fail(&e, HJ_E_BUG, "%llu of %llu bytes are here and nobody fetches the rest (source %s)",
-            (unsigned long long)hj_blob_landed(f->blob), (unsigned long long)f->size, hj_source_name(f->source.state));
+            (unsigned long long)hj_blob_landed(f->blob), (unsigned long long)f->size, hj_source_name(f->own.source.state));
     hj_fetch_fail(f, &e, true);
   }
 }

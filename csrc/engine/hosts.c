@@ -6,13 +6,26 @@
 #include "util/text.h"
 #include "util/banned.h"
 
-struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t now_ms)
+static int place_of(const struct hj_hosts *hosts, const char *origin)
 {
-  struct hj_host *h = NULL;
-  size_t n = strnlen(origin, sizeof h->origin - 1);
+  size_t n = strnlen(origin, sizeof hosts->p[0].origin - 1);
   for (unsigned i = 0; i < hosts->n; i++)
     if (!strncmp(hosts->p[i].origin, origin, n) && !hosts->p[i].origin[n])
-      h = &hosts->p[i];
+      return (int)i;
+  return -1;
+}
+
+const struct hj_host *hj_hosts_find(const struct hj_hosts *hosts, const char *origin)
+{
+  int at = place_of(hosts, origin);
+  return at < 0 ? NULL : &hosts->p[at];
+}
+
+struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t now_ms)
+{
+  int at = place_of(hosts, origin);
+  struct hj_host *h = at < 0 ? NULL : &hosts->p[at];
+  size_t n = strnlen(origin, sizeof h->origin - 1);
   if (!h) {
     if (hosts->n < HJ_HOSTS_MAX) {
       h = &hosts->p[hosts->n++];
@@ -28,6 +41,30 @@ struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t
   h->seen_ms = now_ms;
   return h;
 }
+
+static bool since(uint64_t at_ms, uint64_t now_ms, uint64_t for_ms) { return at_ms && now_ms - at_ms <= for_ms; }
+
+void hj_host_meet(struct hj_host *h, uint64_t now_ms)
+{
+  h->met_ms = now_ms;
+  h->down_at_ms = 0;
+}
+
+void hj_host_family_works(struct hj_host *h, unsigned family, uint64_t now_ms)
+{
+  h->family = family;
+  h->family_at_ms = now_ms;
+}
+
+void hj_host_plain_works(struct hj_host *h, uint64_t now_ms) { h->plain_at_ms = now_ms; }
+void hj_host_is_silent(struct hj_host *h, uint64_t now_ms) { h->down_at_ms = now_ms; }
+void hj_host_lied(struct hj_host *h, uint64_t now_ms) { h->lied_at_ms = now_ms; }
+
+bool hj_host_was_met(const struct hj_host *h, uint64_t now_ms) { return h && since(h->met_ms, now_ms, HJ_HOST_MET_MS); }
+unsigned hj_host_family(const struct hj_host *h, uint64_t now_ms) { return h && since(h->family_at_ms, now_ms, HJ_HOST_FAULT_MS) ? h->family : 0; }
+bool hj_host_is_plain(const struct hj_host *h, uint64_t now_ms) { return h && since(h->plain_at_ms, now_ms, HJ_HOST_FAULT_MS); }
+bool hj_host_is_down(const struct hj_host *h, uint64_t now_ms) { return h && since(h->down_at_ms, now_ms, HJ_HOST_DOWN_MS); }
+bool hj_host_has_lied(const struct hj_host *h, uint64_t now_ms) { return h && since(h->lied_at_ms, now_ms, HJ_HOST_LIE_MS); }
 
 void hj_host_answered(struct hj_host *h, uint32_t answer_us)
 {

@@ -5,6 +5,11 @@
  *          hj_host_trip_ms    the way there and back when nothing queues; 0 = not known. For timeouts and sizes
  *          hj_host_swell_ms   how much longer it is now; 0 = not, or not known
  *          hj_host_queue      the same as a verdict, for sched
+ *          hj_host_was_met    it has answered within minutes: what fails now may heal
+ *          hj_host_family     4 or 6: the address family to use, since the other one connects and then is silent; 0 = any
+ *          hj_host_is_plain   ranges bring nothing there, a plain stream does
+ *          hj_host_is_down    its last tries brought nothing: others are asked first
+ *          hj_host_has_lied   it sent wrong bytes: others are asked instead
  *          hj_host_level      the level at which the last download from there ended up; 0 = none, or too long ago
  *
  * Facts    Two clocks: the kernel's round trip (plat/sock.h) is the way's alone, but behind a proxy it is the proxy's; question to answer
@@ -17,12 +22,18 @@
 #include <stdint.h>
 #include "engine/polite.h"
 #include "engine/edges.h"
+#include "engine/quota.h"
 #include "engine/sched.h"
 
 #define HJ_HOSTS_MAX 32u              /* the longest unseen goes: a job talks to two or three */
 #define HJ_HOST_FRESH_MS 1000u        /* a sample of the round trip is worth this long */
 #define HJ_HOST_LEVEL_MS 300000u      /* a level is remembered this long: lines change from evening to night, not within minutes */
 #define HJ_HOST_SWELL_MS 15u          /* a queue has grown if the round trip is longer by this, and by half of itself */
+
+#define HJ_HOST_MET_MS 300000u
+#define HJ_HOST_FAULT_MS 600000u      /* a broken path stays broken for a while; then it is tried again */
+#define HJ_HOST_DOWN_MS 30000u
+#define HJ_HOST_LIE_MS 3600000u
 
 struct hj_host {
   char origin[200];
@@ -37,6 +48,9 @@ struct hj_host {
   struct hj_polite polite;  /* what may be on its way from there (engine/window.h) */
   uint64_t came;            /* bytes of polite jobs, for that */
   struct hj_edges edges;    /* its addresses */
+  unsigned family;          /* the one that works */
+  uint64_t family_at_ms, met_ms, plain_at_ms, down_at_ms, lied_at_ms;   /* 0: never */
+  struct hj_quota quota;    /* of its questions for files */
 };
 
 struct hj_hosts {
@@ -47,7 +61,19 @@ struct hj_hosts {
 };
 
 struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t now_ms);
+const struct hj_host *hj_hosts_find(const struct hj_hosts *hosts, const char *origin);     /* NULL: nothing is known of it */
 void hj_host_answered(struct hj_host *h, uint32_t answer_us);
+/* What failed there, and what did instead. Each is forgotten after its time. h of the questions may be NULL. */
+void hj_host_meet(struct hj_host *h, uint64_t now_ms);                                      /* a head came */
+void hj_host_family_works(struct hj_host *h, unsigned family, uint64_t now_ms);
+void hj_host_plain_works(struct hj_host *h, uint64_t now_ms);
+void hj_host_is_silent(struct hj_host *h, uint64_t now_ms);
+void hj_host_lied(struct hj_host *h, uint64_t now_ms);
+bool hj_host_was_met(const struct hj_host *h, uint64_t now_ms);
+unsigned hj_host_family(const struct hj_host *h, uint64_t now_ms);
+bool hj_host_is_plain(const struct hj_host *h, uint64_t now_ms);
+bool hj_host_is_down(const struct hj_host *h, uint64_t now_ms);
+bool hj_host_has_lied(const struct hj_host *h, uint64_t now_ms);
 /* trips of several connections at one time, in microseconds (0s are skipped); sorts them. */
 void hj_host_sample(struct hj_host *h, uint32_t *now_us, unsigned n, uint32_t least_us, uint64_t now_ms);
 void hj_host_remember(struct hj_host *h, unsigned level, uint64_t lone_rate, uint64_t now_ms);

@@ -129,6 +129,7 @@ struct hj_progress_view hj_job_look(struct hj_job *j)
   v.requests = atomic_load(&j->requests);
   v.rate = atomic_load(&j->rate);
   v.waits = atomic_load(&j->waits);
+  v.quota_ms = atomic_load(&j->quota_ms);
   v.polite = atomic_load(&j->shows_polite);
   return v;
 }
@@ -168,9 +169,10 @@ void hj_job_outcome(struct hj_job *j, size_t i, struct hj_outcome *out)
 bool hj_job_supplied(const struct hj_job *j, size_t i, size_t k, struct hj_supplied *out)
 {
   const struct hj_fetch *f = &j->fetches[i];
-  if (k > 0 || inherited(j))
+  const struct hj_supply *s = k ? &f->mirrors[k - 1] : &f->own;
+  if (k >= f->supplies_n || inherited(j))
     return false;
-  *out = (struct hj_supplied){ .origin = f->first.origin, .bytes = f->from_net };
+  *out = (struct hj_supplied){ .origin = s->first.origin, .bytes = s->bytes, .expelled = s->gone ? s->why : NULL };
   return true;
 }
 
@@ -432,9 +434,12 @@ static void give_up(struct hj_job *j, uint64_t now_ms)
   if (!j->active || hj_job_still_ms(j, now_ms) < j->limits.give_up_ms)
     return;
   hj_fail(&e, HJ_E_STALLED, "nothing moved for %u s", j->limits.give_up_ms / 1000);
-  for (size_t i = 0; i < j->n; i++)
-    if (j->fetches[i].state != HJ_FETCH_OVER && !j->fetches[i].busy)
-      hj_fetch_fail(&j->fetches[i], &e, true);
+  for (size_t i = 0; i < j->n; i++) {
+    struct hj_fetch *f = &j->fetches[i];
+    struct hj_err last = f->err; /* names the cause, where there was one */
+    if (f->state != HJ_FETCH_OVER && !f->busy)
+      hj_fetch_fail(f, last.code == HJ_E_OK ? &e : &last, true);
+  }
 }
 
 /* Of the connections that bring large files: how long is their way, has a queue grown on it? What it was like minutes ago is where a
@@ -544,6 +549,14 @@ static void turn_route(struct hj_job *j, struct hj_route *r, const struct hj_rou
   r->level = level;
 }
 
+/* For those who watch: when may the last question go out? Each file costs what the others have cost. */
+static void look_at_the_quota(struct hj_job *j, uint64_t now_ms)
+{
+  const struct hj_host *h = j->n ? hj_hosts_find(j->hosts, j->fetches[0].own.first.origin) : NULL;
+  uint64_t left = j->n - j->over, each = j->over ? (j->questions + j->over - 1) / j->over : 1;
+  atomic_store(&j->quota_ms, h ? hj_quota_eta_ms(&h->quota, left * (each ? each : 1), now_ms) : 0);
+}
+
 void hj_job_turn(struct hj_job *j, uint64_t now_ms)
 {
   struct census c;
@@ -587,4 +600,5 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
     turn_route(j, &j->routes[i], next_route, now_ms);
   fill(j, now_ms);
   atomic_store(&j->connections, connections_of(j));
+  look_at_the_quota(j, now_ms);
 }

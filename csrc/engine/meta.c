@@ -59,7 +59,7 @@ static bool hub_etag(const struct hj_fetch *f, const struct hj_part *p, const st
     struct hj_url to = { 0 };
     char quoted[96];
     bool found = !hj_url_join(&to, &p->url, r->location, strlen(r->location), &scratch) &&
-                 hj_url_same_origin(&to, &f->first) && hj_text_starts(to.path, "/api/resolve-cache/") &&
+                 hj_url_same_origin(&to, &f->own.first) && hj_text_starts(to.path, "/api/resolve-cache/") &&
                  hj_url_query_value(&to, "etag", quoted, sizeof quoted) && hj_etag_bare(quoted, out, cap);
     hj_url_release(&to);
     return found;
@@ -99,11 +99,21 @@ static void note_validator(struct hj_fetch *f, const struct hj_part *p, const st
     (void)hj_text_copy(f->validator, sizeof f->validator, etag, strlen(etag));
 }
 
+/* Of a mirror nothing is believed but that it has a file of this size. */
+static int check_mirror(struct hj_fetch *f, const struct hj_reply *r, struct hj_err *e)
+{
+  if (r->status == 206 && r->has_range && r->range.satisfied && r->range.total != HJ_UNKNOWN)
+    return settle_size(f, r->range.total, e);
+  return r->status == 200 && r->has_length && !r->encoded ? settle_size(f, r->length, e) : HJ_E_OK;
+}
+
 int hj_meta_absorb(struct hj_fetch *f, const struct hj_part *p, const struct hj_reply *r, struct hj_err *e)
 {
-  bool on_first = hj_url_same_origin(&p->url, &f->first);
+  bool on_first = hj_url_same_origin(&p->url, &f->own.first);
   char etag[128];
   uint64_t size;
+  if (p->supply)
+    return check_mirror(f, r, e);
   f->http_status = r->status;
   hj_text_show(p->url.shown, strlen(p->url.shown), f->shown, sizeof f->shown);
   if (keep_headers(f, r, e))

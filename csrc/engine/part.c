@@ -38,7 +38,7 @@ static void enter(struct hj_part *p, enum hj_part_state to)
 static void draw(const struct hj_part *p, const struct hj_request *r, int status, enum hj_code code)
 {
   const struct hj_want *w = p->fetch->want;
-  struct hj_slice s = { .track = HJ_TRACK_CONNECTION, .what = p->ranged ? "range" : "file", .file = w->link_path ? w->link_path : p->fetch->first.path,
+  struct hj_slice s = { .track = HJ_TRACK_CONNECTION, .what = p->ranged ? "range" : "file", .file = w->link_path ? w->link_path : p->fetch->own.first.path,
                         .host = p->url.origin, .code = hj_code_name(code), .from_us = p->began_us, .head_us = p->head_us,
                         .to_us = hj_clock_ns() / 1000, .offset = p->began_pos, .bytes = p->exchanged, .status = status };
   if (!hj_timeline_is_on() || !p->began_us)
@@ -60,7 +60,7 @@ struct hj_part *hj_part_new(struct hj_fetch *f, uint64_t at, uint64_t end, struc
   p->next = f->parts;
   f->parts = p;
   f->parts_n++;
-  p->memory_taken = f->in_memory ? HJ_ASK_COST : HJ_PIECE + (f->first.https ? HJ_TLS_COST : HJ_PLAIN_COST);
+  p->memory_taken = f->in_memory ? HJ_ASK_COST : HJ_PIECE + (f->own.first.https ? HJ_TLS_COST : HJ_PLAIN_COST);
   f->job->memory_used += p->memory_taken;
   return p;
 }
@@ -75,9 +75,15 @@ static void lose_connection(const struct hj_part *p)
     r->proven_connections--;
 }
 
+static struct hj_supply *supply_of(const struct hj_part *p) { return hj_fetch_supply(p->fetch, p->supply); }
+
+/* Without memory for a copy it has no URL yet. */
+static const char *origin_of(const struct hj_part *p) { return p->url.origin ? p->url.origin : supply_of(p)->first.origin; }
+
+static struct hj_host *host_of(const struct hj_part *p, uint64_t now_ms) { return hj_hosts_of(p->fetch->job->hosts, origin_of(p), now_ms); }
 static struct hj_edges *edges_of(const struct hj_part *p, uint64_t now_ms)
 {
-  return &hj_hosts_of(p->fetch->job->hosts, p->url.origin, now_ms)->edges;
+  return &host_of(p, now_ms)->edges;
 }
 
 /* The rate of an exchange that ends says something of the address, unless it was our doing. */
@@ -105,6 +111,10 @@ static void meet_edge(struct hj_part *p, struct hj_request *request)
 
 static void request_gone(struct hj_part *p)
 {
+  if (p->in_quota)
+    hj_quota_lost(&host_of(p, hj_clock_ms())->quota);
+  p->in_quota = false;
+  hj_supply_measure(supply_of(p), p->exchanged, p->last_byte_ms - p->began_ms);
   (void)hj_window_count(p);
   p->fetch->job->active--;
   p->fetch->job->own -= p->own;
@@ -122,6 +132,7 @@ void hj_part_cut(struct hj_part *p)
     return;
   lose_connection(p);
   judge_edge(p, hj_clock_ms());
+  p->family = hj_request_family(p->request);
   draw(p, p->request, p->status, HJ_E_CANCELLED);
   hj_request_stop(p->request);
   p->request = NULL;
@@ -129,7 +140,7 @@ void hj_part_cut(struct hj_part *p)
   p->paused = false;
   request_gone(p);
   if (p->is_probe)
-    hj_source_probe_lost(&p->fetch->source);
+    hj_source_probe_lost(&supply_of(p)->source);
   p->is_probe = false;
 }
 
@@ -148,6 +159,19 @@ void hj_part_free(struct hj_part *p)
   hj_mem_free(p);
 }
 
+/* Whose bytes lie where, for the case that the whole is wrong. What is there already stays who brought it. */
+static int note_brought(struct hj_part *p, size_t n, struct hj_err *e)
+{
+  const struct hj_ranges *held = hj_blob_held(p->fetch->blob);
+  struct hj_span gap;
+  if (p->fetch->supplies_n == 1)
+    return HJ_E_OK;
+  for (uint64_t from = p->piece_at; hj_ranges_gap(held, from, p->piece_at + n, &gap); from = gap.end)
+    if (hj_ranges_add(&supply_of(p)->brought, gap.at, gap.end, e))
+      return (int)e->code;
+  return HJ_E_OK;
+}
+
 int hj_part_flush(struct hj_part *p, struct hj_err *e)
 {
   size_t n = p->piece_n;
@@ -155,6 +179,8 @@ int hj_part_flush(struct hj_part *p, struct hj_err *e)
     return HJ_E_OK;
   p->flushed_ms = p->last_byte_ms;
   p->piece_n = 0;
+  if (note_brought(p, n, e))
+    return (int)e->code;
   if (hj_blob_put(p->fetch->blob, p->piece_at, p->piece, n, e))
     return (int)e->code;
   p->piece_at += n;
@@ -205,6 +231,15 @@ static int check_whole(struct hj_part *p, struct hj_err *e)
   struct hj_fetch *f = p->fetch;
   if (p->sent_if_range && f->promise.algo != HJ_ALGO_NONE)
     f->no_if_range = true; /* another edge, another ETag: the digest decides in the end */
+  if (p->rung == HJ_RUNG_PLAIN && !p->ranged && hj_fetch_has_blob(f)) { /* its range stays as it is until the first byte comes this way */
+    p->whole = true;
+    return HJ_E_OK;
+  }
+  if (f->single && p->ranged) { /* a stream that was to go on where it broke */
+    f->resumes = false;
+    p->pos = p->piece_at = 0;
+    p->piece_n = 0;
+  }
   if (p->pos != 0 || f->parts_n > 1)
     return hj_fail(e, HJ_E_RANGE, "asked for bytes from %llu, got the whole file (status 200)", (unsigned long long)p->pos);
   p->whole = true;
@@ -251,7 +286,9 @@ static int judge_answer(struct hj_part *p, const struct hj_reply *r, struct hj_e
     return (int)e->code;
   if (r->status == 206 && !p->ranged)
     return hj_fail(e, HJ_E_PROTOCOL, "status 206 although no range was asked");
-  hj_source_answered(&f->source, p->first_way, p->hops > 0, false);
+  hj_source_answered(&supply_of(p)->source, p->first_way, p->hops > 0, false);
+  if (r->status == 200 && r->kept[HJ_KEPT_ACCEPT_RANGES] && !strcmp(r->kept[HJ_KEPT_ACCEPT_RANGES], "bytes") && !p->ranged)
+    f->resumes = true;
   if (f->in_memory) {
     hj_buf_clear(&f->body);
     return f->size != HJ_SIZE_UNKNOWN ? hj_buf_reserve(&f->body, (size_t)f->size, e) : HJ_E_OK; /* at once: grown piece by piece it is copied twice */
@@ -282,12 +319,31 @@ static bool is_page(const struct hj_fetch *f, const struct hj_reply *r)
   return f->want->dest == HJ_DEST_STORE && !f->kept[HJ_KEPT_COMMIT] && f->want->promise.algo == HJ_ALGO_NONE;
 }
 
+/* The host is there, and may say how many questions it still answers. */
+static void hear(struct hj_part *p, struct hj_request *request, const struct hj_reply *r)
+{
+  struct hj_host *h = host_of(p, p->head_ms);
+  const char *told = r->kept[HJ_KEPT_RATELIMIT], *policy = r->kept[HJ_KEPT_RATELIMIT_POLICY];
+  uint64_t left = 0, reset_s = 0, most = 0, window_s = 0;
+  bool limited;
+  hj_host_answered(h, hj_request_answer_us(request));
+  hj_host_meet(h, p->head_ms);
+  p->family = hj_request_family(request);
+  if (!p->in_quota)
+    return;
+  p->in_quota = false;
+  if (policy && !hj_parse_ratelimit_policy(policy, strlen(policy), &most, &window_s))
+    most = window_s = 0;
+  limited = told && hj_parse_ratelimit(told, strlen(told), &left, &reset_s);
+  hj_quota_heard(&h->quota, limited, left, reset_s, most, window_s, p->head_ms);
+}
+
 static enum hj_go on_head(void *user, struct hj_request *request, const struct hj_reply *r)
 {
   struct hj_part *p = user;
   struct hj_fetch *f = p->fetch;
   p->last_byte_ms = p->head_ms = p->looked_ms = hj_clock_ms();
-  hj_host_answered(hj_hosts_of(f->job->hosts, p->url.origin, p->head_ms), hj_request_answer_us(request));
+  hear(p, request, r);
   p->status = r->status;
   if (p->began_us)
     p->head_us = hj_clock_ns() / 1000;
@@ -332,6 +388,24 @@ static enum hj_go error_body(struct hj_part *p, const char *bytes, size_t n, str
   return hj_request_bytes(request) > ERROR_BODY_MAX ? HJ_GO_STOP : HJ_GO;
 }
 
+/* The rung it stands on was the right one: others need not climb. */
+static void first_byte(struct hj_part *p)
+{
+  struct hj_fetch *f = p->fetch;
+  if (p->rung == HJ_RUNG_FAMILY && p->family)
+    hj_host_family_works(host_of(p, p->last_byte_ms), p->family, p->last_byte_ms);
+  if (p->rung == HJ_RUNG_PLAIN && p->whole && !f->in_memory) {
+    HJ_TRACE(HJ_T_PART, p->id, "%s gives no ranges, but one plain stream", p->url.origin);
+    hj_host_plain_works(hj_hosts_of(f->job->hosts, supply_of(p)->first.origin, p->last_byte_ms), p->last_byte_ms);
+    f->single = true; /* the other parts are let go by the next look (engine/watch.c): not from inside libcurl */
+    f->resumes = false;
+    p->stream = f->streams = true;
+    p->at = p->pos = p->piece_at = p->began_pos = 0;
+    p->piece_n = 0;
+    p->end = f->size;
+  }
+}
+
 static enum hj_go on_body(void *user, struct hj_request *request, const void *bytes, size_t n)
 {
   struct hj_part *p = user;
@@ -345,7 +419,10 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
   }
   if (!hj_throttle_admit(f->job->throttle, p, n))
     return HJ_GO_PAUSE;
+  if (!p->exchanged)
+    first_byte(p);
   f->from_net += n;
+  supply_of(p)->bytes += n;
   p->exchanged += n;
   f->job->moved_ms = p->last_byte_ms;
   if (f->route && !f->in_memory)
@@ -367,9 +444,9 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
   const char *proxy = hj_proxy_for(&f->job->net, &p->url);
   bool redirected = p->hops > 0 || !p->first_way;
   bool denial = r->status == 401 || r->status == 403 || r->status == 404 || r->status == 410;
-  if (redirected && denial && !hj_url_same_origin(&p->url, &f->first)) {
-    HJ_TRACE(HJ_T_PART, p->id, "%s refused the range (%d), source is %s", p->url.origin, r->status, hj_source_name(f->source.state));
-    hj_source_answered(&f->source, p->first_way, true, true);
+  if (redirected && denial && !hj_url_same_origin(&p->url, &supply_of(p)->first)) {
+    HJ_TRACE(HJ_T_PART, p->id, "%s refused the range (%d), source is %s", p->url.origin, r->status, hj_source_name(supply_of(p)->source.state));
+    hj_source_answered(&supply_of(p)->source, p->first_way, true, true);
     p->is_probe = false;
     if (++p->resolves < RESOLVES_MAX) {
       hj_part_ask(p, now_ms);
@@ -380,7 +457,8 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
   for (size_t i = 0; i < p->excerpt_n; i++)
     if (p->excerpt[i] == '\r' || p->excerpt[i] == '\n' || p->excerpt[i] == '\t')
       p->excerpt[i] = ' ';
-  hj_text_show(p->excerpt, p->excerpt_n, f->excerpt, sizeof f->excerpt);
+  if (p->supply == 0)
+    hj_text_show(p->excerpt, p->excerpt_n, f->excerpt, sizeof f->excerpt);
   if (p->is_page)
     hj_fail(&e, HJ_E_PORTAL, "%s answered with a page for people, not with the file", p->url.origin);
   else
@@ -438,6 +516,8 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
   bool from_inside = hj_request_from_inside(request, &p->url);
+  if (e->code != HJ_E_OK)
+    p->family = hj_request_family(request);
   if (!hj_request_found_no_room(request) && !hj_request_turned_away(request))
     draw(p, request, r->status, own.code != HJ_E_OK ? own.code : e->code);
   if (own.code != HJ_E_OK || e->code != HJ_E_OK || stopped || p->leaves)
@@ -494,12 +574,22 @@ static unsigned most_lanes(const struct hj_job *j)
   return j->slots < worth ? j->slots : worth;
 }
 
+/* The other one than was silent; else what is known of the host. */
+static unsigned family_of(const struct hj_part *p)
+{
+  if (p->rung == HJ_RUNG_FAMILY && p->other_than)
+    return p->other_than == 4 ? 6 : 4;
+  return hj_host_family(hj_hosts_find(p->fetch->job->hosts, p->url.origin), p->began_ms);
+}
+
 /* What is latency rather than bandwidth shares connections. The body of a file that one connection would bring in less than a few
  * round trips does, too; larger ones would share its rate. */
 static struct hj_lane *lane_of(const struct hj_part *p)
 {
   const struct hj_fetch *f = p->fetch;
-  bool asks_hub = p->lead && !hj_fetch_has_blob(f) && hj_url_same_origin(&p->url, &f->first);
+  bool asks_hub = p->lead && !hj_fetch_has_blob(f) && hj_url_same_origin(&p->url, &supply_of(p)->first);
+  if (family_of(p))
+    return NULL; /* what shares connections has no say in which */
   if (f->want->dest == HJ_DEST_MEMORY || asks_hub || (f->in_memory && f->size <= LIGHT_BODY_MAX))
     return hj_loop_lane(f->job->loop, &p->url);
   return NULL;
@@ -511,6 +601,12 @@ static bool bears(const struct hj_part *p, const struct hj_lane *lane)
   return lane && p->fetch->light && (p->hops > 0 || p->fetch->job->plain);
 }
 
+/* Questions for files, at the hub or a mirror itself; where they redirect to nobody counts. */
+static bool is_counted(const struct hj_part *p)
+{
+  return p->fetch->want->dest != HJ_DEST_MEMORY && hj_url_same_origin(&p->url, &supply_of(p)->first);
+}
+
 static bool has_way(const struct hj_part *p, const struct hj_lane *lane)
 {
   const struct hj_job *j = p->fetch->job;
@@ -518,6 +614,10 @@ static bool has_way(const struct hj_part *p, const struct hj_lane *lane)
     return false;
   if (lane && !hj_lane_has_room(lane, most_lanes(j)))
     return false;
+  if (is_counted(p) && hj_quota_ask(&host_of(p, hj_clock_ms())->quota, hj_clock_ms()) > 0) {
+    p->fetch->job->moved_ms = hj_clock_ms(); /* a pause that was planned is no standstill */
+    return false;
+  }
   return (lane && lane->sort == HJ_LANE_MANY) || j->own < j->slots;
 }
 
@@ -528,7 +628,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   struct hj_fetch *f = p->fetch;
   struct hj_job *j = f->job;
   struct hj_err e = HJ_ERR_INIT;
-  bool on_first = hj_url_same_origin(&p->url, &f->first);
+  bool on_first = p->supply == 0 && hj_url_same_origin(&p->url, &f->own.first);
   struct hj_lane *lane = lane_of(p);
   if (!has_way(p, lane)) {
     wait_for_way(p);
@@ -536,7 +636,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   }
   struct hj_avoid avoid = { .n = 0 };
   struct hj_ask ask = { .url = &p->url, .net = &j->net, .why = f->want->why ? f->want->why : "fetch" };
-  if (f->want->auth && hj_origin_may_see_secret(&f->auth_origin, &p->url))
+  if (p->supply == 0 && f->want->auth && hj_origin_may_see_secret(&f->auth_origin, &p->url))
     ask.auth = f->want->auth;
   if (on_first) {
     ask.headers = f->want->headers;
@@ -555,6 +655,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   ask.outside = p->outside;
   ask.lane = lane;
   ask.lanes = most_lanes(j);
+  ask.family = family_of(p);
   if (j->limited) /* a piece is taken whole: a large one would be a burst of its own */
     ask.buffer = (size_t)(j->throttle->bucket.rate / (1000 / HJ_STEP_MS));
   if (!lane && p->ranged && !f->in_memory) {
@@ -581,6 +682,10 @@ static void start(struct hj_part *p, uint64_t now_ms)
     hj_part_stumble(p, &e, now_ms);
     return;
   }
+  p->in_quota = is_counted(p);
+  if (p->in_quota)
+    hj_quota_asked(&host_of(p, now_ms)->quota);
+  j->questions += p->in_quota;
   if (f->want->many) {
     unsigned worth = hj_lanes_for(f->want->many);
     ask.lanes = j->slots < worth ? j->slots : worth;
@@ -598,33 +703,37 @@ static void start(struct hj_part *p, uint64_t now_ms)
 static bool somebody_resolves(const struct hj_part *me)
 {
   for (const struct hj_part *p = me->fetch->parts; p; p = p->next)
-    if (p != me && p->first_way && p->hops == 0 && hj_part_is_active(p))
+    if (p != me && p->supply == me->supply && p->first_way && p->hops == 0 && hj_part_is_active(p))
       return true;
   return false;
 }
+
+/* A plain stream that broke: the rest of it is asked for. */
+static bool goes_on(const struct hj_part *p) { return p->fetch->resumes && p->pos > p->at && !p->fetch->in_memory; }
 
 void hj_part_ask(struct hj_part *p, uint64_t now_ms)
 {
   struct hj_fetch *f = p->fetch;
   struct hj_err e = HJ_ERR_INIT;
   enum hj_way way;
-  if (f->source.state == HJ_SOURCE_UNKNOWN && somebody_resolves(p)) {
+  struct hj_supply *s = supply_of(p);
+  if (s->source.state == HJ_SOURCE_UNKNOWN && somebody_resolves(p)) {
     enter(p, HJ_PART_RESTING); /* that one's redirect will serve us too */
     p->not_before_ms = now_ms;
     return;
   }
-  way = hj_source_way(&f->source, now_ms);
+  way = hj_source_way(&s->source, now_ms);
   if (way == HJ_WAY_WAIT) {
     enter(p, HJ_PART_RESTING);
     p->not_before_ms = now_ms;
     return;
   }
-  p->ranged = needs_range(f);
+  p->ranged = p->rung != HJ_RUNG_PLAIN && (needs_range(f) || goes_on(p));
   p->first_way = way == HJ_WAY_FIRST;
-  p->is_probe = f->source.state == HJ_SOURCE_PROBING;
+  p->is_probe = s->source.state == HJ_SOURCE_PROBING;
   p->hops = 0;
-  p->outside = !p->first_way && f->source.outside;
-  if (hj_url_copy(&p->url, p->first_way ? &f->first : &f->source.url, &e)) {
+  p->outside = !p->first_way && s->source.outside;
+  if (hj_url_copy(&p->url, p->first_way ? &s->first : &s->source.url, &e)) {
     hj_part_stumble(p, &e, now_ms);
     return;
   }
@@ -639,62 +748,156 @@ static bool gained(const struct hj_part *p)
   return came >= GAIN_LEAST || (came > 0 && came >= left);
 }
 
+/* ---- what failed -------------------------------------------------------------------------------------------------- */
+
+static void count_try(struct hj_part *p, const struct hj_err *e, bool brought)
+{
+  p->barren = brought ? 0 : p->barren + 1;
+  if (brought)
+    p->rung = p->rung == HJ_RUNG_FAMILY ? p->rung : HJ_RUNG_SAME;
+  p->alike = p->alike && !brought && p->ended == e->code && p->ended_http == e->http ? p->alike + 1 : 1;
+  p->ended = e->code;
+  p->ended_http = e->http;
+}
+
+static bool has_name(const char *origin)
+{
+  const char *host = strstr(origin, "://") + 3;
+  return host[0] != '[' && strspn(host, "0123456789.:") != strlen(host);
+}
+
+static bool may_plain(const struct hj_part *p)
+{
+  const struct hj_fetch *f = p->fetch;
+  if (!p->ranged || f->in_memory || f->single || hj_fetch_supply(p->fetch, p->supply)->bytes)
+    return false;
+  for (const struct hj_part *o = f->parts; o; o = o->next)
+    if (o != p && (o->rung == HJ_RUNG_PLAIN || o->supply != p->supply))
+      return false;
+  return true;
+}
+
+static struct hj_step step_of(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_fall fall = { .code = e->code, .rung = p->rung, .barren = p->barren, .mirror = p->supply > 0 };
+  fall.may_family = p->family && !p->one_family && has_name(origin_of(p)) && !f->job->limits.ipv4_only && !hj_host_family(hj_hosts_find(f->job->hosts, origin_of(p)), now_ms);
+  fall.may_plain = may_plain(p);
+  fall.other = hj_fetch_pick(f, (int)p->supply, false, now_ms) >= 0;
+  fall.other_flows = fall.other && hj_fetch_flows_elsewhere(f, p->supply, now_ms);
+  return hj_ladder(&fall);
+}
+
+/* What of it is kept goes on at the next byte, whoever is asked. */
+static void change_source(struct hj_part *p, uint64_t now_ms)
+{
+  int to = hj_fetch_pick(p->fetch, (int)p->supply, false, now_ms);
+  if (to < 0)
+    return;
+  HJ_TRACE(HJ_T_PART, p->id, "goes on at %s instead of %s", hj_fetch_supply(p->fetch, (unsigned)to)->first.origin, supply_of(p)->first.origin);
+  p->supply = (unsigned)to;
+  p->rung = HJ_RUNG_SAME;
+  p->resolves = p->family = 0;
+}
+
+/* No half of a body can be kept that is in memory, or whose server cannot go on in the middle: from the first byte. */
+static void back_to_the_start(struct hj_part *p)
+{
+  p->pos = p->piece_at = p->at;
+  p->piece_n = 0;
+  hj_buf_clear(&p->fetch->body);
+}
+
 void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
 {
   struct hj_fetch *f = p->fetch;
   struct hj_job *j = f->job;
+  struct hj_err s = HJ_ERR_INIT;
   struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
   struct hj_verdict verdict;
-  bool mixed;
-  HJ_TRACE(HJ_T_PART, p->id, "stumbled: %s, %s", hj_code_name(e->code), e->msg);
+  struct hj_step step;
+  bool mixed, detour, stream = (p->whole || f->single) && !f->in_memory, brought = p->exchanged > 0 && p->pos > p->began_pos;
+  HJ_TRACE(HJ_T_PART, p->id, "stumbled (%s): %s, %s", hj_rung_name(p->rung), hj_code_name(e->code), e->msg);
   if (p->request && e->code == HJ_E_STALLED) {
     hj_request_distrust(p->request);
     hj_edges_failed(edges_of(p, now_ms), p->address, now_ms);
   }
   hj_part_cut(p);
   if (p->is_probe)
-    hj_source_probe_lost(&f->source);
+    hj_source_probe_lost(&supply_of(p)->source);
   p->is_probe = false;
   /* Not if the disk refused that very byte: then pos is ahead of what was written. */
   if (hj_code_again(e->code) && !f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
     hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
     return;
   }
-  if (gained(p) && !f->in_memory && !p->whole && !f->single)
-    p->barren = 0;
-  else
-    p->barren++;
+  if (stream && f->resumes && hj_code_again(e->code) && hj_fetch_has_blob(f) && !hj_part_flush(p, &s))
+    stream = false; /* goes on where it was */
+  count_try(p, e, gained(p) && !f->in_memory && !stream);
+  detour = p->rung == HJ_RUNG_FAMILY && (e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE);
+  p->one_family = p->one_family || detour;
+  if (!f->own_left && !detour) /* that the host has no other address is not the trouble */
+    f->err = *e;
   facts.barren = p->barren;
+  facts.alike = p->alike;
   facts.idle_ms = hj_job_still_ms(j, now_ms);
   facts.dice = hj_job_roll(j);
-  mixed = (p->whole || f->single) && !f->in_memory && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
-  if (f->in_memory || p->whole || f->single) { /* no half of it can be kept: from the first byte */
-    p->pos = p->piece_at = p->at;
-    p->piece_n = 0;
-    hj_buf_clear(&f->body);
+  facts.wasted = brought && (stream || f->in_memory ? p->pos <= p->furthest : !gained(p));
+  if (p->pos > p->furthest)
+    p->furthest = p->pos;
+  facts.met = hj_host_was_met(hj_hosts_find(j->hosts, origin_of(p)), now_ms);
+  mixed = stream && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
+  if (f->in_memory || stream)
+    back_to_the_start(p);
+  step = step_of(p, e, now_ms);
+  if (p->barren && (e->code == HJ_E_STALLED || e->code == HJ_E_TIMEOUT || e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE))
+    hj_host_is_silent(hj_hosts_of(j->hosts, supply_of(p)->first.origin, now_ms), now_ms);
+  if (step.drop) {
+    if (p->supply == 0)
+      f->own_left = true;
+    hj_supply_drop(supply_of(p), e->msg);
   }
-  if (e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
+  if (step.rung != HJ_RUNG_SOURCE && e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
     hj_fetch_fail(f, e, true);
     return;
   }
-  if (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2)) {
+  if (step.rung == HJ_RUNG_END && p->supply == 0 && !hj_code_again(e->code)) {
+    hj_fetch_fail(f, e, true);
+    return;
+  }
+  if (step.rung != HJ_RUNG_SOURCE && (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2))) {
     hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
     return;
   }
   verdict = hj_retry(&facts);
-  if (!verdict.again || (e->code == HJ_E_HTTP_LIMITED && f->want->limited_fails)) {
-    hj_fetch_fail(f, e, true);
+  if (step.rung == HJ_RUNG_SOURCE && facts.idle_ms < facts.give_up_ms && facts.tries > 1)
+    verdict = (struct hj_verdict){ .again = true, .after_ms = p->barren > f->supplies_n ? verdict.after_ms : 0 };
+  if (!verdict.again || step.rung == HJ_RUNG_END || (e->code == HJ_E_HTTP_LIMITED && f->want->limited_fails)) {
+    hj_fetch_fail(f, detour && f->err.code != HJ_E_OK ? &f->err : e, true);
     return;
   }
   if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
-    hj_route_back_off(j, p->url.origin, now_ms);
+    hj_route_back_off(j, origin_of(p), now_ms);
   if (mixed) { /* neither a promise nor a validator: what landed may be of another version than what comes next */
     hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
     return;
   }
   /* An address that keeps failing is asked for anew: another edge may answer. */
-  if (p->barren >= 2 && !p->first_way && f->source.state == HJ_SOURCE_REUSABLE)
-    f->source.state = HJ_SOURCE_UNKNOWN;
+  if (p->barren >= 2 && !p->first_way && supply_of(p)->source.state == HJ_SOURCE_REUSABLE)
+    supply_of(p)->source.state = HJ_SOURCE_UNKNOWN;
+  if (verdict.excused)
+    j->moved_ms = now_ms + verdict.after_ms;
+  if (step.rung == HJ_RUNG_SOURCE) {
+    if (!f->in_memory && hj_part_flush(p, &s)) { /* what came came from the old one */
+      hj_fetch_fail(f, &s, true);
+      return;
+    }
+    change_source(p, now_ms);
+  } else {
+    if (step.rung == HJ_RUNG_FAMILY)
+      p->other_than = p->family;
+    p->rung = p->barren ? step.rung : p->rung;
+  }
   p->not_before_ms = now_ms + verdict.after_ms;
   enter(p, HJ_PART_RESTING);
 }

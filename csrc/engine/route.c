@@ -26,9 +26,9 @@ static struct hj_route *add(struct hj_job *j, const char *asked, const char *ori
 struct hj_route *hj_route_guess(struct hj_job *j, const struct hj_fetch *f, uint64_t now_ms)
 {
   for (unsigned i = j->routes_n; i > 0; i--)
-    if (!strcmp(j->routes[i - 1].asked, f->first.origin))
+    if (!strcmp(j->routes[i - 1].asked, f->own.first.origin))
       return &j->routes[i - 1];
-  return j->routes_n < HJ_ROUTES_MAX ? add(j, f->first.origin, "", now_ms) : &j->routes[0];
+  return j->routes_n < HJ_ROUTES_MAX ? add(j, f->own.first.origin, "", now_ms) : &j->routes[0];
 }
 
 void hj_route_settle(struct hj_fetch *f, const char *origin, uint64_t now_ms)
@@ -47,7 +47,7 @@ void hj_route_settle(struct hj_fetch *f, const char *origin, uint64_t now_ms)
   else if (!f->route->origin[0])
     name(f->route->origin, origin);
   else if (j->routes_n < HJ_ROUTES_MAX)
-    f->route = add(j, f->first.origin, origin, now_ms);
+    f->route = add(j, f->own.first.origin, origin, now_ms);
   HJ_TRACE(HJ_T_SCHED, f->index, "its bytes come from %s", f->route->origin);
 out:
   f->routed = true;

@@ -74,9 +74,21 @@ static int give_back(struct hj_part *p, struct hj_err *e)
   return HJ_E_OK;
 }
 
+/* One part turned out to bring the whole file as a plain stream, or has done so: the ranges of the others come with it. */
+static void let_others_go(struct hj_fetch *f)
+{
+  struct hj_part *next;
+  for (struct hj_part *p = f->streams ? f->parts : NULL; p; p = next) {
+    next = p->next;
+    if (!p->stream)
+      hj_part_free(p);
+  }
+}
+
 void hj_fetch_watch(struct hj_fetch *f, uint64_t now_ms)
 {
   struct hj_part *next;
+  let_others_go(f);
   for (struct hj_part *p = f->parts; p; p = next) {
     struct hj_err e = HJ_ERR_INIT;
     next = p->next;

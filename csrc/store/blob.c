@@ -79,9 +79,21 @@ static void note_in_journal(struct hj_blob *b, uint64_t at, const void *p, size_
   HJ_BENIGN_END();
 }
 
+/* What lies there was doubted: is it the same that comes now? What cannot be read differs from nothing. */
+static int compare_old(struct hj_blob *b, uint64_t at, const void *p, size_t n, struct hj_err *e)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  size_t got = 0;
+  if (!hj_ranges_has(&b->doubted, at, at + n) || hj_file_read_at(&b->data, at, b->old, n, &got, &s) || got != n || !memcmp(b->old, p, n))
+    return HJ_E_OK;
+  return hj_ranges_add(&b->differed, at, at + n, e);
+}
+
 /* n <= HJ_PIECE, none of it held. */
 static int land(struct hj_blob *b, uint64_t at, const void *p, size_t n, struct hj_err *e)
 {
+  if (b->old && compare_old(b, at, p, n, e))
+    return (int)e->code;
   if (hj_file_write_at(&b->data, at, p, n, e)) {
     e->offset = at;
     return (int)e->code;
@@ -298,6 +310,32 @@ int hj_blob_commit(struct hj_blob *b, struct hj_promise *out, struct hj_err *e)
   return (int)e->code;
 }
 
+/* ---- doubt ---- */
+
+int hj_blob_doubt(struct hj_blob *b, const struct hj_ranges *sure, uint64_t *doubted, struct hj_err *e)
+{
+  struct hj_span gap;
+  *doubted = 0;
+  if (!b->old && !(b->old = hj_mem_new(HJ_PIECE, e)))
+    return (int)e->code;
+  b->doubted.n = b->differed.n = 0;
+  for (uint64_t from = 0, size = atomic_load(&b->size); hj_ranges_gap(sure, from, size, &gap); from = gap.end) {
+    if (hj_ranges_add(&b->doubted, gap.at, gap.end, e) || hj_ranges_cut(&b->held, gap.at, gap.end, e))
+      return (int)e->code;
+    *doubted += gap.end - gap.at;
+  }
+  hj_digest_close(b->digest);
+  b->digest = NULL;
+  b->sealed = b->wrong = false;
+  b->flushed = 0;
+  atomic_store(&b->proven, 0);
+  hj_blob_publish_counts(b);
+  HJ_TRACE(HJ_T_STORE, b->id, "%llu bytes are doubted", (unsigned long long)*doubted);
+  return HJ_E_OK;
+}
+
+const struct hj_ranges *hj_blob_differed(const struct hj_blob *b) { return &b->differed; }
+
 /* ---- drop ---- */
 
 /* A partial keeps its blocks; what was reserved behind its last byte goes back to the disk. */
@@ -326,6 +364,9 @@ void hj_blob_drop(struct hj_blob *b, bool keep)
     hj_claim_drop(b->claim);
   hj_digest_close(b->digest);
   hj_ranges_release(&b->held);
+  hj_ranges_release(&b->doubted);
+  hj_ranges_release(&b->differed);
+  hj_mem_free(b->old);
   hj_mem_free(b->piece);
   hj_mem_free(b->final);
   hj_mem_free(b);

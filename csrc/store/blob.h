@@ -68,6 +68,11 @@ int hj_blob_commit(struct hj_blob *b, struct hj_promise *out, struct hj_err *e);
 /* After HJ_E_DIGEST: compares every piece on disk with its sum and forgets those that differ (the disk lied, not the server);
  * the digest starts over. *lost = bytes to fetch again; 0 = the server sent wrong bytes. No put or prove may run. */
 int hj_blob_recheck(struct hj_blob *b, uint64_t *lost, struct hj_err *e);
+/* After HJ_E_DIGEST, when the bytes may come from somebody else: whatever is not in `sure` counts as not received, and the digest starts over.
+ * What then lands is compared with what lay there: hj_blob_differed says where it was not the same (put's thread). No put or prove may
+ * run. *doubted = bytes to fetch again. A journal keeps the records of both; a piece fits the one of what lies there. */
+int hj_blob_doubt(struct hj_blob *b, const struct hj_ranges *sure, uint64_t *doubted, struct hj_err *e);
+const struct hj_ranges *hj_blob_differed(const struct hj_blob *b);
 /* Frees b; keep: the partial stays for resume, unless it is worth nothing (no byte, no validator, or HJ_E_DIGEST without a piece
  * that differs: the same bytes would fail again). Takes NULL. After commit: frees only. */
 void hj_blob_drop(struct hj_blob *b, bool keep);

@@ -25,6 +25,9 @@ struct hj_blob {
   /* put's thread (and open, recheck: nobody else runs then) */
   struct hj_ranges held;
   struct hj_journal journal;
+  struct hj_ranges doubted;        /* lies there, and is compared with what comes in its place */
+  struct hj_ranges differed;
+  uint8_t *old;                    /* HJ_PIECE bytes for that; NULL: nothing was ever doubted */
 
   /* shared */
   _Atomic uint64_t size;           /* HJ_SIZE_UNKNOWN until settled */

@@ -125,31 +125,44 @@ int64_t hj_parse_retry_after(const char *p, size_t n, int64_t now_s)
   return date - now_s >= DAY_MS / 1000 ? DAY_MS : (date - now_s) * 1000;
 }
 
-bool hj_parse_ratelimit(const char *p, size_t n, uint64_t *left, uint64_t *reset_s)
+/* The numbers of two one-letter parameters; both must be there. */
+static bool two_numbers(const char *p, size_t n, const char letters[2], uint64_t out[2])
 {
   const char *end = p + n;
-  bool has_left = false, has_reset = false;
-  uint64_t l = 0, t = 0;
+  bool has[2] = { false, false };
   while (p < end) {
     while (p < end && (*p == ';' || *p == ' '))
       p++;
-    if (end - p > 2 && (p[0] == 'r' || p[0] == 't') && p[1] == '=') {
-      bool is_left = p[0] == 'r';
+    if (end - p > 2 && (p[0] == letters[0] || p[0] == letters[1]) && p[1] == '=') {
+      int which = p[0] == letters[1];
       p += 2;
-      if (!take_number(&p, end, is_left ? &l : &t))
+      if (!take_number(&p, end, &out[which]))
         return false;
-      if (is_left)
-        has_left = true;
-      else
-        has_reset = true;
+      has[which] = true;
     }
     while (p < end && *p != ';')
       p++;
   }
-  if (!has_left || !has_reset)
+  return has[0] && has[1];
+}
+
+bool hj_parse_ratelimit(const char *p, size_t n, uint64_t *left, uint64_t *reset_s)
+{
+  uint64_t v[2] = { 0, 0 };
+  if (!two_numbers(p, n, "rt", v))
     return false;
-  *left = l;
-  *reset_s = t;
+  *left = v[0];
+  *reset_s = v[1];
+  return true;
+}
+
+bool hj_parse_ratelimit_policy(const char *p, size_t n, uint64_t *most, uint64_t *window_s)
+{
+  uint64_t v[2] = { 0, 0 };
+  if (!two_numbers(p, n, "qw", v))
+    return false;
+  *most = v[0];
+  *window_s = v[1];
   return true;
 }
 

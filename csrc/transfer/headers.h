@@ -46,6 +46,9 @@ int64_t hj_parse_retry_after(const char *p, size_t n, int64_t now_s);
 /* `"api";r=0;t=55`: true if r and t are there. */
 bool hj_parse_ratelimit(const char *p, size_t n, uint64_t *left, uint64_t *reset_s);
 
+/* `"fixed window";"api";q=500;w=300`: what a whole window holds, and its seconds. */
+bool hj_parse_ratelimit_policy(const char *p, size_t n, uint64_t *most, uint64_t *window_s);
+
 struct hj_reply {
   int status;                       /* 0: no answer yet */
   bool ended;                       /* the empty line after a final head was seen */

@@ -286,6 +286,8 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
 #endif
   if (net->ipv4_only)
     SET(CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+  else if (ask->family)
+    SET(CURLOPT_IPRESOLVE, (long)(ask->family == 4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6));
   r->ca_file = net->ca_file;
   if (proxy)
     hj_proxy_shown(proxy, r->proxy, sizeof r->proxy);
@@ -613,6 +615,14 @@ bool hj_request_address(const struct hj_request *r, char out[HJ_ADDRESS_MAX])
   char *ip = NULL;
   out[0] = 0;
   return curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip && *ip && hj_text_copy(out, HJ_ADDRESS_MAX, ip, strlen(ip));
+}
+
+unsigned hj_request_family(const struct hj_request *r)
+{
+  char *ip = NULL;
+  if (r->proxy[0] || curl_easy_getinfo(r->easy, CURLINFO_PRIMARY_IP, &ip) != CURLE_OK || !ip || !*ip)
+    return 0;
+  return strchr(ip, ':') ? 6 : 4;
 }
 
 uint64_t hj_request_bytes(const struct hj_request *r) { return r->bytes; }

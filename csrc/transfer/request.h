@@ -55,6 +55,7 @@ struct hj_ask {
   size_t buffer;                    /* hand over at most so many bytes at a time, 0 = the usual */
   struct hj_lane *lane;             /* HTTP/2 welcome: many small answers over few connections (transfer/lanes.h), and there is room.
                                        NULL: a connection of its own, as large bodies have */
+  unsigned family;                  /* 4, 6: only addresses of that family; 0: any. With a connection of its own */
   unsigned lanes;                   /* most connections to open there */
   const struct hj_avoid *avoid;     /* NULL = none. Where the host has no other address nothing is asked: hj_request_turned_away */
 };
@@ -101,6 +102,8 @@ struct hj_request_facts {
   int http;                         /* 11, 20; 0: no answer */
 };
 void hj_request_look(const struct hj_request *r, struct hj_request_facts *out);
+/* 4 or 6: of the connection's address, the last that was tried; 0: not known, or it is a proxy's. */
+unsigned hj_request_family(const struct hj_request *r);
 unsigned hj_request_port(const struct hj_request *r);    /* the local one of its connection: tells connections apart; 0: it had none */
 uint64_t hj_request_bytes(const struct hj_request *r);
 /* From head on: was a connection made for this request (rather than an idle one used again)? */

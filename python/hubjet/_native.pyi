@@ -88,6 +88,7 @@ class Look(TypedDict):
     requests: int  # HTTP exchanges begun
     limit_rate: int  # bytes per second that hold for it now, 0: no limit (this one may fall)
     waits: int  # how often a transfer waited for that
+    quota_ms: int  # until the hub's window of requests lets the last question go out, 0: it holds nothing up (it may fall)
     polite: bool  # holds for it now (this one may change, too)
 
 class Supplied(TypedDict):

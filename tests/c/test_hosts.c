@@ -72,3 +72,29 @@ TEST(a_level_is_forgotten_after_five_minutes)
   CHECK_EQ(hj_host_level(&h, 1000 + HJ_HOST_LEVEL_MS), 24);
   CHECK_EQ(hj_host_level(&h, 1001 + HJ_HOST_LEVEL_MS), 0);
 }
+
+TEST(what_failed_at_a_host_is_remembered_for_a_while)
+{
+  struct hj_hosts hosts = { .n = 0 };
+  struct hj_host *h = hj_hosts_of(&hosts, "https://a:443", 1000);
+  const struct hj_host *nobody = hj_hosts_find(&hosts, "https://b:443");
+  CHECK(nobody == NULL && hosts.n == 1);
+  CHECK(!hj_host_was_met(nobody, 1) && !hj_host_is_plain(nobody, 1) && !hj_host_is_down(nobody, 1) && !hj_host_has_lied(nobody, 1));
+  CHECK_EQ(hj_host_family(nobody, 1), 0);
+  CHECK(!hj_host_was_met(h, 1000) && !hj_host_is_plain(h, 1000) && !hj_host_is_down(h, 1000) && !hj_host_has_lied(h, 1000));
+  CHECK_EQ(hj_host_family(h, 1000), 0);
+  hj_host_is_silent(h, 1000);
+  hj_host_family_works(h, 4, 1000);
+  hj_host_plain_works(h, 1000);
+  hj_host_lied(h, 1000);
+  h = hj_hosts_of(&hosts, "https://a:443", 2000);
+  CHECK(hj_host_is_plain(h, 2000) && hj_host_is_down(h, 2000) && hj_host_has_lied(h, 2000));
+  CHECK_EQ(hj_host_family(h, 2000), 4);
+  CHECK(!hj_host_is_down(h, 1001 + HJ_HOST_DOWN_MS));
+  hj_host_is_silent(h, 2000);
+  hj_host_meet(h, 2500);                    /* it answers: it is not down any more */
+  CHECK(!hj_host_is_down(h, 2500) && hj_host_was_met(h, 2500) && !hj_host_was_met(h, 2501 + HJ_HOST_MET_MS));
+  CHECK(!hj_host_is_plain(h, 1001 + HJ_HOST_FAULT_MS));
+  CHECK_EQ(hj_host_family(h, 1001 + HJ_HOST_FAULT_MS), 0);
+  CHECK(hj_host_has_lied(h, 1001 + HJ_HOST_FAULT_MS) && !hj_host_has_lied(h, 1001 + HJ_HOST_LIE_MS));
+}
