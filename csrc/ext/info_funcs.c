@@ -164,7 +164,8 @@ static PyObject *info_shutdown(PyObject *self, PyObject *unused)
 {
   (void)self;
   (void)unused;
-  ext_wait_stop(SHUTDOWN_MS);
+  if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0) /* the engine is the process's: the end of a sub-interpreter is not its end */
+    ext_wait_stop(SHUTDOWN_MS);
   Py_RETURN_NONE;
 }
 

@@ -1,7 +1,7 @@
 /* plat/file.h - one open file, and one file by its name.
  *
  * Threads  write_at and read_at of one hj_file from several threads at once is fine; the rest is one thread's.
- * Promise  descriptors are close-on-exec; short reads and writes and EINTR are handled here.
+ * Promise  descriptors are close-on-exec, and above those of stdin, stdout and stderr; short reads and writes and EINTR are handled here.
  */
 #ifndef HJ_PLAT_FILE_H
 #define HJ_PLAT_FILE_H

@@ -31,6 +31,17 @@ static int flags_of(enum hj_open how)
   return -1;
 }
 
+/* A program that closed its stdout gives the number to the next file, and what it prints goes there: into somebody's weights, perhaps
+ * after they were proven. */
+static int move_up(int fd)
+{
+  int up = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (up < 0)
+    return fd; /* no descriptor left: as it is, then */
+  (void)close(fd);
+  return up;
+}
+
 int hj_file_open(hj_file *f, const char *path, enum hj_open how, unsigned mode, struct hj_err *e)
 {
   int flags = flags_of(how), fd = -1;
@@ -42,7 +53,7 @@ int hj_file_open(hj_file *f, const char *path, enum hj_open how, unsigned mode, 
     HJ_RETRY(sys, fd = open(path, flags | O_CLOEXEC | O_NOCTTY, (mode_t)mode));
   if (sys)
     return hj_fail_path(e, sys, how == HJ_OPEN_NEW ? "could not make" : "could not open", path);
-  f->fd = fd;
+  f->fd = fd <= STDERR_FILENO ? move_up(fd) : fd;
   return HJ_E_OK;
 }
 

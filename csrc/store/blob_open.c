@@ -193,6 +193,22 @@ out:
   return (int)e->code;
 }
 
+/* Another user's, in a folder of both: data is 0644, so it may be read. 12 MiB that one user had left were fetched again by the other. */
+static int copy_foreign(struct hj_blob *b, const atomic_int *stop, enum worth *worth, struct hj_err *e)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  *worth = WORTH_ALL;
+  if (copy_old(b, stop, worth, &s) && judge(worth, &s, e))
+    return (int)e->code;
+  if (*worth != WORTH_ALL) { /* some of it may have been copied: what follows begins from nothing */
+    hj_journal_close(&b->journal);
+    hj_file_close(&b->data);
+    hj_ranges_release(&b->held);
+    hj_ranges_init(&b->held);
+  }
+  return HJ_E_OK;
+}
+
 static int take_claim(struct hj_blob *b, const struct hj_blob_want *w, bool fresh, struct hj_err *e)
 {
   if (hj_claim_take(&b->claim, w->partial_dir, w->key, fresh, e) || !w->rival || !hj_rival_contest(b->claim, w->rival, e))
@@ -216,6 +232,8 @@ static int open_data(struct hj_blob *b, const struct hj_blob_want *w, struct hj_
   if (b->claim->found) {
     worth = WORTH_ALL;
     if ((b->claim->doubtful ? copy_old : continue_old)(b, w->stop, &worth, e))
+      return (int)e->code;
+    if (worth == WORTH_NOT_OURS && !b->claim->doubtful && copy_foreign(b, w->stop, &worth, e))
       return (int)e->code;
   }
   if (worth == WORTH_ALL)

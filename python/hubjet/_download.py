@@ -291,7 +291,8 @@ _linkable: dict[str, bool] = {}  # by cache: its file system was tried
 
 def _can_link(cache_dir: str) -> bool:
     try:
-        os.makedirs(cache_dir, exist_ok=True)
+        if not os.path.isdir(cache_dir):  # else not even tried: a cache that may only be read is not touched
+            os.makedirs(cache_dir, exist_ok=True)
     except OSError:
         return True  # the job that follows will say what is wrong with this place, and better
     if not os.access(cache_dir, os.W_OK):

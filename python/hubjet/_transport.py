@@ -7,6 +7,7 @@ The only module that makes a `_native.Job`.
 from __future__ import annotations
 
 import atexit
+import sys
 
 from . import _native, _trace
 from ._errors import HubjetError, StorageError, TlsError
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 
-atexit.register(_native.shutdown)  # before the interpreter takes its modules apart
+_ending = False
+
+
+def _end() -> None:
+    global _ending
+    _ending = True
+    _native.shutdown()
+
+
+atexit.register(_end)  # before the interpreter takes its modules apart
 
 
 def limits(config: Config, *, quick: bool = False) -> Limits:
@@ -74,6 +84,7 @@ class Running:
         self._job: _native.Job | None = None
         if not wants:
             return
+        _leave_if_ending()
         self._places = [want.get("path") or want.get("repo_dir") for want in wants]
         _trace.follow(config.trace, config.trace_file)
         job = _native.Job(wants, job_limits)
@@ -104,6 +115,7 @@ class Running:
                     _drain_timeline()
                 if self._config.ledger_file is not None:
                     _note(self._config.ledger_file)
+            _leave_if_ending()
             if meter is not None:
                 meter.show(job.look())
             return self._told(job.results())
@@ -150,6 +162,14 @@ class Running:
             from . import _timeline
 
             _timeline.end()
+
+
+def _leave_if_ending() -> None:
+    """The program is at its end, and this is a daemon thread, whose download was stopped: nobody is left who could be told. As any
+    error this would be printed as a traceback, over what the program said last. The main thread may still download, in atexit functions."""
+    threading = sys.modules.get("threading")
+    if _ending and threading is not None and threading.current_thread() is not threading.main_thread():
+        raise SystemExit
 
 
 def _drain_timeline() -> None:
