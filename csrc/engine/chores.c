@@ -150,7 +150,7 @@ static int name_it(struct hj_fetch *f, struct hj_err *e)
     return HJ_E_OK;
   if (!commit[0])
     return hj_fail(e, HJ_E_PROTOCOL, "the server did not say which commit this is (no X-Repo-Commit): is %s a hub?", f->own.first.origin);
-  return hj_link_snapshot(w->repo_dir, commit, w->link_path, f->etag, w->links, &f->link_path, e);
+  return hj_link_snapshot(w->repo_dir, commit, w->link_path, f->etag, w->links, f->job->limits.sync, &f->link_path, e);
 }
 
 static int publish(struct hj_fetch *f, struct hj_err *e)
@@ -245,13 +245,17 @@ static void give_claim_back(struct hj_fetch *f)
 static bool is_elsewhere(struct hj_fetch *f, const struct places *at)
 {
   struct hj_err busy = HJ_ERR_INIT;
-  if ((has_claim(f, at) || hj_rival_look(at->partial_dir, at->key, &f->rival, &busy) != HJ_E_BUSY) && at->lock && f->lock.file.fd < 0) {
+  const char *beside = f->want->dest == HJ_DEST_STORE ? f->final_path : at->lock; /* where the stock client writes what is not finished */
+  bool elsewhere = !has_claim(f, at) && hj_rival_look(at->partial_dir, at->key, &f->rival, &busy) == HJ_E_BUSY;
+  if (!elsewhere && at->lock && f->lock.file.fd < 0 && !f->lockless) {
     hj_err_clear(&busy);
-    (void)hj_lock_try(&f->lock, at->lock, &busy); /* benign: no locks here, or no right to make one: the claims are enough */
+    elsewhere = hj_lock_try(&f->lock, at->lock, &busy) == HJ_E_BUSY; /* else benign: no locks here, or no right to make one: the claims are enough */
+    f->lockless = elsewhere && hj_holder_is_silent(&f->holder, at->lock, beside, f->etag, hj_clock_ms());
+    elsewhere = elsewhere && !f->lockless;
   }
   if (busy.code != HJ_E_OK)
-    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s", at->key, busy.msg);
-  return busy.code == HJ_E_BUSY;
+    HJ_TRACE(HJ_T_LOCK, f->index, "%s: %s%s", at->key, busy.msg, f->lockless ? ", and does not move: we go on without it" : "");
+  return elsewhere;
 }
 
 static bool has_folder(const struct hj_fetch *f)

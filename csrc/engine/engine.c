@@ -258,8 +258,10 @@ static void run(void *arg)
       draw(en, false);
     if (may_end(en))
       break;
-    if (hj_loop_turn(en->loop, hj_throttle_wait_ms(&en->throttle, sleep_ms(en)), &e))
+    if (hj_loop_turn(en->loop, hj_throttle_wait_ms(&en->throttle, sleep_ms(en)), &e)) {
       fail_all(en, &e);
+      hj_clock_pause_ms(TURN_MS); /* it did not sleep, and may break again at once: seen where a limit on descriptors fell below those in use */
+    }
   }
   HJ_TRACE(HJ_T_NET, 0, "the network thread ends");
   if (hj_workers_free(en->workers, WORKERS_STOP_MS))

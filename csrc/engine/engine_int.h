@@ -20,6 +20,7 @@
 #include "engine/throttle.h"
 #include "plat/plat.h"
 #include "store/blob.h"
+#include "store/holder.h"
 #include "store/lock.h"
 #include "transfer/headers.h"
 #include "transfer/loop.h"
@@ -184,6 +185,8 @@ struct hj_fetch {
   struct hj_claim *claim;             /* of the unfinished file, until the blob has it: taken before anybody was asked */
   struct hj_blob *blob;
   struct hj_lock lock;
+  struct hj_holder holder;            /* of the stock client's lock, while we wait for it */
+  bool lockless;                      /* it does not move: we go on without */
   struct hj_rival rival;              /* another process that had it on its way, as last seen */
   uint64_t elsewhere;                 /* what of it the job counts as brought by another process */
   struct hj_route *route;             /* where its bytes come from; NULL: it is not of those that go over a blob */

@@ -104,6 +104,8 @@ int hj_job_poll(struct hj_job *j, uint32_t ms)
   return rung < 0 ? -1 : atomic_load(&j->state) == 2;
 }
 
+uint64_t hj_job_clock_ms(void) { return hj_clock_ms(); }
+
 void hj_job_cancel(struct hj_job *j)
 {
   atomic_store(&j->cancelled, 1);

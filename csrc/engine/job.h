@@ -52,6 +52,7 @@ int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_l
 int hj_job_start(struct hj_job *j, struct hj_err *e);
 /* 1: every file has ended; 0: time is up; -1: a signal reached this thread. */
 int hj_job_poll(struct hj_job *j, uint32_t ms);
+uint64_t hj_job_clock_ms(void);             /* the clock of such waits */
 void hj_job_cancel(struct hj_job *j);
 struct hj_progress_view hj_job_look(struct hj_job *j);
 size_t hj_job_count(const struct hj_job *j);

@@ -7,7 +7,8 @@
 #include "util/mem.h"
 #include "util/banned.h"
 
-/* The value of a key, borrowed; NULL if it is absent or None (no exception). */
+/* The value of a key, borrowed; NULL if it is absent or None (no exception). dict is a copy of our own (own_copy): what is borrowed from
+ * it stays, whatever another thread does to the caller's, and whatever a __fspath__ or __str__ that we call does. */
 static PyObject *look(PyObject *dict, const char *name)
 {
   PyObject *value = PyDict_GetItemString(dict, name);
@@ -18,6 +19,16 @@ static int refuse(const char *name, const char *wanted, PyObject *got)
 {
   PyErr_Format(PyExc_TypeError, "%s must be %s, not %R", name, wanted, (PyObject *)Py_TYPE(got));
   return -1;
+}
+
+/* NULL: an exception is set. */
+static PyObject *own_copy(const char *name, PyObject *dict)
+{
+  if (!PyDict_Check(dict)) {
+    refuse(name, "dict", dict);
+    return NULL;
+  }
+  return PyDict_Copy(dict);
 }
 
 static int copy(struct ext_state *s, const char *p, Py_ssize_t n, char **out)
@@ -184,13 +195,10 @@ static int destination(struct ext_state *s, PyObject *dict, struct hj_want *w)
   return 0;
 }
 
-static int one_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
+static int fill_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
 {
   PyObject *size;
   unsigned long long n = UINT64_MAX, mode, many = 0;
-  hj_want_init(w);
-  if (!PyDict_Check(dict))
-    return refuse("a want", "dict", dict);
   if (destination(s, dict, w) || text(s, dict, "url", &w->url) || text(s, dict, "why", &w->why) || text(s, dict, "auth", &w->auth) ||
       text(s, dict, "auth_origin", &w->auth_origin) || texts(s, dict, "headers", true, &w->headers, &w->headers_n) ||
       texts(s, dict, "mirrors", false, &w->mirrors, &w->mirrors_n) ||
@@ -214,6 +222,16 @@ static int one_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
     return -1;
   w->mode = (unsigned)mode;
   return 0;
+}
+
+static int one_want(struct ext_state *s, PyObject *given, struct hj_want *w)
+{
+  PyObject *dict = own_copy("a want", given);
+  int rc;
+  hj_want_init(w);
+  rc = dict ? fill_want(s, dict, w) : -1;
+  Py_XDECREF(dict);
+  return rc;
 }
 
 int ext_args_wants(struct ext_state *s, PyObject *list, struct hj_want **out, size_t *out_n)
@@ -269,13 +287,16 @@ static int number_u64(PyObject *dict, const char *name, uint64_t *out)
   return 0;
 }
 
-int ext_args_limits(struct ext_state *s, PyObject *dict, struct hj_limits *l)
+int ext_args_limits(struct ext_state *s, PyObject *given, struct hj_limits *l)
 {
+  PyObject *dict;
+  int rc = 0;
   hj_limits_init(l);
-  if (!dict || dict == Py_None)
+  if (!given || given == Py_None)
     return 0;
-  if (!PyDict_Check(dict))
-    return refuse("limits", "dict", dict);
+  dict = own_copy("limits", given);
+  if (!dict)
+    return -1;
   if (number_u32(dict, "connections", &l->connections) || number_u32(dict, "first_connections", &l->first_connections) ||
       number_u32(dict, "tries", &l->tries) || number_u64(dict, "memory", &l->memory) || number_u64(dict, "limit_rate", &l->rate) || path(s, dict, "run_dir", &l->run_dir) || number_u64(dict, "range_min", &l->range_min) ||
       number_u64(dict, "range_max", &l->range_max) || number_u32(dict, "stall_ms", &l->stall_ms) ||
@@ -285,9 +306,10 @@ int ext_args_limits(struct ext_state *s, PyObject *dict, struct hj_limits *l)
       flag(dict, "sync", &l->sync) || flag(dict, "ipv4_only", &l->ipv4_only) ||
       flag(dict, "allow_http_downgrade", &l->allow_http_downgrade)) {
     hj_limits_release(l);
-    return -1;
+    rc = -1;
   }
-  return 0;
+  Py_DECREF(dict);
+  return rc;
 }
 
 PyObject *ext_args_path(PyObject *value)

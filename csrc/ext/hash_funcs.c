@@ -25,39 +25,73 @@ static PyObject *hex_of(enum hj_algo algo, const uint8_t *bytes)
   return PyUnicode_FromString(hex);
 }
 
-struct hash_call { const char *path; enum hj_algo algo; uint8_t out[HJ_DIGEST_MAX]; struct hj_err e; };
+/* On the heap: after Ctrl-C on a dead mount these go on without us (ext/wait.h). */
+struct hash_call { char **paths; size_t n; struct hj_hashing *files; unsigned threads; };
+
+static void release(void *arg)
+{
+  struct hash_call *c = arg;
+  hj_mem_free(c->files);
+  ext_args_paths_free(c->paths, c->n);
+  hj_mem_free(c);
+}
+
+/* Its paths, which are taken. NULL: an exception is set, and they are freed. */
+static struct hash_call *new_call(struct ext_state *s, char **paths, size_t n, enum hj_algo algo, unsigned threads)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hash_call *c = hj_mem_zero(1, sizeof *c, &e);
+  if (!c || !(c->files = hj_mem_zero(n, sizeof *c->files, &e))) {
+    ext_raise(s, &e);
+    hj_mem_free(c);
+    ext_args_paths_free(paths, n);
+    return NULL;
+  }
+  c->paths = paths;
+  c->n = n;
+  c->threads = threads;
+  for (size_t i = 0; i < n; i++)
+    c->files[i] = (struct hj_hashing){ .path = paths[i], .algo = algo, .e = HJ_ERR_INIT };
+  return c;
+}
 
 static void hash(void *arg, const atomic_int *stop)
 {
   struct hash_call *c = arg;
-  hj_hash_path(c->algo, c->path, stop, c->out, &c->e);
+  hj_hash_path(c->files->algo, c->files->path, stop, c->files->out, &c->files->e);
 }
 
 static PyObject *hash_file(PyObject *self, PyObject *args)
 {
-  struct hash_call c = { .e = HJ_ERR_INIT };
-  PyObject *path = NULL;
+  struct ext_state *s = ext_state_of(self);
+  struct hash_call *c = NULL;
+  enum hj_algo algo;
+  char **paths = NULL;
+  PyObject *path, *list, *result;
   const char *name;
-  int rc;
-  if (!PyArg_ParseTuple(args, "O&s:hash_file", PyUnicode_FSConverter, &path, &name))
+  size_t n = 0;
+  if (!PyArg_ParseTuple(args, "Os:hash_file", &path, &name) || !algo_of(name, &algo))
     return NULL;
-  c.path = PyBytes_AsString(path);
-  rc = algo_of(name, &c.algo) ? ext_wait_aside(ext_state_of(self), hash, &c) : -1;
-  Py_DECREF(path);
-  if (rc < 0)
+  list = PyTuple_Pack(1, path);
+  if (list && !ext_args_paths(s, list, &paths, &n))
+    c = new_call(s, paths, n, algo, 1);
+  else
+    ext_args_paths_free(paths, n);
+  Py_XDECREF(list);
+  if (!c || ext_wait_aside(s, hash, release, c) < 0)
     return NULL;
-  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : hex_of(c.algo, c.out);
+  result = c->files->e.code != HJ_E_OK ? ext_raise(s, &c->files->e) : hex_of(algo, c->files->out);
+  release(c);
+  return result;
 }
-
-struct files_call { struct hj_hashing *files; size_t n; unsigned threads; };
 
 static void hash_all(void *arg, const atomic_int *stop)
 {
-  struct files_call *c = arg;
+  struct hash_call *c = arg;
   hj_hash_paths(c->files, c->n, c->threads, stop);
 }
 
-static PyObject *outcomes_of(struct ext_state *s, const struct files_call *c)
+static PyObject *outcomes_of(struct ext_state *s, const struct hash_call *c)
 {
   PyObject *list = PyList_New((Py_ssize_t)c->n);
   for (size_t i = 0; list && i < c->n; i++) {
@@ -72,28 +106,23 @@ static PyObject *outcomes_of(struct ext_state *s, const struct files_call *c)
 static PyObject *hash_files(PyObject *self, PyObject *args)
 {
   struct ext_state *s = ext_state_of(self);
-  struct files_call c = { NULL, 0, 0 };
-  struct hj_err e = HJ_ERR_INIT;
+  struct hash_call *c = NULL;
   enum hj_algo algo;
   char **paths = NULL;
-  PyObject *given, *list = NULL;
+  PyObject *given, *list;
   const char *name;
-  if (!PyArg_ParseTuple(args, "Os|I:hash_files", &given, &name, &c.threads) || !algo_of(name, &algo))
+  unsigned threads = 0;
+  size_t n = 0;
+  if (!PyArg_ParseTuple(args, "Os|I:hash_files", &given, &name, &threads) || !algo_of(name, &algo))
     return NULL;
-  if (ext_args_paths(s, given, &paths, &c.n) < 0)
-    goto out;
-  c.files = hj_mem_zero(c.n, sizeof *c.files, &e);
-  if (!c.files) {
-    ext_raise(s, &e);
-    goto out;
-  }
-  for (size_t i = 0; i < c.n; i++)
-    c.files[i] = (struct hj_hashing){ .path = paths[i], .algo = algo, .e = HJ_ERR_INIT };
-  if (!ext_wait_aside(s, hash_all, &c))
-    list = outcomes_of(s, &c);
-out:
-  hj_mem_free(c.files);
-  ext_args_paths_free(paths, c.n);
+  if (ext_args_paths(s, given, &paths, &n) < 0)
+    ext_args_paths_free(paths, n);
+  else
+    c = new_call(s, paths, n, algo, threads);
+  if (!c || ext_wait_aside(s, hash_all, release, c) < 0)
+    return NULL;
+  list = outcomes_of(s, c);
+  release(c);
   return list;
 }
 

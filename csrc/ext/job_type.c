@@ -90,7 +90,7 @@ static PyObject *job_start(PyObject *self, PyObject *unused)
   (void)unused;
   if (!j)
     return NULL;
-  if (hj_job_start(j, &e))
+  if (ext_wait_start(j, &e))
     return ext_raise(state_of(self), &e);
   Py_RETURN_NONE;
 }

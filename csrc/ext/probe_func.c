@@ -86,7 +86,7 @@ static PyObject *probe(PyObject *self, PyObject *args, PyObject *kwargs)
   p->most = most;
   p->keep = keep > 0 ? (size_t)keep : 0;
   p->limit_ms = seconds > 0 && seconds < 3600 ? (uint32_t)(seconds * 1000) : 10000;
-  if (!ext_wait_aside(s, run, p))
+  if (!ext_wait_aside(s, run, NULL, p))
     answer = answer_of(s, p);
 out:
   if (p)

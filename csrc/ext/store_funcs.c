@@ -22,7 +22,7 @@ struct call {
   const char *const *paths;
   char *out;
   unsigned mode;
-  bool flag;
+  bool flag, sync;
   uint64_t number;
   enum hj_blob_state state;
   struct hj_err e;
@@ -120,23 +120,25 @@ static PyObject *store_write_small(PyObject *self, PyObject *args, PyObject *kwa
 static void link_snapshot(void *arg)
 {
   struct call *c = arg;
-  hj_link_snapshot(c->dir, c->commit, c->name, c->etag, c->flag, &c->out, &c->e);
+  hj_link_snapshot(c->dir, c->commit, c->name, c->etag, c->flag, c->sync, &c->out, &c->e);
 }
 
 static PyObject *store_link_snapshot(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = { "repo_dir", "commit", "path", "etag", "links", NULL };
+  static char *names[] = { "repo_dir", "commit", "path", "etag", "links", "sync", NULL };
   struct call c = { .e = HJ_ERR_INIT };
   PyObject *repo = NULL, *path = NULL, *result = NULL;
-  int links = 1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&sO&s|p:link_snapshot", names, PyUnicode_FSConverter, &repo, &c.commit,
-                                   PyUnicode_FSConverter, &path, &c.etag, &links)) {
+  int links = 1, sync = 1;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&sO&s|pp:link_snapshot", names, PyUnicode_FSConverter, &repo, &c.commit,
+                                   PyUnicode_FSConverter, &path, &c.etag, &links, &sync)) {
     Py_XDECREF(repo);
     return NULL;
   }
   c.dir = PyBytes_AsString(repo);
   c.name = PyBytes_AsString(path);
   c.flag = links != 0;
+  c.sync = sync != 0;
+  c.sync = sync != 0;
   ext_wait_call(link_snapshot, &c);
   if (c.e.code == HJ_E_NONE)
     Py_INCREF(result = Py_None);
@@ -213,7 +215,8 @@ static PyObject *store_blob_state(PyObject *self, PyObject *args)
   return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_FromString(names[c.state]);
 }
 
-struct prove_call { const char *repo_dir, *etag; bool good; struct hj_err e; };
+/* On the heap: after Ctrl-C on a dead mount it goes on without us (ext/wait.h). */
+struct prove_call { char *repo_dir, *etag; bool good; struct hj_err e; };
 
 static void prove(void *arg, const atomic_int *stop)
 {
@@ -221,19 +224,39 @@ static void prove(void *arg, const atomic_int *stop)
   hj_record_prove(c->repo_dir, c->etag, stop, &c->good, &c->e);
 }
 
+static void release_prove(void *arg)
+{
+  struct prove_call *c = arg;
+  hj_mem_free(c->repo_dir);
+  hj_mem_free(c->etag);
+  hj_mem_free(c);
+}
+
 static PyObject *store_blob_prove(PyObject *self, PyObject *args)
 {
-  struct prove_call c = { .e = HJ_ERR_INIT };
-  PyObject *repo = NULL;
-  int rc;
-  if (!PyArg_ParseTuple(args, "O&s:blob_prove", PyUnicode_FSConverter, &repo, &c.etag))
+  struct hj_err e = HJ_ERR_INIT;
+  struct prove_call *c;
+  PyObject *repo = NULL, *result;
+  const char *etag;
+  if (!PyArg_ParseTuple(args, "O&s:blob_prove", PyUnicode_FSConverter, &repo, &etag))
     return NULL;
-  c.repo_dir = PyBytes_AsString(repo);
-  rc = ext_wait_aside(ext_state_of(self), prove, &c);
+  c = hj_mem_zero(1, sizeof *c, &e);
+  if (c) {
+    c->e = (struct hj_err)HJ_ERR_INIT;
+    c->repo_dir = hj_mem_text(PyBytes_AsString(repo), &e);
+    c->etag = hj_mem_text(etag, &e);
+  }
   Py_DECREF(repo);
-  if (rc < 0)
+  if (e.code != HJ_E_OK) {
+    if (c)
+      release_prove(c);
+    return ext_raise(ext_state_of(self), &e);
+  }
+  if (ext_wait_aside(ext_state_of(self), prove, release_prove, c) < 0)
     return NULL;
-  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyBool_FromLong(c.good);
+  result = c->e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c->e) : PyBool_FromLong(c->good);
+  release_prove(c);
+  return result;
 }
 
 static void is_whole(void *arg)
@@ -290,7 +313,7 @@ PyMethodDef ext_store_methods[] = {
   { "write_small", KEYWORDS(store_write_small), METH_VARARGS | METH_KEYWORDS,
     "write_small(path, data, mode=0o666) -> None: replaces a small file whole." },
   { "link_snapshot", KEYWORDS(store_link_snapshot), METH_VARARGS | METH_KEYWORDS,
-    "link_snapshot(repo_dir, commit, path, etag, links=True) -> str: a blob under its readable name." },
+    "link_snapshot(repo_dir, commit, path, etag, links=True, sync=True) -> str: a blob under its readable name." },
   { "check_planted", store_check_planted, METH_VARARGS,
     "check_planted(dir, path=None) -> None: no link of another user among the folders of a path below dir, or of a repository's cache." },
   { "can_link", store_can_link, METH_VARARGS, "can_link(dir) -> bool: tries a symbolic link there." },

@@ -7,15 +7,17 @@
 
 /* A signal ends the poll at once where it reaches the waiting thread; where another thread gets it, this is the delay. */
 #define SLICE_MS 50u
+#define LONGEST_S 1000000000.0  /* 31 years */
+#define ASIDE_MS 200u            /* what a call that was interrupted may take to see it */
 
 int ext_wait_job(struct hj_job *j, double seconds)
 {
-  double left_ms = seconds * 1000.0;
+  uint64_t began = hj_job_clock_ms(), most = seconds < LONGEST_S ? (uint64_t)(seconds * 1000.0) : (uint64_t)LONGEST_S * 1000;
   for (;;) {
-    uint32_t slice = left_ms < SLICE_MS ? (uint32_t)(left_ms > 0 ? left_ms : 0) : SLICE_MS;
+    uint64_t gone = hj_job_clock_ms() - began, left = gone < most ? most - gone : 0;
     int rc;
     Py_BEGIN_ALLOW_THREADS
-    rc = hj_job_poll(j, slice);
+    rc = hj_job_poll(j, left < SLICE_MS ? (uint32_t)left : SLICE_MS);
     Py_END_ALLOW_THREADS
     if (PyErr_CheckSignals() < 0) {
       hj_job_cancel(j);
@@ -23,18 +25,20 @@ int ext_wait_job(struct hj_job *j, double seconds)
     }
     if (rc > 0)
       return 1;
-    left_ms -= slice;
-    if (rc == 0 && left_ms <= 0)
+    if (rc == 0 && hj_job_clock_ms() - began >= most) /* by the clock: with a timer that signals all the time no slice lasts */
       return 0;
   }
 }
 
-int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, void *arg)
+int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *release, void *arg)
 {
   struct hj_err e = HJ_ERR_INIT;
   struct hj_aside *a = NULL;
+  bool back;
   int rc = 0;
-  if (hj_aside_start(&a, fn, arg, &e)) {
+  if (hj_aside_start(&a, fn, release, arg, &e)) {
+    if (release)
+      release(arg);
     ext_raise(s, &e);
     return -1;
   }
@@ -48,7 +52,9 @@ int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, void *arg)
     }
   }
   Py_BEGIN_ALLOW_THREADS
-  hj_aside_free(a);
+  back = hj_aside_free(a, rc < 0 && release ? ASIDE_MS : UINT32_MAX);
+  if (back && rc < 0 && release)
+    release(arg);
   Py_END_ALLOW_THREADS
   return rc < 0 ? -1 : 0;
 }
@@ -58,6 +64,16 @@ void ext_wait_call(void (*fn)(void *arg), void *arg)
   Py_BEGIN_ALLOW_THREADS
   fn(arg);
   Py_END_ALLOW_THREADS
+}
+
+/* The engine that ended by itself is joined first; its thread may be in the middle of that. */
+int ext_wait_start(struct hj_job *j, struct hj_err *e)
+{
+  int rc;
+  Py_BEGIN_ALLOW_THREADS
+  rc = hj_job_start(j, e);
+  Py_END_ALLOW_THREADS
+  return rc;
 }
 
 void ext_wait_end(struct hj_job *j, uint32_t patience_ms)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "plat/fault.h"
@@ -83,6 +84,38 @@ bool hj_proc_alive(uint32_t pid, uint64_t start)
   if (state == 'Z' || state == 'X')
     return false;           /* it has ended and holds nothing; only its parent did not ask yet */
   return start == 0 || now == start;
+}
+
+bool hj_proc_is_stopped(uint32_t pid)
+{
+  char state = 0;
+  uint64_t start;
+  return pid > 0 && pid <= INT_MAX && read_stat(pid, &state, &start) && (state == 'T' || state == 't');
+}
+
+/* "3: FLOCK  ADVISORY  WRITE 4242 fe:00:5308531 0 EOF"; who waits has "->" behind the number; 0 is the holder in another container. */
+uint32_t hj_os_flock_line(const char *line, unsigned major_n, unsigned minor_n, uint64_t inode)
+{
+  unsigned a, b;
+  unsigned long pid;
+  unsigned long long node;
+  int end = 0;
+  if (sscanf(line, "%*u: FLOCK %*s %*s %lu %x:%x:%llu %n", &pid, &a, &b, &node, &end) != 4 || !end)
+    return 0;
+  return a == major_n && b == minor_n && node == inode && pid <= INT_MAX ? (uint32_t)pid : 0;
+}
+
+/* The list may be long and comes in pieces: line by line. */
+uint32_t hj_proc_flock_holder(uint64_t device, uint64_t inode)
+{
+  char line[256];
+  uint32_t pid = 0;
+  FILE *f = fopen("/proc/locks", "re");
+  while (f && !pid && fgets(line, sizeof line, f))
+    pid = hj_os_flock_line(line, major(device), minor(device), inode);
+  if (f)
+    (void)fclose(f);
+  return pid;
 }
 
 static uint64_t mix(uint64_t h, const char *p, size_t n) /* FNV-1a: spreads names, promises nothing else */

@@ -79,6 +79,13 @@ int hj_thread_start(hj_thread *t, const char *name, void (*run)(void *), void *a
   return HJ_E_OK;
 }
 
+void hj_thread_leave(hj_thread *t)
+{
+  if (t->started)
+    (void)pthread_detach(t->id);
+  t->started = false;
+}
+
 void hj_thread_join(hj_thread *t)
 {
   if (t->started)

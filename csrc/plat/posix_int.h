@@ -28,6 +28,8 @@ void hj_stat_fill(struct hj_stat *out, const struct stat *st);
 /* One per OS (plat_linux.c, plat_macos.c). */
 int64_t hj_os_mtime_ns(const struct stat *st);
 void hj_os_thread_name(const char *name);   /* of the calling thread */
+/* Linux only. A line of /proc/locks: who has the flock on this file; 0: it is about something else. Pure. */
+uint32_t hj_os_flock_line(const char *line, unsigned major_n, unsigned minor_n, uint64_t inode);
 /* Linux only. A container's share of time ("200000 100000": two cores' worth), rounded up; 0 = no limit or not told. Pure. */
 unsigned hj_os_quota_cpus(const char *text);
 /* MemAvailable of /proc/meminfo in bytes, at most what memory.max of a cgroup allows ("max" or empty: no limit). 0 = not known. */

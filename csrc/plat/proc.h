@@ -12,6 +12,9 @@ uint32_t hj_proc_id(void);
  * it tells a live process from a later one that got the same number. */
 uint64_t hj_proc_start(uint32_t pid);
 bool hj_proc_alive(uint32_t pid, uint64_t start);      /* start 0: only the id is compared */
+bool hj_proc_is_stopped(uint32_t pid);                 /* by Ctrl-Z, a debugger: it does nothing until somebody lets it. false: not known, too */
+/* Who took the flock on this file, as the system remembers it (it may be gone while a child has its descriptor); 0 = nobody, or not known. */
+uint32_t hj_proc_flock_holder(uint64_t device, uint64_t inode);
 /* This machine, [a-z0-9] only; for names of claims. The last HJ_PROC_HOST_RUN letters tell its runs apart: boots (the number of a process
  * means nothing after a reboot) and process namespaces (a container that was started again; or two that share a name and a cache). */
 #define HJ_PROC_HOST_RUN 8

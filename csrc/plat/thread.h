@@ -18,6 +18,7 @@ typedef pthread_cond_t hj_cond;
 
 int hj_thread_start(hj_thread *t, const char *name, void (*run)(void *), void *arg, struct hj_err *e);
 void hj_thread_join(hj_thread *t);                 /* takes one that never started */
+void hj_thread_leave(hj_thread *t);                /* it ends by itself, and nobody will ask */
 void hj_mutex_init(hj_mutex *m);
 void hj_mutex_release(hj_mutex *m);
 void hj_mutex_lock(hj_mutex *m);

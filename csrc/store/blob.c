@@ -257,7 +257,7 @@ static int settle_race(struct hj_blob *b, uint64_t size, bool *named, struct hj_
     return hj_fail(e, HJ_E_EXISTS, "another file of %llu bytes has the name %s; it was left alone", (unsigned long long)st.size,
                    b->final);
   *named = true;
-  return HJ_E_OK;
+  return b->sync ? hj_temp_confirm(b->final, e) : HJ_E_OK;
 }
 
 int hj_blob_commit(struct hj_blob *b, struct hj_promise *out, struct hj_err *e)

@@ -59,6 +59,8 @@ static void settle_race(struct hj_small *s)
   else if (st.kind != HJ_KIND_FILE || st.size != s->n)
     (void)hj_fail(s->e, HJ_E_EXISTS, "another file of %llu bytes has the name %s; it was left alone", (unsigned long long)st.size,
                   w->final);
+  else if (w->sync)
+    (void)hj_temp_confirm(w->final, s->e);
 }
 
 static void name_it(struct hj_small *s)

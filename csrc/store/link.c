@@ -23,6 +23,7 @@
 struct place {                 /* of one link; every text is owned */
   char *pointer, *blob, *target, *tmp;
   size_t snapshot_len;         /* of <repo>/snapshots/<commit> in pointer */
+  bool sync;
 };
 
 static void release(struct place *p)
@@ -201,7 +202,8 @@ static int copy_blob(const struct place *p, const char *etag, struct hj_err *e)
   struct hj_err s = HJ_ERR_INIT;
   (void)hj_file_mode(&to, st.mode, &s);
   HJ_BENIGN_END();
-  (void)hj_temp_publish(temp, p->pointer, true, false, &named, e);
+  if (!p->sync || !hj_file_sync(&to, e))              /* else a power cut could leave a short file under a name that is believed */
+    (void)hj_temp_publish(temp, p->pointer, true, p->sync, &named, e);
 out:
   if (named) {
     hj_mem_free(temp);
@@ -222,7 +224,9 @@ static int move_blob(const char *repo_dir, const struct place *p, const char *et
     return (int)e->code;
   if (st.kind != HJ_KIND_FILE || needed_elsewhere(repo_dir, p, etag))
     return copy_blob(p, etag, e);
-  return hj_temp_publish(p->blob, p->pointer, true, false, NULL, e);
+  if (p->sync && hj_temp_sync_data(p->blob, e))            /* another program's blob may be in memory only */
+    return (int)e->code;
+  return hj_temp_publish(p->blob, p->pointer, true, p->sync, NULL, e);
 }
 
 /* ---- the whole ---- */
@@ -294,13 +298,15 @@ static int link_at(const char *repo_dir, const struct place *p, const char *etag
   return (int)e->code;
 }
 
-int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, char **out_path,
-                     struct hj_err *e)
+int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path, const char *etag, bool links, bool sync,
+                     char **out_path, struct hj_err *e)
 {
   struct place p;
   if (out_path)
     *out_path = NULL;
-  if (!find_place(&p, repo_dir, commit, path, etag, e) && !hj_planted_check_repo(repo_dir, e) && !link_at(repo_dir, &p, etag, links, e) && out_path) {
+  int rc = find_place(&p, repo_dir, commit, path, etag, e);
+  p.sync = sync;
+  if (!rc && !hj_planted_check_repo(repo_dir, e) && !link_at(repo_dir, &p, etag, links, e) && out_path) {
     *out_path = p.pointer;
     p.pointer = NULL;
   }

@@ -84,3 +84,10 @@ enum hj_owner_life hj_owner_look(const char *name)
     return HJ_OWNER_DEAD;
   return part[1] ? HJ_OWNER_LIVE : HJ_OWNER_UNKNOWN;
 }
+
+bool hj_owner_is_stopped(const char *name)
+{
+  uint64_t pid;
+  const char *dot = strchr(name, '.'), *end = dot ? strchr(dot + 1, '.') : NULL;
+  return end && hj_owner_look(name) == HJ_OWNER_LIVE && hj_text_u64(dot + 1, (size_t)(end - dot - 1), &pid) && hj_proc_is_stopped((uint32_t)pid);
+}

@@ -5,6 +5,8 @@
 #ifndef HJ_OWNER_INT_H
 #define HJ_OWNER_INT_H
 
+#include <stdbool.h>
+
 #define HJ_OWNER_MAX 96 /* host 31, pid 10, start 20, n 20, three dots, NUL */
 
 enum hj_owner_life {
@@ -17,5 +19,6 @@ enum hj_owner_life {
 
 void hj_owner_name(char out[HJ_OWNER_MAX]);          /* another one at each call */
 enum hj_owner_life hj_owner_look(const char *name);
+bool hj_owner_is_stopped(const char *name);          /* LIVE, but it does nothing: Ctrl-Z */
 
 #endif

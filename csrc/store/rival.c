@@ -33,6 +33,8 @@ static bool beats(const char *partial_dir, const char *name, const char *folder)
   life = hj_owner_look(name + key_len + 1);
   int64_t most_s = life == HJ_OWNER_LIVE ? HJ_CLAIM_STALE_S : life == HJ_OWNER_FORMER ? HJ_CLAIM_FORMER_S : HJ_RIVAL_BEAT_S;
   int64_t age = hj_claim_age_ns(folder, hj_clock_wall_ns()), most = most_s * 1000000000;
+  if (life == HJ_OWNER_LIVE && age > HJ_RIVAL_BEAT_S * INT64_C(1000000000) && hj_owner_is_stopped(name + key_len + 1))
+    return false;                                     /* Ctrl-Z: whoever let it go on would find the work done */
   return age <= most && (life == HJ_OWNER_LIVE || age >= -most);
 }
 

@@ -6,7 +6,7 @@
  *          have it. Instead each announces itself (its claim) and looks afterwards. Of two that took, the later one sees the
  *          earlier one, so never do both find themselves alone.
  * Promise  saves work only. Somebody who cannot be seen (an NFS that shows old listings), who is on another host and has not
- *          written for HJ_RIVAL_BEAT_S, who was of this host's former run and has not for HJ_CLAIM_FORMER_S (then its partial may be had), or is silent for HJ_CLAIM_STALE_S although its process lives, is no rival.
+ *          written for HJ_RIVAL_BEAT_S, who was of this host's former run and has not for HJ_CLAIM_FORMER_S (then its partial may be had), who was stopped (Ctrl-Z) HJ_RIVAL_BEAT_S ago, or is silent for HJ_CLAIM_STALE_S although its process lives, is no rival.
  */
 #ifndef HJ_RIVAL_H
 #define HJ_RIVAL_H

@@ -191,3 +191,26 @@ int hj_temp_publish(const char *from, const char *to, bool replace, bool sync, b
   hj_mem_free(dir);
   return (int)e->code;
 }
+
+int hj_temp_sync_data(const char *path, struct hj_err *e)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  hj_file f = HJ_FILE_INIT;
+  if (hj_file_open(&f, path, HJ_OPEN_READ, 0, &s)) {
+    if (s.code != HJ_E_DENIED)
+      hj_err_pass(e, &s);
+    return (int)e->code;
+  }
+  (void)hj_file_sync(&f, e);
+  hj_file_close(&f);
+  return (int)e->code;
+}
+
+int hj_temp_confirm(const char *path, struct hj_err *e)
+{
+  char *dir = hj_temp_sync_data(path, e) ? NULL : hj_dir_of(path, e);
+  if (dir)
+    (void)hj_dir_sync(dir, e);
+  hj_mem_free(dir);
+  return (int)e->code;
+}

@@ -19,6 +19,9 @@ int hj_temp_publish(const char *from, const char *to, bool replace, bool sync, b
 /* The same without the last step: the folder of `to` is the caller's to sync. */
 int hj_temp_rename(const char *from, const char *to, bool replace, bool sync, bool *named, struct hj_err *e);
 
+/* A file that somebody else published, whom we take at his word: its data and its name survive a power cut from here on. */
+int hj_temp_confirm(const char *path, struct hj_err *e);
+int hj_temp_sync_data(const char *path, struct hj_err *e);            /* the data alone; one that is not ours to read is its owner's to sync */
 int hj_temp_parents(const char *path, bool sync, struct hj_err *e);   /* of the last component; sync: their names too */
 char *hj_dir_of(const char *path, struct hj_err *e);     /* without the last component; the caller frees */
 /* Where it happened, if the message names no path: what is done to an open file knows none. */

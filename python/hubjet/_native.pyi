@@ -186,7 +186,7 @@ def disk_free(path: str) -> int: ...  # bytes available to this user where path 
 def partial_bytes(dir: str, key: str) -> int: ...  # bytes of an unfinished file that a resume would keep (by its journal), 0 if none
 def sweep(dir: str, older_s: float) -> int: ...  # removes unfinished files left by dead processes; dir = a .hubjet folder
 def write_small(path: str, data: bytes, mode: int = 0o666) -> None: ...  # makes parents, temp + rename; a reader sees old or new
-def link_snapshot(repo_dir: str, commit: str, path: str, etag: str, links: bool = True) -> str | None: ...  # blobs/<etag> under its name; None: no such blob
+def link_snapshot(repo_dir: str, commit: str, path: str, etag: str, links: bool = True, sync: bool = True) -> str | None: ...  # blobs/<etag> under its name; None: no such blob
 def check_planted(dir: str, path: str = ...) -> None: ...  # StorageError: a link of another user is not followed
 def can_link(dir: str) -> bool: ...  # tries a symbolic link in dir
 def hash_file(path: str, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...  # lower-case hex

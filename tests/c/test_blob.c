@@ -507,6 +507,39 @@ TEST(a_rivals_equal_file_is_success)
   CHECK(!is_there(partial_path));
 }
 
+static unsigned syncs_behind_the_last_name(const uint8_t *ops, size_t n)
+{
+  unsigned syncs = 0;
+  for (size_t i = 0; i < n; i++)
+    syncs = ops[i] == HJ_OP_RENAME ? 0 : syncs + (ops[i] == HJ_OP_SYNC);
+  return syncs;
+}
+
+/* It may have been written by a program that syncs nothing. */
+TEST(a_rivals_equal_file_is_on_the_disk_before_it_is_called_ours)
+{
+  static uint8_t ops[500];
+  for (int sync = 0; sync < 2; sync++) {
+    struct hj_err e = HJ_ERR_INIT;
+    context("sync %d", sync);
+    struct hj_blob_want w = wanted(SIZE);
+    w.sync = sync;
+    struct hj_blob *b = open_blob(&w);
+    put(b, 0, SIZE);
+    prove_all(b);
+    make_dirs(temp_path("repo/blobs"));
+    put_file(w.final, body, SIZE);
+    hj_fault_watch(ops, sizeof ops);
+    int rc = hj_blob_commit(b, NULL, &e);
+    size_t n = hj_fault_watched();
+    hj_fault_watch(NULL, 0);
+    CHECK_OK(rc, e);
+    CHECK_EQ(syncs_behind_the_last_name(ops, n < sizeof ops ? n : sizeof ops), sync ? 2 : 0);   /* its data, its folder */
+    hj_blob_drop(b, true);
+    remove_all(temp_path("repo"));
+  }
+}
+
 TEST(what_has_another_size_is_not_overwritten_unless_asked)
 {
   struct hj_err e = HJ_ERR_INIT;

@@ -1,4 +1,8 @@
 /* tests/c/test_job.c - jobs against a hub that behaves: every kind of want, resume, cancel, many at once, fork, stop. */
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
 #include "engine_kit.h"
 #include "store/lock.h"
 
@@ -814,6 +818,55 @@ TEST(a_file_in_another_s_hands_is_waited_for)
   close_world(&w);
 }
 
+struct keeper { char *path; int up; };
+
+/* As the stock client: it has the lock, and what it fetches is silent. */
+static void keep_lock(void *user)
+{
+  const struct keeper *k = user;
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_lock lock = HJ_LOCK_INIT;
+  CHECK_OK(hj_lock_try(&lock, k->path, &e), e);
+  CHECK_EQ(write(k->up, "x", 1), 1);
+  for (;;)
+    pause();
+}
+
+TEST(a_lock_whose_holder_was_stopped_does_not_stop_us)
+{
+  struct world w;
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_outcome o;
+  int up[2], status;
+  char byte;
+  open_world(&w);
+  const struct thing *t = add_thing(&w, "m.bin", 2 * MIB, MINI_LFS);
+  struct keeper k = { hj_layout_lock(temp_path("hub/models--a--b"), t->etag, &e), 0 };
+  CHECK_EQ(pipe(up), 0);
+  k.up = up[1];
+  pid_t holder = start_child(keep_lock, &k);
+  CHECK_EQ(read(up[0], &byte, 1), 1);
+  struct hj_want want = want_store(&w, "/resolve/m.bin", "m.bin");
+  hj_holder_hurry(200);
+  struct hj_job *j = start_job(&want, 1, NULL);
+  mini_wait_visits(w.net, 1);
+  for (int i = 0; i < 20; i++)              /* while it runs it has its time */
+    CHECK_EQ(hj_job_poll(j, 20), 0);
+  CHECK_EQ(kill(holder, SIGSTOP), 0);
+  CHECK_EQ(waitpid(holder, &status, WUNTRACED), holder);
+  wait_job(j);
+  hj_holder_hurry(0);
+  o = outcome_of(j, 0);
+  expect_lfs(&o, t, "m.bin");
+  free_job_of(j);
+  CHECK_EQ(kill(holder, SIGKILL), 0);
+  CHECK_EQ(end_of(holder), -SIGKILL);
+  close(up[0]);
+  close(up[1]);
+  hj_mem_free(k.path);
+  close_world(&w);
+}
+
 struct poller { struct hj_job *job; hj_thread thread; };
 
 static void poll_on(void *user)
@@ -919,6 +972,95 @@ TEST(the_engine_may_be_stopped_in_the_middle)
   expect_lfs(&o, t, "m.bin");
   free_job_of(j);
   free_job_of(k);
+  close_world(&w);
+}
+
+/* Everybody who is still at the loop when it is freed, or wakes it afterwards, touches freed memory: ASan and TSan would say so. */
+struct hurry { const char *url; atomic_int stop; };
+
+static void start_jobs(void *user)
+{
+  struct hurry *h = user;
+  while (!atomic_load(&h->stop)) {
+    struct hj_err e = HJ_ERR_INIT;
+    struct hj_limits limits = quick();
+    struct hj_want want;
+    struct hj_job *j = NULL;
+    hj_want_init(&want);
+    want.url = text_of(h->url);
+    want.dest = HJ_DEST_MEMORY;
+    want.memory = MIB;
+    if (!hj_job_new(&j, &want, 1, &limits, &e) && !hj_job_start(j, &e))
+      (void)hj_job_poll(j, NEVER_MS);
+    CHECK_OK(e.code, e);
+    hj_engine_nudge();
+    hj_job_free(j, NEVER_MS);
+  }
+}
+
+TEST(an_engine_is_stopped_while_it_ends_by_itself_and_others_wake_it)
+{
+  struct world w;
+  struct hj_err e = HJ_ERR_INIT;
+  struct hurry h = { NULL, 0 };
+  hj_thread threads[2];
+  open_world(&w);
+  h.url = mini_url(w.net, "/echo");
+  hj_engine_idle(1);
+  for (int i = 0; i < 2; i++)
+    CHECK_OK(hj_thread_start(&threads[i], "hurry", start_jobs, &h, &e), e);
+  for (int i = 0; i < 150; i++) {
+    hj_engine_stop(NEVER_MS);
+    hj_engine_nudge();
+    hj_clock_pause_ms((uint32_t)i % 4);
+  }
+  atomic_store(&h.stop, 1);
+  for (int i = 0; i < 2; i++)
+    hj_thread_join(&threads[i]);
+  hj_engine_stop(NEVER_MS);
+  hj_engine_idle(0);
+  close_world(&w);
+}
+
+static uint64_t cpu_ms(void)
+{
+  struct timespec t;
+  CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* poll(2): EINVAL for more descriptors than RLIMIT_NOFILE. libcurl's loop then breaks each time, and at once. */
+TEST(a_loop_that_breaks_fails_its_jobs_and_does_not_spin)
+{
+  struct world w;
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_outcome o;
+  struct rlimit before, none;
+  open_world(&w);
+  struct hj_want want = want_memory(&w, "/f/gate=10/raw/m.bin");
+  add_thing(&w, "m.bin", 1000, MINI_PLAIN);
+  struct hj_job *j = start_job(&want, 1, NULL);
+  mini_wait_gate(w.net, 1);
+  CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = before;
+  none.rlim_cur = 0;
+  CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  while (hj_job_look(j).state != 2)
+    hj_clock_pause_ms(5);
+  uint64_t spent = cpu_ms();
+  hj_clock_pause_ms(600);
+  spent = cpu_ms() - spent;
+  CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  CHECK_LE(spent, 200);
+  o = outcome_of(j, 0);
+  CHECK_EQ(o.end, HJ_END_FAILED);
+  CHECK_HAS(o.err.msg, "loop failed");
+  free_job_of(j);
+  mini_open_gate(w.net);
+  CHECK_OK(e.code, e);
+  j = run_one(want_memory(&w, "/echo"), NULL, &o);   /* and when the limit is as it was, all is well */
+  expect_end(&o, HJ_END_DONE);
+  free_job_of(j);
   close_world(&w);
 }
 

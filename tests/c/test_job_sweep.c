@@ -204,7 +204,7 @@ static int look_warm(struct stage *s, struct hj_err *e)
   for (unsigned i = 0; i < s->scene->files && !e->code; i++) {
     const char *etag = s->files[i].t->etag;
     paths[i] = s->files[i].link;
-    (void)hj_link_snapshot(s->repo, MINI_COMMIT, paths[i], etag, true, NULL, e);
+    (void)hj_link_snapshot(s->repo, MINI_COMMIT, paths[i], etag, true, false, NULL, e);
     if (!e->code && !hj_record_look(s->repo, etag, &state, e) && state == HJ_BLOB_NEW && !hj_record_prove(s->repo, etag, NULL, &good, e))
       CHECK(good);
   }

@@ -48,7 +48,7 @@ static void link_it(const char *commit, const char *path, const char *of, bool l
   char *out = NULL;
   char want[900];
   (void)snprintf(want, sizeof want, "%s/snapshots/%s/%s", repo(), commit, path);
-  CHECK_OK(hj_link_snapshot(repo(), commit, path, of, links, &out, &e), e);
+  CHECK_OK(hj_link_snapshot(repo(), commit, path, of, links, false, &out, &e), e);
   CHECK_STR(out, want);
   hj_mem_free(out);
 }
@@ -100,14 +100,14 @@ TEST(what_is_not_there_gets_no_link)
   struct hj_err e = HJ_ERR_INIT;
   make_repo();
   CHECK_EQ(unlink(blob_of(etag)), 0);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, true, NULL, &e), HJ_E_NONE, e);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, false, NULL, &e), HJ_E_NONE, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, true, false, NULL, &e), HJ_E_NONE, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, false, false, NULL, &e), HJ_E_NONE, e);
   CHECK(!is_there(in_repo("snapshots")));
   CHECK_EQ(symlink("../../gone", blob_of(etag)), 0);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, true, NULL, &e), HJ_E_NONE, e);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "../f", other_etag, true, NULL, &e), HJ_E_NAME, e);
-  CHECK_CODE(hj_link_snapshot(repo(), "main", "f", other_etag, true, NULL, &e), HJ_E_NAME, e);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", "../x", true, NULL, &e), HJ_E_NAME, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, true, false, NULL, &e), HJ_E_NONE, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "../f", other_etag, true, false, NULL, &e), HJ_E_NAME, e);
+  CHECK_CODE(hj_link_snapshot(repo(), "main", "f", other_etag, true, false, NULL, &e), HJ_E_NAME, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", "../x", true, false, NULL, &e), HJ_E_NAME, e);
 }
 
 TEST(a_users_own_file_at_the_snapshot_path_is_left_alone)
@@ -117,15 +117,15 @@ TEST(a_users_own_file_at_the_snapshot_path_is_left_alone)
   const char *at = in_repo("snapshots/" COMMIT_A "/f");
   make_dirs(in_repo("snapshots/" COMMIT_A));
   put_text(at, "edited by hand");
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, true, NULL, &e), HJ_E_EXISTS, e);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, false, NULL, &e), HJ_E_EXISTS, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, true, false, NULL, &e), HJ_E_EXISTS, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f", etag, false, false, NULL, &e), HJ_E_EXISTS, e);
   CHECK_FILE(at, "edited by hand");
   put_text(at, TEXT);                          /* the stock client's copy */
   link_it(COMMIT_A, "f", etag, true);
   CHECK(S_ISREG(stat_of(at).st_mode));
   make_dirs(in_repo("snapshots/" COMMIT_A "/folder"));
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "folder", etag, true, NULL, &e), HJ_E_EXISTS, e);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f/below", etag, true, NULL, &e), HJ_E_EXISTS, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "folder", etag, true, false, NULL, &e), HJ_E_EXISTS, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "f/below", etag, true, false, NULL, &e), HJ_E_EXISTS, e);
 }
 
 TEST(a_planted_link_among_the_folders_is_not_followed)
@@ -135,8 +135,8 @@ TEST(a_planted_link_among_the_folders_is_not_followed)
   make_dirs(temp_path("outside"));
   make_dirs(in_repo("snapshots/" COMMIT_A "/a"));
   CHECK_EQ(symlink(temp_path("outside"), in_repo("snapshots/" COMMIT_A "/a/b")), 0);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "a/b/f", etag, true, NULL, &e), HJ_E_DENIED, e);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "a/b/f", etag, false, NULL, &e), HJ_E_DENIED, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "a/b/f", etag, true, false, NULL, &e), HJ_E_DENIED, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_A, "a/b/f", etag, false, false, NULL, &e), HJ_E_DENIED, e);
   CHECK_EQ(entries(temp_path("outside"), NULL), 0);
 }
 
@@ -154,7 +154,7 @@ TEST(without_links_the_blob_itself_moves)
   link_it(COMMIT_A, "a/f", etag, false);       /* it is fine as it is */
   link_it(COMMIT_A, "a/f", etag, true);
   CHECK_FILE(at, TEXT);
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_B, "a/f", etag, false, NULL, &e), HJ_E_NONE, e);   /* to be fetched again */
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_B, "a/f", etag, false, false, NULL, &e), HJ_E_NONE, e);   /* to be fetched again */
   CHECK_FILE(at, TEXT);
 }
 
@@ -171,6 +171,43 @@ TEST(a_blob_that_another_snapshot_links_to_is_copied)
   CHECK_EQ(entries(in_repo(".hubjet/tmp"), NULL), 0);
 }
 
+/* What was done after the last change of a name, and before: how many syncs. */
+static void syncs_around_the_name(const uint8_t *ops, size_t n, unsigned *before, unsigned *after)
+{
+  *before = *after = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (ops[i] == HJ_OP_RENAME) {
+      *before += *after;
+      *after = 0;
+    }
+    *after += ops[i] == HJ_OP_SYNC;
+  }
+}
+
+TEST(what_is_moved_or_copied_is_on_the_disk_before_it_has_its_name)
+{
+  static uint8_t ops[500];
+  unsigned before, after;
+  for (int copied = 0; copied < 2; copied++)
+    for (int sync = 0; sync < 2; sync++) {
+      struct hj_err e = HJ_ERR_INIT;
+      context("copied %d, sync %d", copied, sync);
+      remove_all(repo());
+      make_repo();
+      if (copied)
+        link_it(COMMIT_A, "f", etag, true);
+      hj_fault_watch(ops, sizeof ops);
+      int rc = hj_link_snapshot(repo(), COMMIT_B, "d/f", etag, false, sync, NULL, &e);
+      size_t n = hj_fault_watched();
+      hj_fault_watch(NULL, 0);
+      CHECK_OK(rc, e);
+      CHECK_EQ(is_there(blob_of(etag)), copied);
+      syncs_around_the_name(ops, n < sizeof ops ? n : sizeof ops, &before, &after);
+      CHECK_EQ(before > 0, sync);       /* the data, and the new folders */
+      CHECK_EQ(after, sync);            /* the folder of the name */
+    }
+}
+
 TEST(a_blob_in_the_shared_store_is_copied_and_proven)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -182,7 +219,7 @@ TEST(a_blob_in_the_shared_store_is_copied_and_proven)
   CHECK_FILE(in_repo("snapshots/" COMMIT_A "/f"), TEXT);
   CHECK_FILE(temp_path("blobs/ab/x"), TEXT);
   put_text(temp_path("blobs/ab/x"), "poisoned..");
-  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_B, "f", etag, false, NULL, &e), HJ_E_DIGEST, e);
+  CHECK_CODE(hj_link_snapshot(repo(), COMMIT_B, "f", etag, false, false, NULL, &e), HJ_E_DIGEST, e);
   CHECK(!is_there(in_repo("snapshots/" COMMIT_B "/f")));
   CHECK_EQ(entries(in_repo(".hubjet/tmp"), NULL), 0);
 }
@@ -201,7 +238,7 @@ static void link_often(void *user)
   const char *at = user;
   for (int i = 0; i < 300; i++) {
     struct hj_err e = HJ_ERR_INIT;
-    if (hj_link_snapshot(repo(), COMMIT_A, "f", of[i % 2], true, NULL, &e)) {
+    if (hj_link_snapshot(repo(), COMMIT_A, "f", of[i % 2], true, false, NULL, &e)) {
       fprintf(stderr, "%s\n", e.msg);
       _exit(1);
     }
@@ -239,7 +276,7 @@ static void move_in_turn(void *user)
     (void)snprintf(path, sizeof path, "f%d", i);
     for (atomic_fetch_add(&m->come[i], 1); atomic_load(&m->come[i]) < RIVALS + 1;)
       (void)sched_yield();
-    if (hj_link_snapshot(repo(), COMMIT_A, path, etag, false, NULL, &e)) {
+    if (hj_link_snapshot(repo(), COMMIT_A, path, etag, false, false, NULL, &e)) {
       fprintf(stderr, "round %d: %s\n", i, e.msg);
       atomic_fetch_add(&m->lost, 1);
     }
@@ -287,7 +324,7 @@ static int link_scene(void *user, struct hj_err *e)
   (void)snprintf(target, sizeof target, "../../../blobs/%s", etag);
   if (s->needed)
     CHECK_EQ(symlink(target, elsewhere), 0);
-  if (!hj_link_snapshot(s->root, COMMIT_A, "d/f", etag, s->links, &out, e)) {
+  if (!hj_link_snapshot(s->root, COMMIT_A, "d/f", etag, s->links, false, &out, e)) {
     CHECK_STR(out, s->pointer);
     CHECK(has_bytes(s->pointer, TEXT, strlen(TEXT)));
   }

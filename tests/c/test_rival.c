@@ -113,6 +113,38 @@ TEST(another_host_is_a_rival_while_it_writes)
   }
 }
 
+static void live_on(void *user)
+{
+  (void)user;
+  for (;;)
+    pause();
+}
+
+TEST(a_process_of_this_host_is_a_rival_for_long_and_for_seconds_once_it_is_stopped)
+{
+  struct hj_rival r = { 0 };
+  char name[200], host[32];
+  int status;
+  pid_t child = start_child(live_on, NULL);
+  hj_proc_host(host);
+  (void)snprintf(name, sizeof name, KEY ".%s.%d.%llu.1", host, (int)child, (unsigned long long)hj_proc_start((uint32_t)child));
+  for (int stopped = 0; stopped < 2; stopped++) {
+    static const int64_t ages[] = { 0, HJ_RIVAL_BEAT_S - 5, HJ_RIVAL_BEAT_S + 5, HJ_CLAIM_STALE_S - 60, HJ_CLAIM_STALE_S + 60 };
+    for (size_t i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+      context("stopped %d, age %lld", stopped, (long long)ages[i]);
+      plant(name, ages[i]);
+      CHECK_EQ(is_busy(KEY, &r), ages[i] < (stopped ? HJ_RIVAL_BEAT_S : HJ_CLAIM_STALE_S));
+      remove_all(partial_dir());
+    }
+    if (!stopped) {
+      CHECK_EQ(kill(child, SIGSTOP), 0);
+      CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+    }
+  }
+  CHECK_EQ(kill(child, SIGKILL), 0);
+  CHECK_EQ(end_of(child), -SIGKILL);
+}
+
 TEST(the_former_run_of_this_host_is_waited_for_until_its_partial_may_be_had)
 {
   static const struct { int64_t age; bool busy; } cases[] = {

@@ -88,3 +88,47 @@ def test_a_job_may_be_closed_while_others_use_it() -> None:
     with Child(script, env={"GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0"}) as c:
         assert c.wait() == 0, c.err
         assert c.result == [[True] * 4, [["failed", "Cancelled"]] * 40, True]
+
+
+def test_a_timer_that_signals_all_the_time_does_not_shorten_a_wait() -> None:
+    script = """
+        import signal, socket, time
+        from hubjet import _native
+        silent = socket.create_server(("127.0.0.1", 0))
+        signals = []
+        signal.signal(signal.SIGALRM, lambda *_: signals.append(1))
+        job = _native.Job([{"url": f"http://127.0.0.1:{silent.getsockname()[1]}/x", "memory": 100}])
+        job.start()
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        began = time.monotonic()
+        ended = job.wait(0.5)
+        took = time.monotonic() - began
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        job.close()
+        result = [ended, took, len(signals)]
+        """
+    with Child(script) as c:
+        assert c.wait() == 0, c.err
+        ended, took, signals = c.result
+        assert not ended and took >= 0.49 and signals > 20
+
+
+class Shifty:
+    """A path that changes the very request it is read from, as another thread might."""
+
+    def __init__(self, want: dict[str, object]) -> None:
+        self.want = want
+
+    def __fspath__(self) -> str:
+        path = str(self.want["side_dir"]) + "/f"
+        self.want.clear()
+        self.want["url"] = 7
+        return path
+
+
+def test_a_request_is_what_it_was_when_it_was_given(tmp_path: Path) -> None:
+    want: dict[str, object] = {"url": "http://127.0.0.1:1/x", "side_dir": str(tmp_path)}
+    want["path"] = Shifty(want)
+    job = _native.Job([want])
+    assert want == {"url": 7}
+    job.close()
