@@ -287,7 +287,8 @@ class Hub:
             raise self._nonsense(url, "the answer has no commit in 'sha'")
         if self.line.on_first:
             self.gated = bool(info.get("gated"))
-            self._is_public = not self.gated and info.get("private") is False
+            private = info.get("private")  # hubs that do not say it show everybody what they answer without a token
+            self._is_public = not self.gated and (private is False or (private is None and not self.has_token))
             self.line.closed = "" if self._is_public else _NOT_PUBLIC
         siblings = info.get("siblings")
         self._many = len(siblings) if isinstance(siblings, list) and len(siblings) >= MANY_FILES else 0

@@ -329,7 +329,7 @@ def snapshot(
     if check_force(force, local_only, hub.config):
         return _as_it_is(hub, store, folder, revision, choose, local_only, None)
     try:
-        commit, tree = listing(hub, folder.meta, revision, quick=_has_files(folder) and not force)
+        commit, tree = listing(hub, folder.meta, revision, quick=_has_files(folder) and not force, known=_last_commit(folder))
     except HubjetError as error:
         if force or not may_fall_back(error):
             raise
@@ -437,6 +437,16 @@ def _fetch(
         hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)
     ) as meter:
         fetch_asks(hub, [ask(path) for path in to_fetch], meter, finish)
+
+
+def _last_commit(folder: Folder) -> str | None:
+    """The version that was brought here last, as a whole."""
+    try:
+        with os.scandir(os.path.join(folder.meta, "trees")) as entries:
+            last = max(((entry.stat().st_mtime_ns, entry.name.removesuffix(".json")) for entry in entries), default=(0, ""))[1]
+    except OSError:
+        return None
+    return last if is_commit(last) else None
 
 
 def _has_files(folder: Folder) -> bool:

@@ -190,9 +190,9 @@ def info_of(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
     return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or not cached)
 
 
-def listing(hub: Hub, folder: str, revision: str, *, quick: bool = False) -> tuple[str, Tree]:
-    """Commit and listing: asked for, unless they are known. `folder` is where listings are kept."""
-    commit = revision if is_commit(revision) else hub.commit_of(revision, quick=quick)
+def listing(hub: Hub, folder: str, revision: str, *, quick: bool = False, known: str | None = None) -> tuple[str, Tree]:
+    """Commit and listing: asked for, unless they are known. `folder` is where listings are kept. `known`: see Hub.commit_of."""
+    commit = revision if is_commit(revision) else hub.commit_of(revision, quick=quick, known=known)
     return commit, tree_of(hub, folder, commit)
 
 
