@@ -30,6 +30,16 @@ static bool takes_one(const struct hj_supply *s, unsigned parts)
   return s->source.state != HJ_SOURCE_PROBING && (s->source.state != HJ_SOURCE_UNKNOWN || parts == 0);
 }
 
+/* Its window of questions is used up, and a question is what the next range would take. */
+static bool out_of_quota(const struct hj_supply *s, const struct hj_host *h, uint64_t now_ms)
+{
+  struct hj_quota q;
+  if (!h || !h->quota.limited || s->source.state == HJ_SOURCE_REUSABLE)
+    return false;
+  q = h->quota; /* asking moves its window on, and who only looks must not */
+  return hj_quota_ask(&q, now_ms) > 0;
+}
+
 int hj_fetch_pick(const struct hj_fetch *f, int except, bool idle, uint64_t now_ms)
 {
   struct hj_offer o[1 + HJ_MIRRORS_MAX];
@@ -43,7 +53,8 @@ int hj_fetch_pick(const struct hj_fetch *f, int except, bool idle, uint64_t now_
     unsigned parts = parts_of(f, k);
     bool asked = !s->gone && (int)k != except && (f->only < 0 || f->only == (int)k || f->only == except);
     o[k] = (struct hj_offer){ .usable = asked && (!idle || takes_one(s, parts)),
-                              .failing = hj_host_is_down(h, now_ms) || hj_host_has_lied(h, now_ms), .rate = s->rate, .parts = parts };
+                              .failing = hj_host_is_down(h, now_ms) || hj_host_has_lied(h, now_ms) || out_of_quota(s, h, now_ms),
+                              .rate = s->rate, .parts = parts };
     healthy = healthy || (asked && !o[k].failing);
   }
   for (unsigned k = 0; k < n; k++) /* who can take one only later is better than who was silent or lied */

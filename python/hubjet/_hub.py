@@ -196,7 +196,7 @@ class Hub:
                 self.line.closed = _TOKEN_GOES_ALONG
             hurried = limits.get("tries") == HURRIED_TRIES  # then the next endpoint is asked, instead of waiting
             if self._token is not None or not hurried:
-                second = self._start([asks[i] for i in again], limits, limited_fails=hurried)
+                second = self._start([_elsewhere(asks[i], results[i]) for i in again], limits, limited_fails=hurried)
                 for i, result in zip(again, second.finish(meter), strict=True):
                     results[i] = result
         for ask, result in zip(asks, results, strict=True):
@@ -377,9 +377,14 @@ class Hub:
             error = result["error"]
             if error is None:
                 self.line.answered()
-            # What fails after an answer's head is the engine's matter: it knows the digest then, and the mirrors.
-            if not isinstance(error, HubjetError) or is_etag(result["etag"]):
+            if not isinstance(error, HubjetError):
                 return result
+            # What fails after an answer's head is the engine's matter: it knows the digest then, and the mirrors. In its own time.
+            if is_etag(result["etag"]):
+                if quick or not self.line.hurried or not isinstance(error, errors.NetworkError):
+                    return result
+                self.line.patient = True
+                continue
             final = self.line.turn(error, quick=quick)
             if final is not None:
                 result["error"] = final
@@ -407,11 +412,12 @@ class Hub:
         return result
 
     def _hurried(self, limits: Limits) -> Limits:
-        """Where another endpoint can be asked, this one is asked twice, and not waited for longer than for a connection."""
+        """Where another endpoint can be asked, this one is not waited for longer than one and a half times a connection's time. The
+        count says nothing of that: what time may heal is tried until the time is over (csrc/engine/retry.h)."""
         if not self.line.hurried or limits.get("tries") == 1:
             return limits
         wait_ms = limits.get("connect_ms", 10_000)
-        return {**limits, "tries": HURRIED_TRIES, "stall_ms": min(limits.get("stall_ms", wait_ms), wait_ms)}
+        return {**limits, "tries": HURRIED_TRIES, "stall_ms": min(limits.get("stall_ms", wait_ms), wait_ms), "give_up_ms": wait_ms * 3 // 2}
 
     # --- ModelScope
     # --------------------------------------------------------------------------------------------------------
@@ -712,6 +718,15 @@ class Hub:
 
     def _is_from_hub(self, error: HubjetError) -> bool:
         return origin_of(error.url or self.endpoint) == origin_of(self.endpoint)
+
+
+def _elsewhere(ask: Ask, result: Result) -> Ask:
+    """Whoever has used up a hub's quota does not wait for it where a mirror has the same bytes."""
+    want = ask.want
+    mirrors = want.get("mirrors")
+    if not mirrors or want.get("digest") is None or not isinstance(result["error"], errors.RateLimited):
+        return ask
+    return Ask({**want, "url": mirrors[0], "mirrors": [*mirrors[1:], want["url"]], "headers": []}, ask.filename, ask.revision)
 
 
 def _without_answer(status: Literal["held", "meta", "failed"], error: HubjetError | None) -> Result:

@@ -48,6 +48,7 @@ class Meter:
         self._bytes_bar: Any = None
         self._files_bar: Any = None
         self._total = self._shown = self._files_shown = 0
+        self._waits = False
         self._bytes_before = self._files_before = 0  # of the jobs that ended already
 
     def __enter__(self) -> Meter:
@@ -100,10 +101,21 @@ class Meter:
             self._bytes_bar.total = self._total = self._bytes_before + look["size"]
         # A range that came damaged is fetched twice: the bar counts what there is, not what passed by. Also what another
         # process has of a file that this one waits for.
+        if hasattr(self._bytes_bar, "set_postfix_str") and (look["quota_ms"] >= 1000 or self._waits):
+            self._waits = look["quota_ms"] >= 1000
+            self._bytes_bar.set_postfix_str(f"the hub's quota: {span(look['quota_ms'] / 1000)}" if self._waits else "", refresh=False)
         there = self._bytes_before + min(look["held"] + look["elsewhere"] + look["on_disk"], look["size"])
         if there > self._shown:
             self._bytes_bar.update(there - self._shown)
             self._shown = there
+
+
+def span(seconds: float) -> str:
+    """A time to come, as people say it."""
+    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{round(seconds / length)} {unit}"
+    return f"{round(seconds)} s"
 
 
 def _default_class(progress: bool | None) -> Any:
@@ -151,6 +163,7 @@ class Line:
         self._begun = time.monotonic()
         self._next = 0.0
         self._width = 0
+        self._postfix = ""
 
     def update(self, n: int = 1) -> None:
         """n more bytes."""
@@ -161,6 +174,12 @@ class Line:
         if now >= self._next or self.n >= self.total:
             self._next = now + self.EVERY_S
             self._write("\r" + self._text(now))
+
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        """What is said behind the numbers."""
+        self._postfix = f"  {s}" if s else ""
+        if time.monotonic() >= self._next:
+            self.update(0)
 
     def close(self) -> None:
         """Leaves the line as it stands."""
@@ -173,6 +192,7 @@ class Line:
         text = f"  {percent:3d}%  {self.n / power:.1f} of {self.total / power:.1f} {unit}"
         if now - self._begun >= self.EVERY_S:
             text += f"  {(self.n - (self._first or 0)) / (now - self._begun) / 1e6:.1f} MB/s"
+        text += self._postfix
         columns = _columns() - 1  # a longer line would begin a new one at each look
         text = (self._desc[: max(columns - len(text), 0)] + text)[:columns]
         padded = text.ljust(self._width)

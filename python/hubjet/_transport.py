@@ -11,16 +11,18 @@ import sys
 
 from . import _native, _trace
 from ._errors import HubjetError, StorageError, TlsError
+from ._progress import span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._config import Config
-    from ._native import Limits, Result, Want
+    from ._native import Limits, Look, Result, Want
     from ._progress import Meter
 
 LOOK_EVERY_S = 0.1
+QUOTA_SAID_MS = 5000  # a hub's window that holds a download up for longer is worth a word
 
 _ending = False
 
@@ -82,6 +84,8 @@ class Running:
     def __init__(self, wants: Sequence[Want], job_limits: Limits, config: Config) -> None:
         self._config = config
         self._job: _native.Job | None = None
+        self._wants = wants
+        self._quota_said = False
         if not wants:
             return
         _leave_if_ending()
@@ -108,8 +112,14 @@ class Running:
             meter.begin()
         try:
             while not job.wait(LOOK_EVERY_S):
+                look = job.look()
+                if look["quota_ms"] >= QUOTA_SAID_MS and not self._quota_said:
+                    self._quota_said = True
+                    first = self._wants[0]
+                    if not first.get("mirrors"):  # they bring it meanwhile
+                        _trace.warn(quota_words(look, first["url"], bool(first.get("auth"))))
                 if meter is not None:
-                    meter.show(job.look())
+                    meter.show(look)
                 _trace.drain()
                 if self._config.timeline is not None:
                     _drain_timeline()
@@ -170,6 +180,17 @@ def _leave_if_ending() -> None:
     threading = sys.modules.get("threading")
     if _ending and threading is not None and threading.current_thread() is not threading.main_thread():
         raise SystemExit
+
+
+def quota_words(look: Look, url: str, with_token: bool) -> str:
+    """What is said when the hub answers fewer questions in its window than this download has. It is known from its answers before any is
+    refused."""
+    left = look["files"] - look["files_done"] - look["files_failed"]
+    words = (
+        f"{'/'.join(url.split('/', 3)[:3])} answers only so many requests in a time, as it says: the last of {left} files is asked for in about "
+        f"{span(look['quota_ms'] / 1000)}. Until then none is asked that would be refused; what is interrupted goes on from there."
+    )
+    return words if with_token else f"{words} With a token the hub answers more."
 
 
 def _drain_timeline() -> None:

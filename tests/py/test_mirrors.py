@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import hubjet
-from hubjet import _config, _mirrors, _modelscope
+from hubjet import _config, _mirrors, _modelscope, _transport
 from tests.server import World
 
 BIG = random.Random(5).randbytes(6 << 20)
@@ -326,6 +326,8 @@ def test_mirrors_do_not_hear_of_what_is_not_public(
         assert right(folder)
         hubjet.hf_hub_download("org/name", "config.json", token=token, force_download=True)
         dead(first)
+        patience = _transport.limits
+        monkeypatch.setattr(_transport, "limits", lambda config, **how: {**patience(config, **how), "give_up_ms": 500})
         with pytest.raises(hubjet.NetworkError) as caught:
             hubjet.hf_hub_download("org/name", "config.json", token=token, force_download=True)
         assert "not asked" in str(caught.value) and "token=False" in str(caught.value)
@@ -363,6 +365,90 @@ def test_the_command_line_takes_several(first: World, mirror: World, both: list[
     dead(first)
     assert _cli.main(["download", "org/name", "config.json", "--endpoint", both[0], "--endpoint", both[1], "-q"]) == 0
     assert Path(capsys.readouterr().out.strip()).read_bytes() == FILES["config.json"]
+
+
+# Parts from all ------------------------------------------------------------------------------------
+
+
+def brought(world: World, name: str = "model.safetensors") -> int:
+    return sum(r.bytes for r in world.bodies() if r.origin == "cdn")
+
+
+def at_their_ease(*worlds: World) -> None:
+    for world in worlds:
+        world.pace(2 << 20)
+
+
+@pytest.mark.parametrize("kind", ["", "modelscope+"])
+def test_parts_of_one_file_come_from_two_endpoints_at_once(first: World, mirror: World, kind: str, caplog: Any) -> None:
+    publish(first, mirror)
+    at_their_ease(first, mirror)
+    caplog.set_level(logging.INFO, "hubjet")
+    with hubjet.settings(endpoints=[first.endpoint, kind + mirror.endpoint]):
+        assert right(hubjet.snapshot_download("org/name"))
+    for world in (first, mirror):
+        ranges = [r for r in world.bodies() if r.origin == "cdn" and r.bytes]
+        assert ranges and sum(r.bytes for r in ranges) > len(BIG) // 10
+    assert brought(first) + brought(mirror) < 2 * len(BIG)
+    assert any(first.endpoint in m and mirror.endpoint in m and "bytes from" in m for m in caplog.messages)
+
+
+def test_one_file_of_a_branch_comes_from_two_at_once(first: World, mirror: World, both: list[str]) -> None:
+    publish(first, mirror)
+    at_their_ease(first, mirror)
+    with hubjet.settings(endpoints=both):
+        assert Path(hubjet.hf_hub_download("org/name", "model.safetensors")).read_bytes() == BIG
+    assert brought(first) and brought(mirror)
+
+
+def test_a_mirror_of_other_bytes_spoils_nothing(first: World, mirror: World, both: list[str]) -> None:
+    commit = publish(first)
+    lie = mirror.repo("org/name")
+    other = {"config.json": b'{"b": 2}', "sub/vocab.txt": b"two", "model.safetensors": BIG[::-1]}
+    lie.commits[commit] = replace(lie.commits[lie.commit(other)], id=commit)
+    at_their_ease(first, mirror)
+    with hubjet.settings(endpoints=both):
+        assert right(hubjet.snapshot_download("org/name"))
+    assert asked(mirror)
+
+
+def test_a_modelscope_of_other_files_is_not_asked_for_them(first: World, mirror: World) -> None:
+    publish(first)
+    mirror.repo("org/name").commit({"config.json": b"{}", "model.safetensors": BIG[::-1]})
+    at_their_ease(first, mirror)
+    with hubjet.settings(endpoints=[first.endpoint, f"modelscope+{mirror.endpoint}"]):
+        assert right(hubjet.snapshot_download("org/name"))
+    assert asked(mirror) == ["/api/v1/models/org/name/repo/files"]
+
+
+def test_a_mirror_without_the_files_costs_nothing(first: World, mirror: World, both: list[str]) -> None:
+    publish(first)
+    at_their_ease(first)
+    with hubjet.settings(endpoints=both):
+        assert right(hubjet.snapshot_download("org/name"))
+
+
+def no_cdn(first: World) -> None:
+    first.down("cdn")
+
+
+def no_files(first: World) -> None:
+    first.fault("hub", "/org/name/resolve/*", "status", code=503)
+
+
+def no_quota(first: World) -> None:
+    first.fault("hub", "/org/name/resolve/*", "rate429", retry_after=300)
+
+
+@pytest.mark.parametrize("trouble", [no_cdn, no_files, no_quota])
+def test_files_that_the_first_does_not_bring_come_from_the_mirror(
+    first: World, mirror: World, both: list[str], trouble: Callable[[World], None], caplog: Any
+) -> None:
+    publish(first, mirror)
+    trouble(first)
+    with hubjet.settings(endpoints=both):
+        assert right(hubjet.snapshot_download("org/name"))
+    assert "is then as true as" not in caplog.text, "its list was had, so nothing is believed"
 
 
 # ModelScope ----------------------------------------------------------------------------------------
@@ -432,3 +518,14 @@ def test_it_is_not_asked_for_what_it_does_not_have(first: World, mirror: World) 
     with hubjet.settings(endpoints=[first.endpoint, f"modelscope+{mirror.endpoint}"]):
         assert right(hubjet.snapshot_download("org/data", repo_type="dataset"))
     assert asked(mirror) == []
+
+
+def test_what_is_missing_of_a_known_version_comes_from_a_mirror_that_is_behind(first: World, mirror: World) -> None:
+    publish(first, mirror)
+    repo = first.hub.repos["models", "org/name"]
+    repo.commit({"more.json": b"{}"})
+    with hubjet.settings(endpoints=[first.endpoint, f"modelscope+{mirror.endpoint}"]):
+        hubjet.snapshot_download("org/name", allow_patterns="more.json")
+        dead(first)
+        folder = hubjet.snapshot_download("org/name")
+    assert right(folder, {**FILES, "more.json": b"{}"})

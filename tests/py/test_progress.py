@@ -8,11 +8,12 @@ import os
 import struct
 import sys
 import termios
+from pathlib import Path
 from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _progress
+from hubjet import _progress, _transport
 from hubjet._config import Config, resolve
 from hubjet._progress import Line, Meter
 
@@ -196,3 +197,34 @@ def test_a_line_is_no_longer_than_the_terminal_and_small_files_are_not_0_mb(monk
     os.close(reader)
     assert {len(text) for text in shown.strip().split("\r")} == {39}
     assert "100%  45.1 of 45.1 kB" in shown
+
+
+# The hub's quota -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds, said", [(0, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (1560, "26 min"), (7200, "2 h"), (200_000, "2 days")])
+def test_a_time_to_come_is_said_shortly(seconds: float, said: str) -> None:
+    assert _progress.span(seconds) == said
+
+
+def test_what_a_quota_holds_up_is_said_with_the_time(world: World, hub_env: None, caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_transport, "QUOTA_SAID_MS", 500)
+    files = {f"f{n}.txt": b"%d" % n for n in range(40)}
+    world.repo("org/many").commit(files)
+    world.quota("resolvers", 50, 3)  # a small file costs two: its redirect, and what that leads to
+    folder = hubjet.snapshot_download("org/many")
+    assert all((Path(folder) / name).read_bytes() == content for name, content in files.items())
+    assert [r.name for r in world.requests if r.status == 429] == []
+    said = [m for m in caplog.messages if "answers only so many requests" in m]
+    assert len(said) == 1 and world.endpoint in said[0] and "With a token" in said[0]
+
+
+def test_the_line_shows_what_a_quota_holds_up(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    look: Any = {"state": "running", "files": 9, "files_done": 1, "files_failed": 0, "size": 100, "sizes_unknown": 0, "held": 0, "elsewhere": 0,
+                 "on_disk": 50, "quota_ms": 90_000}
+    monkeypatch.setattr(_progress.Line, "EVERY_S", 0.0)
+    with _progress.Meter(resolve(), "all", bar_class=_progress.Line) as meter:
+        meter.show(look)
+        assert "the hub's quota: 90 s" in capsys.readouterr().err
+        meter.show({**look, "quota_ms": 0, "on_disk": 60})
+        assert "quota" not in capsys.readouterr().err.rpartition("\r")[2]
