@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 from tests.c import build as program  # noqa: E402
 
 PLACE = ROOT / "build" / "sanitize"
-# torch and the real clients know nothing of us; names, patterns and settings never reach C
-PYTHON_TESTS = "api threads fetch integrity resume requests auth gated errors limits progress record timeline hostile fuzz many_small mirrors".split()
+# In make test's order. torch and the real clients know nothing of us; names, patterns and settings never reach C
+PYTHON_TESTS = "api auth errors fetch fuzz gated hostile integrity limits many_small mirrors progress record requests resume threads timeline".split()
 FLAGS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 NOT_UNDER_VALGRIND = {
     "test_corpus",  # thousands of inputs; asan replays them
