@@ -405,7 +405,7 @@ def test_a_listing_of_empty_pages_ends(hub: Hub) -> None:
 
 NO_LISTING: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is not JSON"),
-    "html": (b"<html>log in</html>", "is not JSON"),
+    "html": (b"<html>log in</html>", "without a title: <html>log in</html>"),
     "not UTF-8": (b'["\xff\xfe\xfd"]', "is not JSON"),
     "deep": (b"[" * 100_000, "is not JSON"),
     "deep and closed": (b"[" * 100_000 + b"]" * 100_000, "is not JSON"),
@@ -425,7 +425,8 @@ NO_LISTING: dict[str, tuple[bytes, str]] = {
 def test_what_is_no_listing_is_an_error(hub: Hub, cache: Path, what: str) -> None:
     body, words = NO_LISTING[what]
     hub.listing = lambda asked: reply(body)
-    refused(hubjet.ProtocolError, lambda: hubjet.snapshot_download("org/name"), "does not answer like a hub", words)
+    headline = "a page for people answered" if what == "html" else "does not answer like a hub"  # a portal's, most likely
+    refused(hubjet.ProtocolError, lambda: hubjet.snapshot_download("org/name"), headline, words)
     assert published(cache) == []
 
 
