@@ -276,6 +276,7 @@ static int play_scene(struct stage *s, arm_fn *arm, int64_t n, int how, struct h
   want_scene(s, wants);
   limits.stall_ms = 300;
   limits.tries = 3;
+  limits.give_up_ms = 1500;   /* where time might heal, it does not here */
   limits.sync = true;
   if (arm)
     arm(s, n, how);
