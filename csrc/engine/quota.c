@@ -4,6 +4,7 @@
 #include "util/banned.h"
 
 #define WINDOW_MS 300000u /* the Hub's, where nobody says another */
+#define WINDOW_MOST_S 600u /* twice the Hub's: for a longer one nobody waits who was not asked to */
 #define RANGES_LEAST 8u /* a file over one connection would be slower than any window */
 
 static uint64_t kept(const struct hj_quota *q) { return q->most * HJ_QUOTA_KEPT_PERCENT / 100; }
@@ -45,11 +46,13 @@ void hj_quota_heard(struct hj_quota *q, bool told, uint64_t left, uint64_t reset
   q->heard = true;
   if (!told)
     return;
-  if (reset_s > 86400)
-    reset_s = 86400;
+  if (reset_s > WINDOW_MOST_S) {
+    q->limited = false; /* its 429 will say so, and that is an answer: waiting for it in silence was a download that hung for a day */
+    return;
+  }
   reset_ms = now_ms + reset_s * 1000;
   free_now = left > q->out ? left - q->out : 0;
-  if (window_s && window_s <= 86400)
+  if (window_s && window_s <= WINDOW_MOST_S)
     q->window_ms = window_s * 1000;
   if (most || left + q->out + 1 > q->most)
     q->most = most ? most : left + q->out + 1;

@@ -23,6 +23,17 @@ TEST(until_an_answer_was_here_few_questions_go_out)
   CHECK_EQ(hj_quota_range(&q, 1000000, 10, 7), 0);
 }
 
+TEST(a_window_that_ends_next_year_is_not_waited_for)
+{
+  struct hj_quota q = { .heard = false };
+  hj_quota_heard(&q, true, 0, 31000000, 500, 300, 1000);
+  CHECK_EQ(hj_quota_ask(&q, 2000), 0); /* the 429 that follows is the answer */
+  hj_quota_heard(&q, true, 0, 60, 500, 300, 3000);
+  CHECK_GT(hj_quota_ask(&q, 4000), 0);
+  hj_quota_heard(&q, true, 0, 601, 500, 300, 5000);
+  CHECK_EQ(hj_quota_ask(&q, 6000), 0);
+}
+
 TEST(what_is_out_counts_and_the_rest_waits_for_the_next_window)
 {
   struct hj_quota q = { .heard = false };
