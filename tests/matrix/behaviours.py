@@ -187,8 +187,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     h2("the stream is refused", "refuse", CUT),
     h2("RST_STREAM instead of an answer", "reset_before", CUT),
     h2("RST_STREAM in mid-body", "reset_mid", CUT),
-    h2("no more data, no end", "stuck"),
-    h2("silence", "silent"),
+    h2("no more data, no end", "stuck", ("whole", "TimedOut")),
+    h2("silence", "silent", ("whole", "TimedOut")),
     h2("cut in mid-body", "cut", CUT),
     h2("a length that is not kept", "wrong_length", CUT),
 )
