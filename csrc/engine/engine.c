@@ -323,6 +323,14 @@ fail:
   return NULL;
 }
 
+int hj_engine_ready(struct hj_err *e)
+{
+  hj_mutex_lock(&lock);
+  fork_noticed = fork_noticed || !hj_proc_on_fork(after_fork, e);
+  hj_mutex_unlock(&lock);
+  return e->code ? (int)e->code : hj_curl_once(e);
+}
+
 int hj_engine_take(struct hj_job *j, struct hj_err *e)
 {
   struct engine *old = NULL;

@@ -12,6 +12,9 @@
 #define HJ_ENGINE_IDLE_MS 20000u   /* the network thread keeps its connections that long for the next job */
 
 /* Cancels every job, ends the threads, at most patience_ms. A later job starts them again. */
+/* What is done once in a process: libcurl, and being told of forks. Idempotent; a job that starts does it, too. Where the caller can keep
+ * others from forking meanwhile, it should be called there: libcurl's own lock would stay locked in the child. */
+int hj_engine_ready(struct hj_err *e);
 void hj_engine_stop(uint32_t patience_ms);
 /* What hj sends as User-Agent; called once before the first job. */
 const char *hj_engine_agent(void);

@@ -66,10 +66,13 @@ void ext_wait_call(void (*fn)(void *arg), void *arg)
   Py_END_ALLOW_THREADS
 }
 
-/* The engine that ended by itself is joined first; its thread may be in the middle of that. */
+/* The engine that ended by itself is joined first; its thread may be in the middle of that. What is set up once is set up while the GIL is
+ * held, for then nobody forks: a child that was forked in the middle of curl_global_init waits for libcurl's lock for ever (seen). */
 int ext_wait_start(struct hj_job *j, struct hj_err *e)
 {
   int rc;
+  if (hj_engine_ready(e))
+    return (int)e->code;
   Py_BEGIN_ALLOW_THREADS
   rc = hj_job_start(j, e);
   Py_END_ALLOW_THREADS

@@ -98,7 +98,7 @@ def test_children_that_fork_during_the_very_first_use_can_use_it_too(repo: Any) 
     """libcurl and OpenSSL are set up at the first use, under a lock; a child forked in that moment must not wait for it for ever. (All
     modules are there: who forks while another thread imports has a child in which that import never ends, CPython's own.)"""
     script = """
-        import importlib, os, pkgutil, ssl, threading, json, urllib.parse
+        import faulthandler, importlib, os, pkgutil, ssl, threading, json, urllib.parse
         import hubjet
         for module in pkgutil.iter_modules(hubjet.__path__):
             if not module.name.startswith("__"):
@@ -119,6 +119,7 @@ def test_children_that_fork_during_the_very_first_use_can_use_it_too(repo: Any) 
         for i in range(12):
             pid = os.fork()
             if pid == 0:
+                faulthandler.dump_traceback_later(30, exit=True)
                 hubjet.hf_hub_download("org/name", f"s{i}.json")
                 os._exit(0)
             pids.append(pid)
@@ -129,7 +130,7 @@ def test_children_that_fork_during_the_very_first_use_can_use_it_too(repo: Any) 
     """
     with Child(script) as child:
         assert child.wait() == 0, child.err
-        assert child.result == [0] * 12
+        assert child.result == [0] * 12, child.err
 
 
 # --- threads and interpreters ----------------------------------------------------------------------
