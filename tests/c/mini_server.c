@@ -657,7 +657,8 @@ static void *serve(void *user)
       fds[n++] = (struct pollfd){ c->fd, (short)(POLLIN | (c->answering && !c->waits && !c->mute ? POLLOUT : 0)), 0 };
     }
     pthread_mutex_unlock(&m->lock);
-    (void)poll(fds, n, -1);
+    if (poll(fds, n, -1) < 0) /* a test has taken all descriptors away: this thread does not spin meanwhile */
+      (void)poll(NULL, 0, 10);
     pthread_mutex_lock(&m->lock);
     if (fds[0].revents)
       (void)!read(m->wake[0], drain, sizeof drain);

@@ -1140,17 +1140,13 @@ TEST(a_thousand_small_files_are_cheap)
   struct hj_err e = HJ_ERR_INIT;
   struct hj_blob_want w = wanted(20000);
   char name[700];
-  uint64_t start = hj_clock_ns();
   hj_mem_mark();
   for (int i = 0; i < 1000; i++) {
     (void)snprintf(name, sizeof name, "%s/blobs/%040d", root(), i);
     w.final = name;
     CHECK_OK(store_small(&w, body, 20000, NULL, &e), e);
   }
-  uint64_t ms = (hj_clock_ns() - start) / 1000000;
-  printf("1000 files of 20 kB: %llu ms, %llu allocations\n", (unsigned long long)ms, (unsigned long long)hj_mem_count());
   CHECK_LT(hj_mem_count(), 6 * 1000 + 100);
-  CHECK_LT(ms, 2000);                      /* 60 ms here; sanitizers and slow disks are allowed to be slow */
 }
 
 static int small_scene(void *user, struct hj_err *e)
