@@ -840,6 +840,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     f->err = *e;
   facts.barren = p->barren;
   facts.alike = p->alike;
+  facts.answered = p->status != 0;
   facts.idle_ms = hj_job_still_ms(j, now_ms);
   facts.dice = hj_job_roll(j);
   facts.wasted = brought && (stream || f->in_memory ? p->pos <= p->furthest : !gained(p));

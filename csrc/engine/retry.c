@@ -10,8 +10,9 @@ static bool time_heals(const struct hj_retry_facts *f)
   switch (f->err->code) {
   case HJ_E_RESOLVE:
   case HJ_E_CONNECT:
-  case HJ_E_RESET:
     return f->met;
+  case HJ_E_RESET:
+    return f->met && !f->answered;
   case HJ_E_TIMEOUT:
   case HJ_E_STALLED:
   case HJ_E_HTTP_LIMITED:

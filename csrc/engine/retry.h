@@ -21,6 +21,7 @@ struct hj_retry_facts {
   unsigned barren;          /* tries so far that brought nothing, this one included */
   unsigned alike;           /* of the last ones, how many ended as this one did, this one included */
   unsigned tries;           /* how many alike are allowed where time does not help; 1: nothing is tried twice */
+  bool answered;            /* this try had a head: who breaks off behind it, and again with no byte more, will do so tomorrow */
   bool met;                 /* the host has answered within the last minutes */
   bool wasted;              /* it brought bytes that cannot be kept, and not more than a try before: that looks like progress, for ever */
   uint64_t idle_ms;         /* since the job last moved */

@@ -83,6 +83,9 @@ TEST(time_without_progress_is_the_budget_where_time_heals)
     f.alike = 5;                             /* many tries, but each time something else */
     CHECK(hj_retry(&f).again);
     f.alike = 6;
+    f.answered = true;                       /* whoever breaks off behind his head, with no byte more, does so again */
+    CHECK_EQ(hj_retry(&f).again, rows[i].heals && rows[i].code != HJ_E_RESET);
+    f.answered = false;
     f.wasted = true;                         /* the same bytes again and again are no progress */
     CHECK(!hj_retry(&f).again);
     f.wasted = false;
