@@ -3,6 +3,7 @@
 
 #include "util/banned.h"
 
+#define PORTAL_TRIES 2u /* a stray page passes; a login page stays until somebody logs in */
 #define WISH_SPREAD_MS 250u /* many clients were given the same second */
 
 static bool time_heals(const struct hj_retry_facts *f)
@@ -28,6 +29,8 @@ static bool is_enough(const struct hj_retry_facts *f)
 {
   if (f->tries <= 1)
     return f->barren >= 1;
+  if (f->err->code == HJ_E_PORTAL)
+    return f->alike >= PORTAL_TRIES;
   return (f->wasted || !time_heals(f)) && f->alike >= f->tries;
 }
 

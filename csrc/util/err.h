@@ -42,7 +42,7 @@
   X(HTTP_CLIENT,  "ProtocolError",  false, "the server refused the request")            \
   X(RANGE,        "ProtocolError",  true,  "the server answered another range")         \
   X(PROTOCOL,     "ProtocolError",  true,  "the answer makes no sense")                 \
-  X(PORTAL,       "ProtocolError",  false, "the network asks for a login")              \
+  X(PORTAL,       "ProtocolError",  true,  "the network asks for a login")              \
   X(REDIRECT,     "ProtocolError",  false, "a redirect that is not followed")           \
   X(TOOBIG,       "ProtocolError",  false, "the answer is larger than allowed")         \
   X(DIGEST,       "IntegrityError", false, "content does not match its digest")         \

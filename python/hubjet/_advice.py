@@ -65,6 +65,8 @@ class Page(NamedTuple):
 def page_of(body: bytes | str | None, content_type: str) -> Page | None:
     """None: it is no page. Login pages of networks and firewalls' refusals are HTML, and the hub's answers to programs never are."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    if not text.strip():
+        return None
     start = text.lstrip("\ufeff \t\r\n")[:64].lower()
     if not start.startswith(("<!doctype html", "<html", "<head", "<?xml version")) and not content_type.lower().startswith("text/html"):
         return None

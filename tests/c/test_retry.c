@@ -20,6 +20,12 @@ TEST(the_verdict_over_each_code)
   CHECK(!hj_code_again(HJ_E_OK));
 }
 
+TEST(a_login_page_is_asked_twice)
+{
+  CHECK(verdict(HJ_E_PORTAL, -1, 1, 0, 0).again);
+  CHECK(!verdict(HJ_E_PORTAL, -1, 2, 0, 0).again);
+}
+
 TEST(a_try_that_brought_bytes_is_repeated_at_once)
 {
   struct hj_verdict v = verdict(HJ_E_RESET, -1, 0, 0, UINT32_MAX);

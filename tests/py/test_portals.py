@@ -53,7 +53,7 @@ def test_a_page_in_place_of_the_hub(
     assert "Hotel Wi-Fi: <!DOCTYPE html> <html><head>" in str(error) and re.search(r"Please.\[31m log in now", str(error)) and "\x1b" not in str(error)
     assert error.advice and "open 127.0.0.1 in a browser and log in" in error.advice and error.advice in str(error)
     assert not any(r.token_sent for r in filled.requests), "it asked for no token"
-    assert len([r for r in filled.requests if r.status == status]) == 1, "a login page does not go away by asking again"
+    assert len([r for r in filled.requests if r.status == status]) <= 2, "a login page does not go away by asking again and again"
     assert not [p for p in [*cache.rglob("*.json"), *tmp_path.glob("a.json")] if p.is_file() and b"<" in p.read_bytes()]
 
 
@@ -71,6 +71,11 @@ def test_a_page_in_place_of_the_content_network(filled: World) -> None:
     assert isinstance(error, hubjet.ProtocolError) and error.code == "PORTAL" and "Hotel Wi-Fi" in str(error)
     assert "open localhost in a browser" in (error.advice or "")
     filled.heal()
+    assert Path(hubjet.hf_hub_download("org/name", "m.bin")).stat().st_size == 9 << 20
+
+
+def test_a_page_that_came_once_is_no_failure(filled: World) -> None:
+    filled.fault("cdn", "*", "status", times=1, code=200, headers=HTML, body=PAGE)
     assert Path(hubjet.hf_hub_download("org/name", "m.bin")).stat().st_size == 9 << 20
 
 
