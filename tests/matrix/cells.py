@@ -83,6 +83,8 @@ class Client:
 class Bench:
     def __enter__(self) -> Bench:
         self.world = World().start()
+        for bucket in ("api", "resolvers"):
+            self.world.quota(bucket, 10**9)  # else its answers say the Hub's 3,000 in 300 s, and a cell of a long run waits for the next window
         self.doors = Doors(self.world.folder / "doors", self.world.certs, self.world.hub.answer, self.world.log, self.world._hub.port)
         self.folder = Path(tempfile.mkdtemp(prefix="hubjet-matrix-"))
         self.client = Client(self.world)
