@@ -33,6 +33,7 @@ SYSTEM = {
     "pkg libxxhash": "libxxhash-dev",
     "command nginx": "nginx-light",
     "command setpriv": "util-linux",
+    "command strace": "strace",
     "command openssl": "openssl",
     "command tinyproxy": "tinyproxy",
     "command microsocks": "microsocks",
