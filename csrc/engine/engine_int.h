@@ -269,6 +269,11 @@ bool hj_part_has_way(const struct hj_part *p);                            /* QUE
 int hj_part_flush(struct hj_part *p, struct hj_err *e);                   /* what is in the piece goes to the blob */
 bool hj_part_is_active(const struct hj_part *p);                          /* a request is out */
 void hj_part_cut(struct hj_part *p);                                      /* stops the request, keeps the rest */
+void hj_part_enter(struct hj_part *p, enum hj_part_state to);              /* the one setter of its state */
+struct hj_supply *hj_part_supply(const struct hj_part *p);                /* the source it is asked of */
+const char *hj_part_origin(const struct hj_part *p);                      /* of the URL asked now, or else of that source's */
+struct hj_edges *hj_part_edges(const struct hj_part *p, uint64_t now_ms); /* the addresses of that host */
+/* stumble.c */
 void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms);   /* retry, re-resolve or fail */
 /* fetch.c, told by part.c */
 void hj_fetch_redirected(struct hj_fetch *f, struct hj_part *p, uint64_t now_ms);

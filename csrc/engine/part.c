@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "engine/engine_int.h"
-#include "engine/retry.h"
 #include "engine/window.h"
 #include "transfer/classify.h"
 #include "transfer/origin.h"
@@ -18,7 +17,6 @@
 /* A server sends what it was asked for side by side: of a thousand small bodies none would be whole before nearly all are, and the disk
  * would begin when the network ends (120 ms at 40 ms RTT, seen 2026-11-23). These are 8 MB, 200 MB/s at that distance. */
 #define BODIES_AT_ONCE 384u
-#define GAIN_LEAST 1024u            /* a try that brought less, and not half of what was missing, brought nothing: byte by byte, 6 MB were 6 million requests */
 #define RESOLVES_MAX 4u             /* refusals of a redirected URL by one part before the refusal is believed */
 
 static const char *const state_names[] = {
@@ -27,7 +25,7 @@ static const char *const state_names[] = {
 #undef HJ_X
 };
 
-static void enter(struct hj_part *p, enum hj_part_state to)
+void hj_part_enter(struct hj_part *p, enum hj_part_state to)
 {
   HJ_TRACE(HJ_T_PART, p->id, "%s -> %s at %llu of %llu-%llu", state_names[p->state], state_names[to], (unsigned long long)p->pos,
            (unsigned long long)p->at, (unsigned long long)p->end);
@@ -75,13 +73,13 @@ static void lose_connection(const struct hj_part *p)
     r->proven_connections--;
 }
 
-static struct hj_supply *supply_of(const struct hj_part *p) { return hj_fetch_supply(p->fetch, p->supply); }
+struct hj_supply *hj_part_supply(const struct hj_part *p) { return hj_fetch_supply(p->fetch, p->supply); }
 
 /* Without memory for a copy it has no URL yet. */
-static const char *origin_of(const struct hj_part *p) { return p->url.origin ? p->url.origin : supply_of(p)->first.origin; }
+const char *hj_part_origin(const struct hj_part *p) { return p->url.origin ? p->url.origin : hj_part_supply(p)->first.origin; }
 
-static struct hj_host *host_of(const struct hj_part *p, uint64_t now_ms) { return hj_hosts_of(p->fetch->job->hosts, origin_of(p), now_ms); }
-static struct hj_edges *edges_of(const struct hj_part *p, uint64_t now_ms)
+static struct hj_host *host_of(const struct hj_part *p, uint64_t now_ms) { return hj_hosts_of(p->fetch->job->hosts, hj_part_origin(p), now_ms); }
+struct hj_edges *hj_part_edges(const struct hj_part *p, uint64_t now_ms)
 {
   return &host_of(p, now_ms)->edges;
 }
@@ -91,14 +89,14 @@ static void judge_edge(struct hj_part *p, uint64_t now_ms)
 {
   const struct hj_job *j = p->fetch->job;
   if (p->address[0] && p->head_ms && !j->limited && !j->polite && !p->paused)
-    hj_edges_saw(edges_of(p, now_ms), p->address, p->exchanged, now_ms - p->head_ms, now_ms);
+    hj_edges_saw(hj_part_edges(p, now_ms), p->address, p->exchanged, now_ms - p->head_ms, now_ms);
   p->address[0] = 0;
 }
 
 /* What answers, and whether it is one of the slow: then its connection serves this range and no other. */
 static void meet_edge(struct hj_part *p, struct hj_request *request)
 {
-  struct hj_edges *edges = edges_of(p, p->head_ms);
+  struct hj_edges *edges = hj_part_edges(p, p->head_ms);
   if (!p->own || !p->ranged || p->fetch->in_memory || !hj_request_address(request, p->address))
     return;
   hj_edges_saw(edges, p->address, 0, 0, p->head_ms);
@@ -114,7 +112,7 @@ static void request_gone(struct hj_part *p)
   if (p->in_quota)
     hj_quota_lost(&host_of(p, hj_clock_ms())->quota);
   p->in_quota = false;
-  hj_supply_measure(supply_of(p), p->exchanged, p->last_byte_ms - p->began_ms);
+  hj_supply_measure(hj_part_supply(p), p->exchanged, p->last_byte_ms - p->began_ms);
   (void)hj_window_count(p);
   p->fetch->job->active--;
   p->fetch->job->own -= p->own;
@@ -126,7 +124,7 @@ void hj_part_cut(struct hj_part *p)
 {
   if (p->state == HJ_PART_QUEUED) {
     hj_job_unqueue(p->fetch->job, p);
-    enter(p, HJ_PART_RESTING);
+    hj_part_enter(p, HJ_PART_RESTING);
   }
   if (!p->request)
     return;
@@ -140,7 +138,7 @@ void hj_part_cut(struct hj_part *p)
   p->paused = false;
   request_gone(p);
   if (p->is_probe)
-    hj_source_probe_lost(&supply_of(p)->source);
+    hj_source_probe_lost(&hj_part_supply(p)->source);
   p->is_probe = false;
 }
 
@@ -167,7 +165,7 @@ static int note_brought(struct hj_part *p, size_t n, struct hj_err *e)
   if (p->fetch->supplies_n == 1)
     return HJ_E_OK;
   for (uint64_t from = p->piece_at; hj_ranges_gap(held, from, p->piece_at + n, &gap); from = gap.end)
-    if (hj_ranges_add(&supply_of(p)->brought, gap.at, gap.end, e))
+    if (hj_ranges_add(&hj_part_supply(p)->brought, gap.at, gap.end, e))
       return (int)e->code;
   return HJ_E_OK;
 }
@@ -286,7 +284,7 @@ static int judge_answer(struct hj_part *p, const struct hj_reply *r, struct hj_e
     return (int)e->code;
   if (r->status == 206 && !p->ranged)
     return hj_fail(e, HJ_E_PROTOCOL, "status 206 although no range was asked");
-  hj_source_answered(&supply_of(p)->source, p->first_way, p->hops > 0, false);
+  hj_source_answered(&hj_part_supply(p)->source, p->first_way, p->hops > 0, false);
   if (r->status == 200 && r->kept[HJ_KEPT_ACCEPT_RANGES] && !strcmp(r->kept[HJ_KEPT_ACCEPT_RANGES], "bytes") && !p->ranged)
     f->resumes = true;
   if (f->in_memory) {
@@ -364,7 +362,7 @@ static enum hj_go on_head(void *user, struct hj_request *request, const struct h
   }
   if (judge_answer(p, r, &p->err))
     return HJ_GO_STOP;
-  enter(p, HJ_PART_FLOWING);
+  hj_part_enter(p, HJ_PART_FLOWING);
   f->job->plain = f->job->plain || (p->hops == 0 && f->light);
   meet_edge(p, request);
   if (!f->in_memory) {
@@ -396,7 +394,7 @@ static void first_byte(struct hj_part *p)
     hj_host_family_works(host_of(p, p->last_byte_ms), p->family, p->last_byte_ms);
   if (p->rung == HJ_RUNG_PLAIN && p->whole && !f->in_memory) {
     HJ_TRACE(HJ_T_PART, p->id, "%s gives no ranges, but one plain stream", p->url.origin);
-    hj_host_plain_works(hj_hosts_of(f->job->hosts, supply_of(p)->first.origin, p->last_byte_ms), p->last_byte_ms);
+    hj_host_plain_works(hj_hosts_of(f->job->hosts, hj_part_supply(p)->first.origin, p->last_byte_ms), p->last_byte_ms);
     f->single = true; /* the other parts are let go by the next look (engine/watch.c): not from inside libcurl */
     f->resumes = false;
     p->stream = f->streams = true;
@@ -422,7 +420,7 @@ static enum hj_go on_body(void *user, struct hj_request *request, const void *by
   if (!p->exchanged)
     first_byte(p);
   f->from_net += n;
-  supply_of(p)->bytes += n;
+  hj_part_supply(p)->bytes += n;
   p->exchanged += n;
   f->job->moved_ms = p->last_byte_ms;
   if (f->route && !f->in_memory)
@@ -444,9 +442,9 @@ static void refused(struct hj_part *p, const struct hj_reply *r, uint64_t now_ms
   const char *proxy = hj_proxy_for(&f->job->net, &p->url);
   bool redirected = p->hops > 0 || !p->first_way;
   bool denial = r->status == 401 || r->status == 403 || r->status == 404 || r->status == 410;
-  if (redirected && denial && !hj_url_same_origin(&p->url, &supply_of(p)->first)) {
-    HJ_TRACE(HJ_T_PART, p->id, "%s refused the range (%d), source is %s", p->url.origin, r->status, hj_source_name(supply_of(p)->source.state));
-    hj_source_answered(&supply_of(p)->source, p->first_way, true, true);
+  if (redirected && denial && !hj_url_same_origin(&p->url, &hj_part_supply(p)->first)) {
+    HJ_TRACE(HJ_T_PART, p->id, "%s refused the range (%d), source is %s", p->url.origin, r->status, hj_source_name(hj_part_supply(p)->source.state));
+    hj_source_answered(&hj_part_supply(p)->source, p->first_way, true, true);
     p->is_probe = false;
     if (++p->resolves < RESOLVES_MAX) {
       hj_part_ask(p, now_ms);
@@ -499,7 +497,7 @@ static void redirected(struct hj_part *p, const struct hj_reply *r, bool from_in
 
 static void wait_for_way(struct hj_part *p)
 {
-  enter(p, HJ_PART_QUEUED);
+  hj_part_enter(p, HJ_PART_QUEUED);
   hj_job_queue(p->fetch->job, p);
 }
 
@@ -529,7 +527,7 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   request_gone(p);
   p->err = (struct hj_err)HJ_ERR_INIT;
   if (e->code != HJ_E_OK && hj_request_turned_away(request)) {
-    hj_edges_alone(edges_of(p, now_ms), now_ms);
+    hj_edges_alone(hj_part_edges(p, now_ms), now_ms);
     f->requests--;
     atomic_fetch_sub(&f->job->requests, 1);
     wait_for_way(p);
@@ -587,7 +585,7 @@ static unsigned family_of(const struct hj_part *p)
 static struct hj_lane *lane_of(const struct hj_part *p)
 {
   const struct hj_fetch *f = p->fetch;
-  bool asks_hub = p->lead && !hj_fetch_has_blob(f) && hj_url_same_origin(&p->url, &supply_of(p)->first);
+  bool asks_hub = p->lead && !hj_fetch_has_blob(f) && hj_url_same_origin(&p->url, &hj_part_supply(p)->first);
   if (family_of(p))
     return NULL; /* what shares connections has no say in which */
   if (f->want->dest == HJ_DEST_MEMORY || asks_hub || (f->in_memory && f->size <= LIGHT_BODY_MAX))
@@ -604,7 +602,7 @@ static bool bears(const struct hj_part *p, const struct hj_lane *lane)
 /* Questions for files, at the hub or a mirror itself; where they redirect to nobody counts. */
 static bool is_counted(const struct hj_part *p)
 {
-  return p->fetch->want->dest != HJ_DEST_MEMORY && hj_url_same_origin(&p->url, &supply_of(p)->first);
+  return p->fetch->want->dest != HJ_DEST_MEMORY && hj_url_same_origin(&p->url, &hj_part_supply(p)->first);
 }
 
 static bool has_way(const struct hj_part *p, const struct hj_lane *lane)
@@ -659,7 +657,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   if (j->limited) /* a piece is taken whole: a large one would be a burst of its own */
     ask.buffer = (size_t)(j->throttle->bucket.rate / (1000 / HJ_STEP_MS));
   if (!lane && p->ranged && !f->in_memory) {
-    hj_edges_avoid(edges_of(p, now_ms), now_ms, &avoid);
+    hj_edges_avoid(hj_part_edges(p, now_ms), now_ms, &avoid);
     ask.avoid = &avoid;
   }
   p->address[0] = 0;
@@ -676,7 +674,7 @@ static void start(struct hj_part *p, uint64_t now_ms)
   p->looked_bytes = 0;
   p->head_ms = 0;
   p->began_pos = p->pos;
-  enter(p, HJ_PART_ASKING);
+  hj_part_enter(p, HJ_PART_ASKING);
   if (hj_request_start(&p->request, j->loop, &ask, &visitor, p, &e)) {
     hj_text_show(p->url.shown, strlen(p->url.shown), e.url, sizeof e.url);
     hj_part_stumble(p, &e, now_ms);
@@ -716,15 +714,15 @@ void hj_part_ask(struct hj_part *p, uint64_t now_ms)
   struct hj_fetch *f = p->fetch;
   struct hj_err e = HJ_ERR_INIT;
   enum hj_way way;
-  struct hj_supply *s = supply_of(p);
+  struct hj_supply *s = hj_part_supply(p);
   if (s->source.state == HJ_SOURCE_UNKNOWN && somebody_resolves(p)) {
-    enter(p, HJ_PART_RESTING); /* that one's redirect will serve us too */
+    hj_part_enter(p, HJ_PART_RESTING); /* that one's redirect will serve us too */
     p->not_before_ms = now_ms;
     return;
   }
   way = hj_source_way(&s->source, now_ms);
   if (way == HJ_WAY_WAIT) {
-    enter(p, HJ_PART_RESTING);
+    hj_part_enter(p, HJ_PART_RESTING);
     p->not_before_ms = now_ms;
     return;
   }
@@ -741,164 +739,3 @@ void hj_part_ask(struct hj_part *p, uint64_t now_ms)
 }
 
 void hj_part_follow_on(struct hj_part *p, uint64_t now_ms) { start(p, now_ms); }
-
-static bool gained(const struct hj_part *p)
-{
-  uint64_t came = p->pos - p->began_pos, left = p->end == HJ_UNKNOWN ? HJ_UNKNOWN : p->end - p->pos;
-  return came >= GAIN_LEAST || (came > 0 && came >= left);
-}
-
-/* ---- what failed -------------------------------------------------------------------------------------------------- */
-
-static void count_try(struct hj_part *p, const struct hj_err *e, bool brought)
-{
-  p->barren = brought ? 0 : p->barren + 1;
-  if (brought)
-    p->rung = p->rung == HJ_RUNG_FAMILY ? p->rung : HJ_RUNG_SAME;
-  p->alike = p->alike && !brought && p->ended == e->code && p->ended_http == e->http ? p->alike + 1 : 1;
-  p->ended = e->code;
-  p->ended_http = e->http;
-}
-
-static bool has_name(const char *origin)
-{
-  const char *host = strstr(origin, "://") + 3;
-  return host[0] != '[' && strspn(host, "0123456789.:") != strlen(host);
-}
-
-static bool may_plain(const struct hj_part *p)
-{
-  const struct hj_fetch *f = p->fetch;
-  if (!p->ranged || f->in_memory || f->single || hj_fetch_supply(p->fetch, p->supply)->bytes)
-    return false;
-  for (const struct hj_part *o = f->parts; o; o = o->next)
-    if (o != p && (o->rung == HJ_RUNG_PLAIN || o->supply != p->supply))
-      return false;
-  return true;
-}
-
-static struct hj_step step_of(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
-{
-  struct hj_fetch *f = p->fetch;
-  struct hj_fall fall = { .code = e->code, .rung = p->rung, .barren = p->barren, .mirror = p->supply > 0 };
-  fall.may_family = p->family && !p->one_family && has_name(origin_of(p)) && !f->job->limits.ipv4_only && !hj_host_family(hj_hosts_find(f->job->hosts, origin_of(p)), now_ms);
-  fall.may_plain = may_plain(p);
-  fall.other = hj_fetch_pick(f, (int)p->supply, false, now_ms) >= 0;
-  fall.other_flows = fall.other && hj_fetch_flows_elsewhere(f, p->supply, now_ms);
-  return hj_ladder(&fall);
-}
-
-/* What of it is kept goes on at the next byte, whoever is asked. */
-static void change_source(struct hj_part *p, uint64_t now_ms)
-{
-  int to = hj_fetch_pick(p->fetch, (int)p->supply, false, now_ms);
-  if (to < 0)
-    return;
-  HJ_TRACE(HJ_T_PART, p->id, "goes on at %s instead of %s", hj_fetch_supply(p->fetch, (unsigned)to)->first.origin, supply_of(p)->first.origin);
-  p->supply = (unsigned)to;
-  p->rung = HJ_RUNG_SAME;
-  p->resolves = p->family = 0;
-}
-
-/* No half of a body can be kept that is in memory, or whose server cannot go on in the middle: from the first byte. */
-static void back_to_the_start(struct hj_part *p)
-{
-  p->pos = p->piece_at = p->at;
-  p->piece_n = 0;
-  hj_buf_clear(&p->fetch->body);
-}
-
-void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
-{
-  struct hj_fetch *f = p->fetch;
-  struct hj_job *j = f->job;
-  struct hj_err s = HJ_ERR_INIT;
-  struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
-  struct hj_verdict verdict;
-  struct hj_step step;
-  bool mixed, detour, stream = (p->whole || f->single) && !f->in_memory, brought = p->exchanged > 0 && p->pos > p->began_pos;
-  HJ_TRACE(HJ_T_PART, p->id, "stumbled (%s): %s, %s", hj_rung_name(p->rung), hj_code_name(e->code), e->msg);
-  if (p->request && e->code == HJ_E_STALLED) {
-    hj_request_distrust(p->request);
-    hj_edges_failed(edges_of(p, now_ms), p->address, now_ms);
-  }
-  hj_part_cut(p);
-  if (p->is_probe)
-    hj_source_probe_lost(&supply_of(p)->source);
-  p->is_probe = false;
-  /* Not if the disk refused that very byte: then pos is ahead of what was written. */
-  if (hj_code_again(e->code) && !f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
-    hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
-    return;
-  }
-  if (stream && f->resumes && hj_code_again(e->code) && hj_fetch_has_blob(f) && !hj_part_flush(p, &s))
-    stream = false; /* goes on where it was */
-  count_try(p, e, gained(p) && !f->in_memory && !stream);
-  detour = p->rung == HJ_RUNG_FAMILY && (e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE);
-  p->one_family = p->one_family || detour;
-  if (!f->own_left && !detour) /* that the host has no other address is not the trouble */
-    f->err = *e;
-  facts.barren = p->barren;
-  facts.alike = p->alike;
-  facts.answered = p->status != 0;
-  facts.idle_ms = hj_job_still_ms(j, now_ms);
-  facts.dice = hj_job_roll(j);
-  facts.wasted = brought && (stream || f->in_memory ? p->pos <= p->furthest : !gained(p));
-  if (p->pos > p->furthest)
-    p->furthest = p->pos;
-  facts.met = hj_host_was_met(hj_hosts_find(j->hosts, origin_of(p)), now_ms);
-  mixed = stream && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
-  if (f->in_memory || stream)
-    back_to_the_start(p);
-  step = step_of(p, e, now_ms);
-  if (p->barren && (e->code == HJ_E_STALLED || e->code == HJ_E_TIMEOUT || e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE))
-    hj_host_is_silent(hj_hosts_of(j->hosts, supply_of(p)->first.origin, now_ms), now_ms);
-  if (step.drop) {
-    if (p->supply == 0)
-      f->own_left = true;
-    hj_supply_drop(supply_of(p), e->msg);
-  }
-  if (step.rung != HJ_RUNG_SOURCE && e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
-    hj_fetch_fail(f, e, true);
-    return;
-  }
-  if (step.rung == HJ_RUNG_END && p->supply == 0 && !hj_code_again(e->code)) {
-    hj_fetch_fail(f, e, true);
-    return;
-  }
-  if (step.rung != HJ_RUNG_SOURCE && (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2))) {
-    hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
-    return;
-  }
-  verdict = hj_retry(&facts);
-  if (step.rung == HJ_RUNG_SOURCE && facts.idle_ms < facts.give_up_ms && facts.tries > 1)
-    verdict = (struct hj_verdict){ .again = true, .after_ms = p->barren > f->supplies_n ? verdict.after_ms : 0 };
-  if (!verdict.again || step.rung == HJ_RUNG_END || (e->code == HJ_E_HTTP_LIMITED && f->want->limited_fails)) {
-    hj_fetch_fail(f, detour && f->err.code != HJ_E_OK ? &f->err : e, true);
-    return;
-  }
-  if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
-    hj_route_back_off(j, origin_of(p), now_ms);
-  if (mixed) { /* neither a promise nor a validator: what landed may be of another version than what comes next */
-    hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
-    return;
-  }
-  /* An address that keeps failing is asked for anew: another edge may answer. */
-  if (p->barren >= 2 && !p->first_way && supply_of(p)->source.state == HJ_SOURCE_REUSABLE)
-    supply_of(p)->source.state = HJ_SOURCE_UNKNOWN;
-  if (verdict.excused)
-    j->moved_ms = now_ms + verdict.after_ms;
-  if (step.rung == HJ_RUNG_SOURCE) {
-    if (!f->in_memory && hj_part_flush(p, &s)) { /* what came came from the old one */
-      hj_fetch_fail(f, &s, true);
-      return;
-    }
-    change_source(p, now_ms);
-  } else {
-    if (step.rung == HJ_RUNG_FAMILY)
-      p->other_than = p->family;
-    p->rung = p->barren ? step.rung : p->rung;
-  }
-  p->not_before_ms = now_ms + verdict.after_ms;
-  enter(p, HJ_PART_RESTING);
-}

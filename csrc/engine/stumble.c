@@ -1,0 +1,168 @@
+/* engine/stumble.c - a part whose exchange failed: what is kept, and whether, when and where it is asked for again. Network thread only. */
+#include <string.h>
+#include "engine/engine_int.h"
+#include "engine/ladder.h"
+#include "engine/retry.h"
+#include "util/trace.h"
+#include "util/banned.h"
+
+#define GAIN_LEAST 1024u            /* a try that brought less, and not half of what was missing, brought nothing: byte by byte, 6 MB were 6 million requests */
+
+static bool gained(const struct hj_part *p)
+{
+  uint64_t came = p->pos - p->began_pos, left = p->end == HJ_UNKNOWN ? HJ_UNKNOWN : p->end - p->pos;
+  return came >= GAIN_LEAST || (came > 0 && came >= left);
+}
+
+static void count_try(struct hj_part *p, const struct hj_err *e, bool brought)
+{
+  p->barren = brought ? 0 : p->barren + 1;
+  if (brought)
+    p->rung = p->rung == HJ_RUNG_FAMILY ? p->rung : HJ_RUNG_SAME;
+  p->alike = p->alike && !brought && p->ended == e->code && p->ended_http == e->http ? p->alike + 1 : 1;
+  p->ended = e->code;
+  p->ended_http = e->http;
+}
+
+static bool has_name(const char *origin)
+{
+  const char *host = strstr(origin, "://") + 3;
+  return host[0] != '[' && strspn(host, "0123456789.:") != strlen(host);
+}
+
+static bool may_plain(const struct hj_part *p)
+{
+  const struct hj_fetch *f = p->fetch;
+  if (!p->ranged || f->in_memory || f->single || hj_fetch_supply(p->fetch, p->supply)->bytes)
+    return false;
+  for (const struct hj_part *o = f->parts; o; o = o->next)
+    if (o != p && (o->rung == HJ_RUNG_PLAIN || o->supply != p->supply))
+      return false;
+  return true;
+}
+
+static struct hj_step step_of(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_fall fall = { .code = e->code, .rung = p->rung, .barren = p->barren, .mirror = p->supply > 0 };
+  fall.may_family = p->family && !p->one_family && has_name(hj_part_origin(p)) && !f->job->limits.ipv4_only && !hj_host_family(hj_hosts_find(f->job->hosts, hj_part_origin(p)), now_ms);
+  fall.may_plain = may_plain(p);
+  fall.other = hj_fetch_pick(f, (int)p->supply, false, now_ms) >= 0;
+  fall.other_flows = fall.other && hj_fetch_flows_elsewhere(f, p->supply, now_ms);
+  return hj_ladder(&fall);
+}
+
+/* What of it is kept goes on at the next byte, whoever is asked. */
+static void change_source(struct hj_part *p, uint64_t now_ms)
+{
+  int to = hj_fetch_pick(p->fetch, (int)p->supply, false, now_ms);
+  if (to < 0)
+    return;
+  HJ_TRACE(HJ_T_PART, p->id, "goes on at %s instead of %s", hj_fetch_supply(p->fetch, (unsigned)to)->first.origin, hj_part_supply(p)->first.origin);
+  p->supply = (unsigned)to;
+  p->rung = HJ_RUNG_SAME;
+  p->resolves = p->family = 0;
+}
+
+/* No half of a body can be kept that is in memory, or whose server cannot go on in the middle: from the first byte. */
+static void back_to_the_start(struct hj_part *p)
+{
+  p->pos = p->piece_at = p->at;
+  p->piece_n = 0;
+  hj_buf_clear(&p->fetch->body);
+}
+
+void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_job *j = f->job;
+  struct hj_err s = HJ_ERR_INIT;
+  struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
+  struct hj_verdict verdict;
+  struct hj_step step;
+  bool mixed, detour, stream = (p->whole || f->single) && !f->in_memory, brought = p->exchanged > 0 && p->pos > p->began_pos;
+  HJ_TRACE(HJ_T_PART, p->id, "stumbled (%s): %s, %s", hj_rung_name(p->rung), hj_code_name(e->code), e->msg);
+  if (p->request && e->code == HJ_E_STALLED) {
+    hj_request_distrust(p->request);
+    hj_edges_failed(hj_part_edges(p, now_ms), p->address, now_ms);
+  }
+  hj_part_cut(p);
+  if (p->is_probe)
+    hj_source_probe_lost(&hj_part_supply(p)->source);
+  p->is_probe = false;
+  /* Not if the disk refused that very byte: then pos is ahead of what was written. */
+  if (hj_code_again(e->code) && !f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
+    hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
+    return;
+  }
+  if (stream && f->resumes && hj_code_again(e->code) && hj_fetch_has_blob(f) && !hj_part_flush(p, &s))
+    stream = false; /* goes on where it was */
+  count_try(p, e, gained(p) && !f->in_memory && !stream);
+  detour = p->rung == HJ_RUNG_FAMILY && (e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE);
+  p->one_family = p->one_family || detour;
+  if (!f->own_left && !detour) /* that the host has no other address is not the trouble */
+    f->err = *e;
+  facts.barren = p->barren;
+  facts.alike = p->alike;
+  facts.answered = p->status != 0;
+  facts.idle_ms = hj_job_still_ms(j, now_ms);
+  facts.dice = hj_job_roll(j);
+  facts.wasted = brought && (stream || f->in_memory ? p->pos <= p->furthest : !gained(p));
+  if (p->pos > p->furthest)
+    p->furthest = p->pos;
+  facts.met = hj_host_was_met(hj_hosts_find(j->hosts, hj_part_origin(p)), now_ms);
+  mixed = stream && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
+  if (f->in_memory || stream)
+    back_to_the_start(p);
+  step = step_of(p, e, now_ms);
+  if (p->barren && (e->code == HJ_E_STALLED || e->code == HJ_E_TIMEOUT || e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE))
+    hj_host_is_silent(hj_hosts_of(j->hosts, hj_part_supply(p)->first.origin, now_ms), now_ms);
+  if (step.drop) {
+    if (p->supply == 0)
+      f->own_left = true;
+    hj_supply_drop(hj_part_supply(p), e->msg);
+  }
+  if (step.rung != HJ_RUNG_SOURCE && e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
+    hj_fetch_fail(f, e, true);
+    return;
+  }
+  if (step.rung == HJ_RUNG_END && p->supply == 0 && !hj_code_again(e->code)) {
+    hj_fetch_fail(f, e, true);
+    return;
+  }
+  if (step.rung != HJ_RUNG_SOURCE && (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2))) {
+    hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
+    return;
+  }
+  verdict = hj_retry(&facts);
+  if (step.rung == HJ_RUNG_SOURCE && facts.idle_ms < facts.give_up_ms && facts.tries > 1)
+    verdict = (struct hj_verdict){ .again = true, .after_ms = p->barren > f->supplies_n ? verdict.after_ms : 0 };
+  if (!verdict.again || step.rung == HJ_RUNG_END || (e->code == HJ_E_HTTP_LIMITED && f->want->limited_fails)) {
+    hj_fetch_fail(f, detour && f->err.code != HJ_E_OK ? &f->err : e, true);
+    return;
+  }
+  if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
+    hj_route_back_off(j, hj_part_origin(p), now_ms);
+  if (mixed) { /* neither a promise nor a validator: what landed may be of another version than what comes next */
+    hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
+    return;
+  }
+  /* An address that keeps failing is asked for anew: another edge may answer. */
+  if (p->barren >= 2 && !p->first_way && hj_part_supply(p)->source.state == HJ_SOURCE_REUSABLE)
+    hj_part_supply(p)->source.state = HJ_SOURCE_UNKNOWN;
+  if (verdict.excused)
+    j->moved_ms = now_ms + verdict.after_ms;
+  if (step.rung == HJ_RUNG_SOURCE) {
+    if (!f->in_memory && hj_part_flush(p, &s)) { /* what came came from the old one */
+      hj_fetch_fail(f, &s, true);
+      return;
+    }
+    change_source(p, now_ms);
+  } else {
+    if (step.rung == HJ_RUNG_FAMILY)
+      p->other_than = p->family;
+    p->rung = p->barren ? step.rung : p->rung;
+  }
+  p->not_before_ms = now_ms + verdict.after_ms;
+  hj_part_enter(p, HJ_PART_RESTING);
+}
