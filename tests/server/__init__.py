@@ -12,7 +12,7 @@ Use:
 
 Map, in reading order: `world` (what a test holds), `repos` (what is served), `content` (its
 bytes), `access` (who may see it), `hub` (the API), `modelscope` (the same repos as
-ModelScope shows them), `links` (signed urls), `cdn` (real nginx),
+ModelScope shows them), `xet` (what hf_xet downloads from), `links` (signed urls), `cdn` (real nginx),
 `badcdn` (its misbehaving twin), `faults` (how to misbehave), `wire` (the same byte by byte), `doors` (before the first
 byte of HTTP, and over HTTP/2), `answer` (an answer as data), `origin` (sockets), `raw` (a server of any bytes at all), `log`
 (what was asked), `certs` (whom to trust).

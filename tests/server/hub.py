@@ -7,11 +7,12 @@ Use:        `Hub(...).answer(Incoming) -> Answer`; World puts it behind an Origi
               bare_401=False                        no X-Error-Code on anonymous 401s
               modelscope_id=None                    the commit a listing of ModelScope names; "" = none
               registry={...}                        what /api/agent-harnesses answers
+              xet_cas=False                         hf_xet finds a store (xet.py); else the token route says 404
 Threads:    any; it reads the repos and counts quotas.
 Promise:    wire facts as recorded from the real Hub: small files of public `org/name` repos by 307 to resolve-cache;
             private, gated, namespace-less and empty ones directly; LFS by 302 to the other origin; Xet the same with
             X-Xet-Hash. Metadata of a gated repo is open (Xet hashes starred out), its files are not.
-Not here:   uploads, search, the Xet CAS (its token route says 404), HTML pages.
+Not here:   uploads, search, HTML pages.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import uuid
 from typing import Any, Callable, Iterable
 from urllib.parse import quote, unquote
 
-from tests.server import modelscope
+from tests.server import modelscope, xet
 from tests.server.access import BODY, METADATA, Denial, Quotas, Token, Tokens, denial
 from tests.server.answer import Answer, Headers, etag_matches
 from tests.server.origin import Incoming
@@ -57,6 +58,7 @@ class Hub:
         self.linked_on_307 = False
         self.modelscope_id: str | None = None
         self.bare_401 = False
+        self.xet_cas = False
         self.registry: dict[str, Any] = {"standardEnvVars": ["AI_AGENT", "AGENT"], "harnesses": {}}
 
     # Routing ---------------------------------------------------------------------------------------
@@ -69,6 +71,8 @@ class Hub:
         try:
             if not may_pass:
                 raise Refused(too_many(limits))
+            if self.xet_cas and (segments[0] == "cas" or segments == xet.TELEMETRY):
+                return xet.answer(self, request, segments)
             if request.method not in ("GET", "HEAD") and not (request.method == "POST" and "paths-info" in segments):
                 raise Refused(error(405, None, "Method not allowed"))
             is_api = segments[0] == "api"
@@ -118,6 +122,8 @@ class Hub:
             return self.auth_check(repo, token, arguments)
         if verb == "refs":
             return as_json(refs_of(repo, with_pulls="include_prs" in request.args))
+        if verb == "xet-read-token" and self.xet_cas:
+            return xet.token(self)
         if verb == "xet-read-token" or verb == "commits":
             return error(404, None, "Not found")
         revision, parts = split_revision(arguments) if arguments else ("main", [])
