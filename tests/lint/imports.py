@@ -21,6 +21,8 @@ RANKS = (
     "_snapshot _doctor_way",
     "_local_dir _doctor_disk",
     "_loader _compat _doctor",
+    "_cli_options _cli_say",
+    "_cli_download _cli_cache _cli_settings _cli_look",
     "_cli",
     "__init__ __main__",
 )

@@ -161,6 +161,17 @@ def test_the_help_tells_the_exit_codes() -> None:
     assert Run("--version").out.strip() == f"hubjet {hubjet.__version__}"
 
 
+@pytest.mark.parametrize(("arguments", "verbs"), [(["--help"], []), (["limit"], ["_cli_settings"]), (["ls"], ["_cli_cache"])])
+def test_the_help_loads_no_verb_and_a_verb_only_its_own_module(arguments: list[str], verbs: list[str]) -> None:
+    """Sixteen lines of help, and completion, should not wait for what downloads."""
+    code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); from hubjet._cli import main; main(sys.argv[1:])"
+    env = {**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-S", "-c", code, *arguments], capture_output=True, text=True, timeout=60, env=env)
+    loaded = set(done.stderr.split())
+    assert {name for name in loaded if name.startswith("hubjet._cli_")} == {f"hubjet.{n}" for n in ("_cli_options", "_cli_say", *verbs)}
+    assert not loaded & {"json", "hubjet._hub", "hubjet._compat", "urllib.parse"} and ("logging" in loaded) == bool(verbs)
+
+
 def test_the_codes_promised_are_the_codes_used() -> None:
     promised = {int(part.split()[0]) for part in _cli.EXIT_TEXT.partition(":")[2].replace("\n", " ").split(",")}
     assert promised == {0, 1, *(code for _, code in _cli.EXIT_CODES)}
