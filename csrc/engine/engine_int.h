@@ -273,6 +273,9 @@ void hj_part_enter(struct hj_part *p, enum hj_part_state to);              /* th
 struct hj_supply *hj_part_supply(const struct hj_part *p);                /* the source it is asked of */
 const char *hj_part_origin(const struct hj_part *p);                      /* of the URL asked now, or else of that source's */
 struct hj_edges *hj_part_edges(const struct hj_part *p, uint64_t now_ms); /* the addresses of that host */
+/* answer.c */
+int hj_part_judge(struct hj_part *p, const struct hj_reply *r, struct hj_err *e); /* a 2xx that is no body for this part fails; settles ends and sizes */
+bool hj_part_is_page(const struct hj_fetch *f, const struct hj_reply *r);         /* a page for people where a file was asked for */
 /* stumble.c */
 void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms);   /* retry, re-resolve or fail */
 /* fetch.c, told by part.c */

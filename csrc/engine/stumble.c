@@ -72,15 +72,9 @@ static void back_to_the_start(struct hj_part *p)
   hj_buf_clear(&p->fetch->body);
 }
 
-void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
+/* The exchange is over; what its end says of the connection and its address is passed on. */
+static void let_go(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
 {
-  struct hj_fetch *f = p->fetch;
-  struct hj_job *j = f->job;
-  struct hj_err s = HJ_ERR_INIT;
-  struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
-  struct hj_verdict verdict;
-  struct hj_step step;
-  bool mixed, detour, stream = (p->whole || f->single) && !f->in_memory, brought = p->exchanged > 0 && p->pos > p->began_pos;
   HJ_TRACE(HJ_T_PART, p->id, "stumbled (%s): %s, %s", hj_rung_name(p->rung), hj_code_name(e->code), e->msg);
   if (p->request && e->code == HJ_E_STALLED) {
     hj_request_distrust(p->request);
@@ -90,18 +84,22 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   if (p->is_probe)
     hj_source_probe_lost(&hj_part_supply(p)->source);
   p->is_probe = false;
-  /* Not if the disk refused that very byte: then pos is ahead of what was written. */
-  if (hj_code_again(e->code) && !f->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(f)) {
-    hj_fetch_body_ends(f, p, now_ms); /* it broke after its last byte: nothing is missing */
-    return;
-  }
-  if (stream && f->resumes && hj_code_again(e->code) && hj_fetch_has_blob(f) && !hj_part_flush(p, &s))
-    stream = false; /* goes on where it was */
+}
+
+/* It broke after its last byte: nothing is missing. Not if the disk refused that very byte: then pos is ahead of what was written. */
+static bool is_whole(const struct hj_part *p, const struct hj_err *e)
+{
+  return hj_code_again(e->code) && !p->fetch->in_memory && !p->whole && p->end != HJ_UNKNOWN && p->pos == p->end && hj_fetch_has_blob(p->fetch);
+}
+
+/* What hj_retry judges; counts this try on the way. stream: it begins again from its first byte. */
+static struct hj_retry_facts count_up(struct hj_part *p, const struct hj_err *e, bool stream, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_job *j = f->job;
+  struct hj_retry_facts facts = { .err = e, .tries = j->limits.tries, .give_up_ms = j->limits.give_up_ms };
+  bool brought = p->exchanged > 0 && p->pos > p->began_pos;
   count_try(p, e, gained(p) && !f->in_memory && !stream);
-  detour = p->rung == HJ_RUNG_FAMILY && (e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE);
-  p->one_family = p->one_family || detour;
-  if (!f->own_left && !detour) /* that the host has no other address is not the trouble */
-    f->err = *e;
   facts.barren = p->barren;
   facts.alike = p->alike;
   facts.answered = p->status != 0;
@@ -111,29 +109,93 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   if (p->pos > p->furthest)
     p->furthest = p->pos;
   facts.met = hj_host_was_met(hj_hosts_find(j->hosts, hj_part_origin(p)), now_ms);
+  return facts;
+}
+
+/* What this failure says of the host, and of the source. */
+static void blame(struct hj_part *p, const struct hj_err *e, const struct hj_step *step, uint64_t now_ms)
+{
+  struct hj_job *j = p->fetch->job;
+  if (p->barren && (e->code == HJ_E_STALLED || e->code == HJ_E_TIMEOUT || e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE))
+    hj_host_is_silent(hj_hosts_of(j->hosts, hj_part_supply(p)->first.origin, now_ms), now_ms);
+  if (!step->drop)
+    return;
+  if (p->supply == 0)
+    p->fetch->own_left = true;
+  hj_supply_drop(hj_part_supply(p), e->msg);
+}
+
+/* Another try of the same would say the same: the whole file fails, or begins anew. */
+static bool is_final(struct hj_part *p, const struct hj_err *e, const struct hj_step *step, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  if (step->rung == HJ_RUNG_SOURCE)
+    return false;
+  if ((e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && p->barren >= 2 && !p->exchanged) || /* two heads say so: six said it after 3 s */
+      (step->rung == HJ_RUNG_END && p->supply == 0 && !hj_code_again(e->code))) {
+    hj_fetch_fail(f, e, true);
+    return true;
+  }
+  if (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && p->barren >= 2)) {
+    hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
+    return true;
+  }
+  return false;
+}
+
+/* Rests, and then goes on: at another source, another family of addresses, or where it was. */
+static void rest(struct hj_part *p, const struct hj_step *step, const struct hj_verdict *verdict, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_err s = HJ_ERR_INIT;
+  /* An address that keeps failing is asked for anew: another edge may answer. */
+  if (p->barren >= 2 && !p->first_way && hj_part_supply(p)->source.state == HJ_SOURCE_REUSABLE)
+    hj_part_supply(p)->source.state = HJ_SOURCE_UNKNOWN;
+  if (verdict->excused)
+    f->job->moved_ms = now_ms + verdict->after_ms;
+  if (step->rung == HJ_RUNG_SOURCE) {
+    if (!f->in_memory && hj_part_flush(p, &s)) { /* what came came from the old one */
+      hj_fetch_fail(f, &s, true);
+      return;
+    }
+    change_source(p, now_ms);
+  } else {
+    if (step->rung == HJ_RUNG_FAMILY)
+      p->other_than = p->family;
+    p->rung = p->barren ? step->rung : p->rung;
+  }
+  p->not_before_ms = now_ms + verdict->after_ms;
+  hj_part_enter(p, HJ_PART_RESTING);
+}
+
+void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
+{
+  struct hj_fetch *f = p->fetch;
+  struct hj_job *j = f->job;
+  struct hj_err s = HJ_ERR_INIT;
+  struct hj_retry_facts facts;
+  struct hj_verdict verdict;
+  struct hj_step step;
+  bool mixed, detour, stream = (p->whole || f->single) && !f->in_memory;
+  let_go(p, e, now_ms);
+  if (is_whole(p, e)) {
+    hj_fetch_body_ends(f, p, now_ms);
+    return;
+  }
+  if (stream && f->resumes && hj_code_again(e->code) && hj_fetch_has_blob(f) && !hj_part_flush(p, &s))
+    stream = false; /* goes on where it was */
+  facts = count_up(p, e, stream, now_ms);
+  detour = p->rung == HJ_RUNG_FAMILY && (e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE);
+  p->one_family = p->one_family || detour;
+  if (!f->own_left && !detour) /* that the host has no other address is not the trouble */
+    f->err = *e;
   mixed = stream && p->pos > p->at && f->promise.algo == HJ_ALGO_NONE && !f->validator[0];
   if (f->in_memory || stream)
     back_to_the_start(p);
   step = step_of(p, e, now_ms);
-  if (p->barren && (e->code == HJ_E_STALLED || e->code == HJ_E_TIMEOUT || e->code == HJ_E_CONNECT || e->code == HJ_E_RESOLVE))
-    hj_host_is_silent(hj_hosts_of(j->hosts, hj_part_supply(p)->first.origin, now_ms), now_ms);
-  if (step.drop) {
-    if (p->supply == 0)
-      f->own_left = true;
-    hj_supply_drop(hj_part_supply(p), e->msg);
-  }
-  if (step.rung != HJ_RUNG_SOURCE && e->code == HJ_E_SIZE && f->want->size != HJ_SIZE_UNKNOWN && facts.barren >= 2 && !p->exchanged) { /* two heads say so: six said it after 3 s */
-    hj_fetch_fail(f, e, true);
+  blame(p, e, &step, now_ms);
+  if (is_final(p, e, &step, now_ms))
     return;
-  }
-  if (step.rung == HJ_RUNG_END && p->supply == 0 && !hj_code_again(e->code)) {
-    hj_fetch_fail(f, e, true);
-    return;
-  }
-  if (step.rung != HJ_RUNG_SOURCE && (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && facts.barren >= 2))) {
-    hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
-    return;
-  }
   verdict = hj_retry(&facts);
   if (step.rung == HJ_RUNG_SOURCE && facts.idle_ms < facts.give_up_ms && facts.tries > 1)
     verdict = (struct hj_verdict){ .again = true, .after_ms = p->barren > f->supplies_n ? verdict.after_ms : 0 };
@@ -143,26 +205,8 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   }
   if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
     hj_route_back_off(j, hj_part_origin(p), now_ms);
-  if (mixed) { /* neither a promise nor a validator: what landed may be of another version than what comes next */
+  if (mixed) /* neither a promise nor a validator: what landed may be of another version than what comes next */
     hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
-    return;
-  }
-  /* An address that keeps failing is asked for anew: another edge may answer. */
-  if (p->barren >= 2 && !p->first_way && hj_part_supply(p)->source.state == HJ_SOURCE_REUSABLE)
-    hj_part_supply(p)->source.state = HJ_SOURCE_UNKNOWN;
-  if (verdict.excused)
-    j->moved_ms = now_ms + verdict.after_ms;
-  if (step.rung == HJ_RUNG_SOURCE) {
-    if (!f->in_memory && hj_part_flush(p, &s)) { /* what came came from the old one */
-      hj_fetch_fail(f, &s, true);
-      return;
-    }
-    change_source(p, now_ms);
-  } else {
-    if (step.rung == HJ_RUNG_FAMILY)
-      p->other_than = p->family;
-    p->rung = p->barren ? step.rung : p->rung;
-  }
-  p->not_before_ms = now_ms + verdict.after_ms;
-  hj_part_enter(p, HJ_PART_RESTING);
+  else
+    rest(p, &step, &verdict, now_ms);
 }
