@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from ._fetch import fetch
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
+    from ._receipt import FileReceipt, Receipt, receipt
     from ._trace import trace
 
 __version__ = "0.1.0"
@@ -72,6 +73,7 @@ __all__ = [
     "ConfigError",
     "DryRunFileInfo",
     "EntryNotFound",
+    "FileReceipt",
     "GateNotAccepted",
     "GatePending",
     "HubjetError",
@@ -86,6 +88,7 @@ __all__ = [
     "ProtocolError",
     "ProxyError",
     "RateLimited",
+    "Receipt",
     "RepoDisabled",
     "RepoNotFound",
     "Report",
@@ -111,6 +114,7 @@ __all__ = [
     "limit_rate",
     "ls",
     "polite",
+    "receipt",
     "settings",
     "snapshot_download",
     "trace",
@@ -122,6 +126,8 @@ __all__ = [
 _HOMES = {
     "CachedRepo": "_cache",
     "DryRunFileInfo": "_dry_run",
+    "FileReceipt": "_receipt",
+    "Receipt": "_receipt",
     "Report": "_doctor",
     "Setting": "_config",
     "Token": "_auth",
@@ -137,6 +143,7 @@ _HOMES = {
     "limit_rate": "_limits",
     "ls": "_cache",
     "polite": "_limits",
+    "receipt": "_receipt",
     "settings": "_config",
     "snapshot_download": "_compat",
     "trace": "_trace",

@@ -14,6 +14,7 @@ from ._edge import public, wraps
 from ._errors import HubjetError
 from ._hub import Hub
 from ._names import DEFAULT_REVISION, check_filename, check_revision, repo
+from ._receipt import keeping
 from ._resolve import find
 from ._snapshot import by_patterns
 from ._store import RepoStore
@@ -180,12 +181,16 @@ def hf_hub_download(
         folder = _local_dir.at(local_dir)
         if dry_run:
             return _local_dir.preview(hub, store, folder, revision, path, force=force, local_only=local_only)
-        return _local_dir.file(
-            hub, store, folder, revision, path, force=force, local_only=local_only, bar_class=tqdm_class
-        )
+        with keeping(one.id, revision) as receipt:
+            receipt.path = _local_dir.file(
+                hub, store, folder, revision, path, force=force, local_only=local_only, bar_class=tqdm_class
+            )
+            return receipt.path
     if dry_run:
         return _download.preview(hub, store, revision, path, force=force, local_only=local_only)
-    return _download.file(hub, store, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
+    with keeping(one.id, revision) as receipt:
+        receipt.path = _download.file(hub, store, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
+        return receipt.path
 
 
 if TYPE_CHECKING:
@@ -317,14 +322,18 @@ def snapshot_download(
                 return _local_dir.preview_snapshot(
                     hub, store, folder, revision, choose, force=force, local_only=local_only
                 )
-            return _local_dir.snapshot(
-                hub, store, folder, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
-            )
+            with keeping(one.id, revision) as receipt:
+                receipt.path = _local_dir.snapshot(
+                    hub, store, folder, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
+                )
+                return receipt.path
         if dry_run:
             return _snapshot.preview(hub, store, revision, choose, force=force, local_only=local_only)
-        return _snapshot.snapshot(
-            hub, store, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
-        )
+        with keeping(one.id, revision) as receipt:
+            receipt.path = _snapshot.snapshot(
+                hub, store, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
+            )
+            return receipt.path
     except HubjetError as error:
         error.__dict__["_dry_run"] = dry_run  # for _edge: the stock client has a class of its own for this
         raise

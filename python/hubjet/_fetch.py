@@ -1,5 +1,5 @@
 """Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth, _edge,
-_transport, _progress."""
+_transport, _progress, _receipt."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ._edge import public
 from ._errors import HubjetError
 from ._names import check_text, name_in_url, origin_of, shown
 from ._progress import Meter
+from ._receipt import keeping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,28 +76,31 @@ def fetch(
     place = _place(url, path)
     _check(size, headers)
     digest = _digest(sha256)
-    if digest is not None and not force and os.path.isfile(place) and _native.hash_file(place, "sha256") == digest[7:]:
+    with keeping(shown(url)) as receipt:
+        receipt.path = place
+        if digest is not None and not force and os.path.isfile(place) and _native.hash_file(place, "sha256") == digest[7:]:
+            receipt.found(os.path.basename(place), os.path.getsize(place), "sha256")
+            return Path(place)
+        if config.offline:
+            raise errors.Offline(f"{shown(url)} was not fetched: offline ({config.origins['offline']})", url=shown(url))
+        want: Want = {
+            "url": url,
+            "why": "fetch",
+            "headers": list((headers or {}).items()),
+            "path": place,
+            "side_dir": os.path.join(os.path.dirname(place), ".hubjet"),
+            "digest": digest,
+            "force": force,
+        }
+        if size is not None:
+            want["size"] = size
+            here = _native.partial_bytes(want["side_dir"], digest[7:]) if digest is not None else 0
+            _store.require_space(os.path.dirname(place), size - here, "make room, or choose another place for the file")
+        with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
+            result = _run(want, url, token, config, meter)
+        if result["error"] is not None:
+            raise result["error"]
         return Path(place)
-    if config.offline:
-        raise errors.Offline(f"{shown(url)} was not fetched: offline ({config.origins['offline']})", url=shown(url))
-    want: Want = {
-        "url": url,
-        "why": "fetch",
-        "headers": list((headers or {}).items()),
-        "path": place,
-        "side_dir": os.path.join(os.path.dirname(place), ".hubjet"),
-        "digest": digest,
-        "force": force,
-    }
-    if size is not None:
-        want["size"] = size
-        here = _native.partial_bytes(want["side_dir"], digest[7:]) if digest is not None else 0
-        _store.require_space(os.path.dirname(place), size - here, "make room, or choose another place for the file")
-    with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
-        result = _run(want, url, token, config, meter)
-    if result["error"] is not None:
-        raise result["error"]
-    return Path(place)
 
 
 def _run(want: Want, url: str, token: Token | str | bool | None, config: Config, meter: Meter) -> Result:
@@ -106,11 +110,13 @@ def _run(want: Want, url: str, token: Token | str | bool | None, config: Config,
     found = credentials.first() if credentials is not None else None
     result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
     error = _transport.error_of(result)
+    meter.took(os.path.basename(want["path"]), want, result)
     if credentials is not None and found is None and isinstance(error, errors.AccessDenied) and error.portal is None:
         found = credentials.asked()
         if found is not None:
             result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
             error = _transport.error_of(result)
+            meter.took(os.path.basename(want["path"]), want, result)
     if isinstance(error, HubjetError) and shown(url) not in error.message:
         error.add_line("wanted", shown(url))
     return result

@@ -203,6 +203,8 @@ class Hub:
             error = _transport.error_of(result)
             if isinstance(error, HubjetError):
                 result["error"] = self._refined(error, ask)
+            if meter is not None:
+                meter.took(ask.filename, ask.want, result)
         if any(ask.want.get("mirrors") for ask in asks):
             self._say_who_brought(results)
         return results

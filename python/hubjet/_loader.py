@@ -1,7 +1,7 @@
 """`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no
 network.
 
-Imports _errors, _names, _config, _edge, _hub, _store, _snapshot, _choose, _trace. A framework is imported only when
+Imports _errors, _names, _config, _edge, _hub, _store, _receipt, _snapshot, _choose, _trace. A framework is imported only when
 it is to load.
 """
 
@@ -15,6 +15,7 @@ from ._edge import public
 from ._errors import BadName, explain
 from ._hub import Hub
 from ._names import check_revision, pattern_list, repo
+from ._receipt import keeping
 from ._snapshot import Choice, snapshot
 from ._store import RepoStore
 
@@ -100,7 +101,8 @@ def from_pretrained(
         )
         hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
         choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)
-        folder = snapshot(hub, store, revision, choose, force=force_download, local_only=local_files_only)
+        with keeping(one.id, revision) as receipt:
+            folder = receipt.path = snapshot(hub, store, revision, choose, force=force_download, local_only=local_files_only)
     if loader is None:
         from pathlib import Path
 

@@ -342,7 +342,7 @@ def snapshot(
 
     files = hub.listed(choose(tree, read), NOTES)
     to_fetch = [path for path in files if force or not _settle(store, folder, commit, path, tree[path])]
-    _fetch(hub, folder, commit, tree, to_fetch, len(files), bar_class)
+    _fetch(hub, folder, commit, tree, to_fetch, files, bar_class)
     folder.prepare()
     if hub.believed and read_tree(folder.meta, commit) is None:
         write_tree(folder.meta, commit, tree)
@@ -410,7 +410,7 @@ def _cached_at(store: RepoStore, commit: str, filename: str, facts: FileFacts) -
 
 
 def _fetch(
-    hub: Hub, folder: Folder, commit: str, tree: Tree, to_fetch: Sequence[str], wanted: int, bar_class: Any
+    hub: Hub, folder: Folder, commit: str, tree: Tree, to_fetch: Sequence[str], files: Sequence[str], bar_class: Any
 ) -> None:
     if to_fetch:
         folder.prepare()
@@ -433,9 +433,11 @@ def _fetch(
         if etag is not None:
             folder.write(done.filename, commit, etag)
 
+    fetched, wanted = set(to_fetch), len(files)
     with Meter(
         hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)
     ) as meter:
+        meter.here([(path, tree[path].size) for path in files if path not in fetched])
         fetch_asks(hub, [ask(path) for path in to_fetch], meter, finish)
 
 

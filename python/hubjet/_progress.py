@@ -1,4 +1,4 @@
-"""How far a job is, shown to people. Imports _config; fed from job.look(), at most ten times a second.
+"""How far a job is, shown to people. Imports _config, _receipt; fed from job.look(), at most ten times a second.
 
 One bar of bytes for the whole job, whatever the number of files and connections; with many files a second bar counts
 them for callers who brought a bar class of their own. Nothing is shown where nobody looks: no terminal, no notebook,
@@ -11,13 +11,16 @@ import os
 import sys
 import time
 
+from . import _receipt
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import ExitStack
     from typing import Any
 
     from ._config import Config
-    from ._native import Look
+    from ._native import Look, Result, Want
 
 
 class Meter:
@@ -49,6 +52,7 @@ class Meter:
         self._files_bar: Any = None
         self._total = self._shown = self._files_shown = 0
         self._waits = False
+        self._receipt = _receipt.current()
         self._bytes_before = self._files_before = 0  # of the jobs that ended already
 
     def __enter__(self) -> Meter:
@@ -78,9 +82,23 @@ class Meter:
     def begin(self) -> None:
         """A job begins; a call may need a second one (with a token), whose counters start at zero again."""
         self._bytes_before, self._files_before = self._shown, self._files_shown
+        if self._receipt is not None:
+            self._receipt.next_job()
+
+    def here(self, files: Sequence[tuple[str, int]]) -> None:
+        """Name and size of what needs no fetching, for the receipt."""
+        if self._receipt is not None:
+            self._receipt.here(files)
+
+    def took(self, name: str, want: Want, result: Result) -> None:
+        """A file has ended: for the receipt."""
+        if self._receipt is not None:
+            self._receipt.took(name, want, result)
 
     def show(self, look: Look) -> None:
         """Takes the bars to where the job is."""
+        if self._receipt is not None:
+            self._receipt.sample(look)
         if self._class is None:
             return
         self._show_bytes(look)

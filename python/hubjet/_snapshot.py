@@ -236,6 +236,7 @@ class _Work(NamedTuple):
         here = len(steps) - len(missing)
         desc = f"Fetching {len(names)} files"
         with Meter(self.hub.config, desc, bar_class=bar_class, files=len(names), here=here, shown=shown) as meter:
+            meter.here([(step.filename, step.facts.size) for step in steps if step.source != Source.FETCH])
             for some in [missing] if linked else rounds(missing):
                 asks = [self._ask(step, linked) for step in some]
                 fetch_asks(self.hub, asks, meter, lambda ask, result: self._finish(ask, result, linked), flights)

@@ -9,7 +9,9 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _record _dry_run",
+    "_errors _record _dry_run _words",
+    "_receipt_views",
+    "_receipt",
     "_disk _names _timeline _trace _proxies",
     "_edge",
     "_config _choose",
