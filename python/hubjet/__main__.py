@@ -4,13 +4,18 @@ import sys
 
 
 def main() -> int:
-    """Runs one command. Ctrl-C while Python is still loading it is no traceback either."""
+    """Runs one command. Ctrl-C while Python is still loading it, or ends, is no traceback either."""
     try:
         from ._cli import main as run
 
-        return run()
+        code = run()
     except KeyboardInterrupt:
-        return 130
+        code = 130
+        sys.stderr.write("hubjet: interrupted\n")
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is Python's own: it takes no time, and has nothing to lose
+    return code
 
 
 if __name__ == "__main__":

@@ -20,20 +20,23 @@ import sys
 
 from . import __version__
 from . import _errors as errors
-from ._cli_options import SETTINGS
-from ._cli_say import RED, coloured, flush, talk
+from ._cli_options import SETTINGS, Misuse, nearest
+from ._cli_say import columns, flush, out, talk, talk_error
 from ._config import Setting, command_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
-    from typing import Any, NamedTuple
+    from typing import Any, NamedTuple, NoReturn
+
+    from ._cli_options import Adder
 else:
     from ._record import NamedTuple
 
 
 class Row(NamedTuple):
-    """A verb: its name, the module that has it, what it does in a line."""
+    """A verb: its name, the module that has it, what it does in a few words."""
 
     name: str
     module: str
@@ -41,19 +44,30 @@ class Row(NamedTuple):
 
 
 VERBS = (
-    Row("download", "_cli_download", "fetch files of a repository, or all of it; prints where they are"),
+    Row("download", "_cli_download", "fetch a repository, or files of it; prints where they are"),
     Row("get", "_cli_download", "fetch any http(s) URL; prints where the file is"),
-    Row("limit", "_cli_settings", "what all this user's downloads together may take, those that run included"),
-    Row("where", "_cli_cache", "say where things lie, and why there"),
     Row("ls", "_cli_cache", "list the repositories in the cache"),
-    Row("config", "_cli_settings", "every setting, its value, and where it comes from"),
-    Row("doctor", "_cli_look", "try the whole way of a model, host by host, and say what is wrong; exit code 1 if something is"),
-    Row("ledger", "_cli_look", "every request that was written down: HUBJET_LEDGER=FILE names where, for all programs"),
+    Row("where", "_cli_cache", "say where things lie, and why there"),
+    Row("url", "_cli_cache", "print the URL of a file of a repository"),
+    Row("config", "_cli_settings", "print the settings, and where each comes from"),
+    Row("limit", "_cli_settings", "slow down all downloads of this user, or speed up again"),
+    Row("doctor", "_cli_look", "say what is wrong on the way to a model"),
+    Row("ledger", "_cli_look", "print the requests that were written down"),
+    Row("about", "_cli_look", "print versions and features, for bug reports"),
+    Row("help", "", "print the help of a verb"),
 )
 
+# What other programs call it.
+OTHERS_SAY = {
+    "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
+    "curl": "get", "list": "ls", "cache": "ls", "scan": "ls", "path": "where", "which": "where", "settings": "config", "env": "about",
+    "version": "about", "info": "about", "contacts": "ledger", "requests": "ledger", "throttle": "limit", "rate": "limit",
+    "check": "doctor", "diagnose": "doctor", "status": "doctor", "plan": "download",
+}  # fmt: skip
+
 EXIT_TEXT = """\
-exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access, 5 network, 6 content is not what it
-should be, 7 disk, 130 interrupted"""
+exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access,
+5 network, 6 content is not what it should be, 7 disk, 130 interrupted"""
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.AccessDenied, 4),
@@ -73,22 +87,27 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = parser().parse_args(arguments)
-    _talk_through_logging(options.verbose)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    json, verbose = "--json" in words, False
     try:
+        options = _understood(words)
+        json, verbose = options.json, options.verbose
+        _talk_through_logging(verbose)
         with command_line(_settings_of(options)):
             code = _run(options)
             flush()
         return code
+    except SystemExit as end:  # argparse, after --help and --version
+        return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:
         # `hubjet ls | head`: the reader has enough. Python would complain once more while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        return _failed(error, options.verbose)
+        return _failed(error, json, verbose)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: Namespace) -> int:
     if getattr(options, "timeline", None) is None:
         return options.do(options) or 0
     from . import _timeline
@@ -101,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
         _timeline.end()
 
 
-def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
+def _settings_of(options: Namespace) -> dict[str, Setting]:
     """What was said on the command line and is a setting."""
     several = getattr(options, "endpoint", [])
     said = {
@@ -112,14 +131,33 @@ def _settings_of(options: argparse.Namespace) -> dict[str, Setting]:
     return {name: setting for name, setting in said.items() if setting.value is not None}
 
 
-def _failed(error: BaseException, verbose: bool) -> int:
-    if verbose and isinstance(error, Exception):
-        talk(_way_to(error))
-    text = str(error)
+def _failed(error: BaseException, json: bool, verbose: bool) -> int:
+    code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    text = str(error) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted; what was received is kept, the same command goes on from there"
-    talk(f"{coloured('hubjet', RED, sys.stderr)}: {text or type(error).__name__}")
-    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    if verbose and isinstance(error, Exception):
+        talk(_way_to(error))
+    if json:
+        talk(error_as_json(error, code, text))
+    else:
+        talk_error(text)
+    return code
+
+
+def error_as_json(error: BaseException, code: int, text: str) -> str:
+    """One line: {"error": {"type", "exit_code", "message", "details", and the facts that are known}}."""
+    from json import dumps
+
+    kind = getattr(type(error), "_plain", type(error))  # without what _edge mixes in
+    headline, _, details = text.partition("\n")
+    told: dict[str, Any] = {"type": kind.__name__, "exit_code": code, "message": headline, "details": [line.strip() for line in details.split("\n") if line.strip()]}
+    if isinstance(error, errors.HubjetError):
+        facts = {name for each in kind.__mro__ for name in getattr(each, "__annotations__", {})}
+        told |= {name: value for name, value in sorted(vars(error).items()) if name in facts and isinstance(value, str | int | float)}
+        if error.failures:
+            told["failures"] = {name: str(each).partition("\n")[0] for name, each in error.failures.items()}
+    return dumps({"error": told}, default=str)
 
 
 def _way_to(error: Exception) -> str:
@@ -141,49 +179,142 @@ def _talk_through_logging(verbose: bool) -> None:
 # --- arguments ------------------------------------------------------------------------------------
 
 
+def _understood(words: list[str]) -> Namespace:
+    top, verbs = parsers()
+    typed = next((word for word in words if not word.startswith("-")), None)
+    if typed is None and not {"-h", "--help", "--version"} & set(words):
+        words = ["--version"] if words and set(words) <= {"-v", "--verbose"} else [*words, "--help"]
+    if typed is not None and typed not in verbs:
+        raise Misuse(*_no_verb(typed))
+    if typed == "help":
+        words = [*words[words.index("help") + 1 :][:1], "--help"]
+        return _understood(words)  # of a verb that is none: that one is said
+    options: Namespace
+    options, strange = top.parse_known_args(words)
+    if strange:
+        raise Misuse(*verbs[options.verb].strange(strange))
+    return options
+
+
+def _no_verb(typed: str) -> tuple[str, str]:
+    names = [row.name for row in VERBS]
+    if typed.startswith(("http://", "https://")):
+        return f"{typed!r} is no verb; did you mean `hubjet get {typed}`?", ""
+    if "/" in typed:
+        return f"{typed!r} is no verb; did you mean `hubjet download {typed}`?", ""
+    others = {**{name: name for name in names}, **OTHERS_SAY}
+    near = list(dict.fromkeys(others[word] for word in nearest(typed, others)))
+    guess = f"; did you mean {' or '.join(f'`hubjet {name}`' for name in near)}?" if near else ""
+    return f"there is no verb {typed!r}{guess}", f"the verbs are {', '.join(names)}"
+
+
 class Verb(argparse.ArgumentParser):
     """The parser of a verb: its module is loaded when its arguments are needed.
 
     Options may stand before, between and behind names: `download org/model --revision v1 config.json`. argparse by itself takes
-    all names that may be missing where the first one stands."""
+    all names that may be missing where the first one stands. What is wrong is a Misuse, said in a line or two."""
 
     row: Row | None = None
     _mixed = False
 
+    def __init__(self, **how: Any) -> None:
+        # Scripts live longer than abbreviations stay unique.
+        super().__init__(**{"formatter_class": Help, "allow_abbrev": False, "add_help": False, **how})
+
     def ready(self) -> Verb:
         """The parser, with its arguments."""
-        if self.row is not None:
-            row, self.row = self.row, None
+        row, self.row = self.row, None
+        if row is not None and row.module:
             module: Any = __import__(f"hubjet.{row.module}", fromlist=["*"])
             getattr(module, f"add_{row.name}")(self)
             self.set_defaults(do=getattr(module, f"do_{row.name}"))
+            _add_everywhere(self.add_argument_group("output"))
+            names = [{"?": f"[{one.metavar}]", "*": f"[{one.metavar} …]"}.get(str(one.nargs), str(one.metavar)) for one in self._get_positional_actions()]
+            self.usage = " ".join([self.prog, *names, "[options]"])
+            self.epilog = self.epilog and f"examples:\n{self.epilog}"
         return self
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self._mixed:
-            return super().parse_known_args(args, namespace)
         self.ready()
+        if self._mixed or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
         self._mixed = True
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self._mixed = False
 
+    def strange(self, words: list[str]) -> tuple[str, str]:
+        """What to say of words that have no meaning here: the headline, and what to do."""
+        see = f"{self.prog} --help lists what there is"
+        word = next((word for word in words if word.startswith("-")), None)
+        if word is None:
+            return f"{self.prog} does not know what to do with {' '.join(map(repr, words))}", see
+        name = word.partition("=")[0]
+        near = nearest(name, self._option_string_actions)
+        return f"{self.prog} has no option {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""), see
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line's parser; what the verbs take is loaded as they are used (Verb.ready)."""
-    everywhere = Verb(add_help=False)
-    everywhere.add_argument("--json", action="store_true", help="print data as JSON")
-    everywhere.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
-    everywhere.add_argument("-v", "--verbose", action="store_true", help="say more on stderr; tracebacks with errors")
-    top = argparse.ArgumentParser(
+    def error(self, message: str) -> NoReturn:
+        """argparse's complaint, without half a page of usage in front of it."""
+        raise Misuse(f"{self.prog}: {message}" if self.prog != "hubjet" else message, f"{self.prog} --help lists what there is")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message:  # by argparse itself a help that could not be written would be a success
+            out(message.rstrip("\n"))
+            flush()
+
+
+def parsers() -> tuple[Verb, dict[str, Verb]]:
+    """The parser of the whole command line, and those of the verbs; what a verb takes is loaded as it is used (Verb.ready)."""
+    top = Verb(
         prog="hubjet",
+        usage="hubjet VERB …",
         description="Models from the Hugging Face Hub: in parallel, each byte proven, in the hub's own cache.",
-        epilog=EXIT_TEXT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"""\
+examples:
+  hubjet download org/model                   a whole repository
+  hubjet download org/model config.json       one file of it
+  hubjet download org/model --dry-run         what would be fetched, and why
+  hubjet help download                        everything about a verb
+
+{EXIT_TEXT}""",
     )
-    top.add_argument("--version", action="version", version=f"hubjet {__version__}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="|".join(row.name for row in VERBS), parser_class=Verb)
+    top.set_defaults(json=False, quiet=False, verbose=False)
+    kinds = top.add_subparsers(dest="verb", title="verbs", metavar="VERB", prog="hubjet", parser_class=Verb)
+    verbs = {}
     for row in VERBS:
-        verbs.add_parser(row.name, parents=[everywhere], help=row.text, description=row.text).row = row
-    return top
+        verbs[row.name] = kinds.add_parser(row.name, help=row.text, description=f"{row.text[0].upper()}{row.text[1:]}.")
+        verbs[row.name].row = row
+    options = top.add_argument_group("options")
+    _add_everywhere(options)
+    options.add_argument("--version", action="version", version=f"hubjet {__version__}", help="print hubjet's version")
+    return top, verbs
+
+
+def _add_everywhere(parser: Adder) -> None:
+    for names, text in (
+        (("--json",), "print data as JSON; errors too, on stderr"),
+        (("-q", "--quiet"), "no progress, no plan"),
+        (("-v", "--verbose"), "say more; tracebacks with errors"),
+    ):
+        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=text)
+    parser.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help="print this help")
+
+
+class Help(argparse.HelpFormatter):
+    """Help for a terminal of any width; paragraphs with lines that begin with blanks keep their lines."""
+
+    def __init__(self, prog: str) -> None:
+        width = columns() - 1
+        super().__init__(prog, max_help_position=min(28, width // 3), width=width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(
+            part if "\n  " in part else super(Help, self)._fill_text(part, width, indent) for part in text.split("\n\n")
+        )
+
+    def _format_action(self, action: argparse.Action) -> str:
+        text = super()._format_action(action)
+        if action.nargs == argparse.PARSER:  # without the line that says VERB, and what it stands above
+            return text.partition("\n")[2].replace("    ", "  ", 1).replace("\n    ", "\n  ")
+        return text

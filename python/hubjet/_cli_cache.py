@@ -1,12 +1,13 @@
-"""`hubjet where` and `hubjet ls`: what is on the disk. Imports _cli_say, _cli_options, _cache."""
+"""`hubjet ls`, `hubjet where` and `hubjet url`: what lies where. Imports _cli_say, _cli_options, _cache."""
 
 from __future__ import annotations
 
 import time
 
 from . import _cache
-from ._cli_options import add_repo, filled
-from ._cli_say import amount, out, out_json, out_settings, talk
+from ._cli_options import add_cache, add_repo, add_repo_type, add_revision, filled
+from ._cli_say import amount, count, out, out_json, out_settings, out_table, talk
+from ._config import Setting, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,19 +16,62 @@ if TYPE_CHECKING:
 
 def add_where(parser: ArgumentParser) -> None:
     """Arguments of `hubjet where`."""
+    parser.description = (
+        "Says where the cache, the settings and the token lie, and why there. With a repository also its folder and its "
+        "newest snapshot; with a file also where that is. Asks nobody: says what is here."
+    )
+    parser.epilog = """\
+  hubjet where
+  hubjet where org/model
+  hubjet where org/model config.json --json"""
     parser.add_argument("repo", metavar="REPO", nargs="?", help="org/name")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a file of it")
     add_repo(parser)
 
 
 def do_where(options: Namespace) -> None:
     """Prints where things lie, and why there."""
     places = _cache.where(options.repo, repo_type=options.type, revision=options.revision, cache_dir=options.cache_dir)
+    if options.file is not None:
+        from ._compat import try_to_load_from_cache
+
+        path = try_to_load_from_cache(options.repo, options.file, options.cache_dir, options.revision, options.type)
+        if isinstance(path, str):
+            places["file"] = Setting(path, "below snapshot")
+        else:
+            places["file"] = Setting(None, "not here" if path is None else "that revision is known not to have it")
     out_settings(places, options.json)
+
+
+def add_url(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet url`."""
+    parser.description = "Prints the URL where the hub has a file. Asks nobody."
+    parser.epilog = "  hubjet url org/model config.json --revision v1.0"
+    parser.add_argument("repo", metavar="REPO", help="org/name")
+    parser.add_argument("file", metavar="FILE", help="a file of it")
+    add_repo_type(parser)
+    add_revision(parser)
+    parser.add_argument("--endpoint", metavar="URL", dest="hub", type=filled, help="the hub; default: the setting endpoint")
+
+
+def do_url(options: Namespace) -> None:
+    """Prints the URL of a file."""
+    from ._compat import hf_hub_url
+
+    url = hf_hub_url(options.repo, options.file, repo_type=options.type, revision=options.revision, endpoint=options.hub)
+    out_json({"url": url}) if options.json else out(url)
 
 
 def add_ls(parser: ArgumentParser) -> None:
     """Arguments of `hubjet ls`."""
-    parser.add_argument("--cache-dir", type=filled, help="another cache")
+    parser.description = (
+        "Lists the repositories in the cache: type, name, bytes on the disk, files, when one was last read or written, revisions. "
+        "Blanks between the columns on a terminal, tabs elsewhere."
+    )
+    parser.epilog = """\
+  hubjet ls
+  hubjet ls --json | jq -r '.[].repo_id'"""
+    add_cache(parser)
 
 
 def do_ls(options: Namespace) -> None:
@@ -36,8 +80,13 @@ def do_ls(options: Namespace) -> None:
     if options.json:
         out_json([vars(one) for one in repos])
         return
+    if not repos:
+        talk(f"nothing yet in {resolve(cache_dir=options.cache_dir).cache_dir}")
+        return
+    rows = []
     for one in repos:
         used = time.strftime("%Y-%m-%d", time.localtime(one.last_used)) if one.last_used else "-"
         names = ", ".join(name if name != commit else commit[:7] for name, commit in one.revisions.items())
-        out(f"{one.repo_type}\t{one.repo_id}\t{amount(one.size)}\t{one.files} files\t{used}\t{names}")
-    talk(f"{len(repos)} repositor{'y' if len(repos) == 1 else 'ies'}, {amount(sum(one.size for one in repos))}")
+        rows.append((one.repo_type, one.repo_id, amount(one.size), count(one.files, "file"), used, names))
+    out_table(rows, right=(2, 3))
+    talk(f"{count(len(repos), 'repository', 'repositories')}, {amount(sum(one.size for one in repos))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _errors as errors
-from ._cli_options import add_limits, add_repo, filled, output
+from ._cli_options import Misuse, add_cache, add_limits, add_repo_type, add_revision, filled, output
 from ._cli_say import amount, out, out_json, talk
 
 TYPE_CHECKING = False
@@ -16,19 +16,34 @@ if TYPE_CHECKING:
 
 def add_download(parser: ArgumentParser) -> None:
     """Arguments of `hubjet download`."""
+    parser.description = (
+        "Fetches a repository, or files of it, into the Hub's own cache, and prints where they are: a folder, or the file if one was "
+        "named. What is here already is not fetched again; what broke off goes on where it stopped. Nothing is asked: what will "
+        "come is shown on a terminal before it comes, and Ctrl-C loses nothing."
+    )
+    parser.epilog = """\
+  hubjet download org/model
+  hubjet download org/model config.json tokenizer.json
+  hubjet download org/model --include '*.safetensors' --exclude 'onnx/*'
+  hubjet download org/data --type dataset --revision v2 --local-dir data
+  hubjet download org/model --dry-run"""
     parser.add_argument("repo", metavar="REPO", help="org/name")
     parser.add_argument("files", metavar="FILE", nargs="*", default=[], help="files of the repository; none: all")
-    add_repo(parser)
-    parser.add_argument("--local-dir", type=filled, help="put plain files there, not into the cache")
-    parser.add_argument("--include", action="append", metavar="PATTERN", help="only files that match; may be repeated")
-    parser.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
-    parser.add_argument("--token", help="a token; better: set HF_TOKEN, where other users of this computer cannot see it")
-    parser.add_argument("--endpoint", metavar="URL", action="append", type=filled, default=[],
-                        help="the hub to ask; further ones are its mirrors")
-    parser.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
-    parser.add_argument("--offline", action="store_true", default=None, help="no request: only what is here")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be fetched")
-    add_limits(parser)
+    what = parser.add_argument_group("what")
+    add_repo_type(what)
+    add_revision(what)
+    what.add_argument("--include", action="append", metavar="PATTERN", help="only files that match, such as '*.json'; may be repeated")
+    what.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
+    what.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
+    what.add_argument("--dry-run", action="store_true", help="fetch nothing; say what would be, and why")
+    where = parser.add_argument_group("where from, where to")
+    add_cache(where)
+    where.add_argument("--local-dir", metavar="DIR", type=filled, help="put plain files there, not into the cache")
+    where.add_argument("--endpoint", metavar="URL", action="append", type=filled, default=[],
+                       help="the hub to ask; further ones are its mirrors")  # fmt: skip
+    where.add_argument("--offline", action="store_true", default=None, help="no request: only what is here")
+    where.add_argument("--token", type=filled, help="better: set HF_TOKEN, which other users of this computer cannot see")
+    add_limits(parser.add_argument_group("how"))
 
 
 def do_download(options: Namespace) -> None:
@@ -47,7 +62,7 @@ def do_download(options: Namespace) -> None:
         "dry_run": options.dry_run,
     }
     if options.files and (options.include or options.exclude):
-        raise ValueError("name files, or choose by --include and --exclude, not both")
+        raise Misuse("name files, or choose by --include and --exclude, not both")
     for name in options.files:
         check_filename(name)
     if len(options.files) == 1:
@@ -100,13 +115,19 @@ def _out_plan(infos: list[Any], json: bool) -> None:
 
 def add_get(parser: ArgumentParser) -> None:
     """Arguments of `hubjet get`."""
+    parser.description = (
+        "Fetches any http(s) URL over several connections and prints where the file is. With --sha256 it appears only if its "
+        "content is right, and is not fetched again if it is there."
+    )
+    parser.epilog = "  hubjet get https://example.com/model.bin -o models/ --sha256 9f2c…"
     parser.add_argument("url", metavar="URL")
-    parser.add_argument("-o", "--output", metavar="PATH", type=output, help="file or folder; default: the current folder")
-    parser.add_argument("--sha256", help="what the content must hash to")
-    parser.add_argument("--size", type=int, help="bytes it must have")
-    parser.add_argument("--token", help="sent to the URL's own host only")
-    parser.add_argument("--force", action="store_true", help="fetch even if the right file is there")
-    add_limits(parser)
+    what = parser.add_argument_group("what")
+    what.add_argument("-o", "--output", metavar="PATH", type=output, help="file or folder; default: the current folder")
+    what.add_argument("--sha256", metavar="HEX", type=filled, help="what the content must hash to")
+    what.add_argument("--size", metavar="N", type=int, help="bytes it must have")
+    what.add_argument("--token", type=filled, help="sent to the URL's own host only")
+    what.add_argument("--force", action="store_true", help="fetch even if the right file is there")
+    add_limits(parser.add_argument_group("how"))
 
 
 def do_get(options: Namespace) -> None:

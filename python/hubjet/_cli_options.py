@@ -6,7 +6,30 @@ from argparse import ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, _ArgumentGroup
+    from collections.abc import Iterable
+
+    Adder = ArgumentParser | _ArgumentGroup
+
+
+class Misuse(ValueError):
+    """What was typed makes no sense: exit code 2. `do`: what to type instead."""
+
+    def __init__(self, text: str, do: str = "") -> None:
+        super().__init__(text + (f"\n  do        {do}" if do else ""))
+
+
+def nearest(typed: str, names: Iterable[str], most: int = 2) -> list[str]:
+    """Those of the names that somebody may have meant, the likeliest first: misspelt, cut short, or a part of it."""
+    from difflib import get_close_matches
+
+    names = list(names)
+    low = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(typed.lower(), low, most, 0.7)
+    part = typed.lower().strip("-./*")
+    near += [name for name in low if len(part) > 2 and part in name]
+    return list(dict.fromkeys(low[name] for name in near))[:most]
+
 
 # Options that are settings: what was typed is the setting's origin. The option's dest is the setting's name.
 SETTINGS = {
@@ -34,19 +57,34 @@ def output(text: str) -> str:
     return filled(text)
 
 
-def add_repo(parser: ArgumentParser) -> None:
+def add_repo(parser: Adder) -> None:
     """Which repository is meant, and which cache."""
-    parser.add_argument("--type", choices=("model", "dataset", "space", "kernel"), help="default: model")
-    parser.add_argument("--revision", type=filled, help="branch, tag or commit; default: main")
-    parser.add_argument("--cache-dir", type=filled, help="another cache")
+    add_repo_type(parser)
+    add_revision(parser)
+    add_cache(parser)
 
 
-def add_ca(parser: ArgumentParser) -> None:
+def add_repo_type(parser: Adder) -> None:
+    """What sort of repository."""
+    parser.add_argument("--type", choices=("model", "dataset", "space", "kernel"), help="what it is; default: model")
+
+
+def add_revision(parser: Adder) -> None:
+    """Which version."""
+    parser.add_argument("--revision", metavar="REV", type=filled, help="branch, tag or commit; default: main")
+
+
+def add_cache(parser: Adder) -> None:
+    """Which cache."""
+    parser.add_argument("--cache-dir", metavar="DIR", type=filled, help="another cache; default: `hubjet where`")
+
+
+def add_ca(parser: Adder) -> None:
     """Whom to trust."""
     parser.add_argument("--ca", metavar="PATH", type=filled, help="trust these certificates: a file or a folder")
 
 
-def add_limits(parser: ArgumentParser) -> None:
+def add_limits(parser: Adder) -> None:
     """What a download may take, and how it is looked at."""
     parser.add_argument("--limit-rate", metavar="RATE", help="bytes per second, such as 8M; off: no limit")
     parser.add_argument("--polite", action="store_true", default=None, help="the others on the line come first")

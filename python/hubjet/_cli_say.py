@@ -9,7 +9,7 @@ from ._errors import StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any, TextIO
 
 RED = "31"
@@ -45,12 +45,54 @@ def out_settings(found: Mapping[str, Any], json: bool) -> None:
     if json:
         out_json({name: {"value": setting.value, "origin": setting.origin} for name, setting in found.items()})
         return
-    width = max(map(len, found))
+    width = max(map(len, found), default=0)
     for name, setting in found.items():
-        value = "-" if setting.value in (None, "") else setting.value
-        if isinstance(value, tuple):
-            value = ", ".join(value)
-        out(f"{name:<{width}}  {value}  ({setting.origin})")
+        out(f"{name:<{width}}  {text_of(setting.value)}  ({setting.origin})")
+
+
+def text_of(value: object) -> str:
+    """A setting's value as people write it."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def out_filled(label: str, text: str) -> None:
+    """A label and a text beside it, of as many lines as it needs on this terminal; one line where nobody looks."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        out(f"  {label:<8}  {text}")
+        return
+    from textwrap import wrap
+
+    width = max(columns() - 13, 20)
+    for i, line in enumerate(wrap(text, width, break_on_hyphens=False) or [""]):
+        out(f"  {'' if i else label:<8}  {line}")
+
+
+def columns(stream: TextIO | None = None) -> int:
+    """How many signs a line has (of stdout, where no other is named), at most 100: longer ones are hard to read."""
+    import os
+    from shutil import get_terminal_size
+
+    try:
+        width = get_terminal_size().columns if stream is None else os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        width = 80
+    return max(min(width or 80, 100), 30)
+
+
+def out_table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+    """Columns: with blanks between them on a terminal, `right` those that end in line; a tab between them elsewhere, for `cut`."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        for row in rows:
+            out("\t".join(row))
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        out("  ".join(cells).rstrip())
 
 
 def flush() -> None:
@@ -77,6 +119,19 @@ def talk(text: str) -> None:
         pass  # benign: nobody listens
 
 
+def talk_error(text: str) -> None:
+    """What went wrong: a headline, then a line for each detail; on a terminal broken between words."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        from textwrap import wrap
+
+        lines = []
+        for line in f"hubjet: {text}".split("\n"):
+            indent = " " * (12 if line.startswith("  ") else 2)
+            lines += wrap(line, columns(sys.stderr), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+        text = "\n".join(lines).removeprefix("hubjet: ")
+    talk(f"{coloured('hubjet', RED, sys.stderr)}: {text}")
+
+
 def amount(size: int) -> str:
     """Bytes, as people say them."""
     value = float(size)
@@ -85,6 +140,11 @@ def amount(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def count(n: int, one: str, more: str = "") -> str:
+    """ "1 file", "2 files"."""
+    return f"{n} {one if n == 1 else more or one + 's'}"
 
 
 def coloured(text: str, colour: str, stream: TextIO | None) -> str:

@@ -6,13 +6,17 @@ curves of goodput, bytes, connections and memory. The file is whole JSON after e
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 import threading
 
 from . import _native
-from ._errors import StorageError
+from ._errors import StorageError, explain
 
+_FIRST = b"[\n"
+_MARK = _FIRST + b'{"ph":"'  # how a trace of ours begins
 _LAST = b'{"ph":"M","name":"process_name","pid":1,"tid":0,"args":{"name":"hubjet"}}\n]\n'
 
 _lock = threading.Lock()
@@ -36,15 +40,31 @@ def begin(path: str) -> None:
         if path != _path and not _users:  # of two at once the first one's file has both: there is one engine
             if _file is not None:
                 _file.close()
+            _check_is_trace(path)
             try:
                 _file = io.FileIO(path, "w+")
-                _file.write(b"[\n" + _LAST)
+                _file.write(_FIRST + _LAST)
             except OSError as error:
                 _path = _file = None
                 raise StorageError(f"no trace can be written to {path}: {error.strerror}", path=path, errno=error.errno) from error
             _path, _whole = path, True
         _native.timeline(True)
         _users += 1
+
+
+def _check_is_trace(path: str) -> None:
+    """An older trace is replaced; a file that is something else (`--trace model.safetensors`) is not."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return
+        with open(path, "rb") as file:
+            known = file.read(len(_MARK)) == _MARK
+    except OSError:
+        return  # what is wrong is said by whoever opens it to write
+    if not known:
+        message = explain(f"{path} is there and is no trace: it is left as it is", do="name another file")
+        raise StorageError(message, path=path, errno=errno.EEXIST, advice="name another file")
 
 
 def end() -> None:

@@ -197,7 +197,7 @@ def test_options_may_stand_between_and_before_names(repo: Any) -> None:
     assert Run("where", "--type", "dataset", "org/model").code == 0
     assert Run("limit", "--json").code == 0
     assert "required: REPO\n" in Run("download").err
-    for arguments in (["download"], ["download", "--nope", "org/model"], ["where", "a/b", "c/d"]):
+    for arguments in (["download"], ["download", "--nope", "org/model"], ["where", "a/b", "c/d", "e"]):
         run = Run(*arguments)
         assert run.code == 2 and "Traceback" not in run.err, arguments
 
@@ -258,7 +258,21 @@ def test_a_name_that_stdout_cannot_say_is_printed_as_it_lies_on_the_disk(repo: A
 def test_ctrl_c_while_python_loads_the_command_is_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt")
     done = shell("hubjet ls", PYTHONPATH=os.pathsep.join([str(tmp_path), str(Path(hubjet.__file__).parents[1])]))
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"hubjet: interrupted\n")
+
+
+def test_ctrl_c_while_python_ends_is_no_traceback(tmp_path: Path) -> None:
+    """The first comes while the command runs, the second while the answer to it is on its way, the third while Python ends."""
+    code = (
+        "import atexit, os, signal, sys, hubjet._cli, hubjet.__main__ as main\n"
+        "strike = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "atexit.register(strike)\n"
+        "hubjet._cli._run = hubjet._cli._failed = strike\n"
+        "sys.argv = ['hubjet', 'ls']; sys.exit(main.main())"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"hubjet: interrupted\n")
 
 
 def test_a_cache_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
