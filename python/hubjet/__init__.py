@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
     from ._receipt import FileReceipt, Receipt, receipt
+    from ._patch import disable, enable, enabled, status
+    from ._status import Status
     from ._trace import trace
 
 __version__ = "0.1.0"
@@ -95,6 +97,7 @@ __all__ = [
     "RevisionNotFound",
     "ServerError",
     "Setting",
+    "Status",
     "StorageError",
     "TimedOut",
     "TlsError",
@@ -105,7 +108,10 @@ __all__ = [
     "about",
     "config",
     "contacts",
+    "disable",
     "doctor",
+    "enable",
+    "enabled",
     "fetch",
     "from_pretrained",
     "hf_hub_download",
@@ -117,6 +123,7 @@ __all__ = [
     "receipt",
     "settings",
     "snapshot_download",
+    "status",
     "trace",
     "try_to_load_from_cache",
     "where",
@@ -130,11 +137,15 @@ _HOMES = {
     "Receipt": "_receipt",
     "Report": "_doctor",
     "Setting": "_config",
+    "Status": "_status",
     "Token": "_auth",
     "about": "_cache",
     "config": "_config",
     "contacts": "_cache",
+    "disable": "_patch",
     "doctor": "_doctor",
+    "enable": "_patch",
+    "enabled": "_patch",
     "fetch": "_fetch",
     "from_pretrained": "_loader",
     "hf_hub_download": "_compat",
@@ -146,6 +157,7 @@ _HOMES = {
     "receipt": "_receipt",
     "settings": "_config",
     "snapshot_download": "_compat",
+    "status": "_patch",
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
     "where": "_cache",
@@ -155,6 +167,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name == "_CACHED_NO_EXIST":  # not kept: which object it is depends on whether huggingface_hub is loaded by now
         return _home("_compat").cached_no_exist()
+    if name in ("load_ipython_extension", "unload_ipython_extension"):  # IPython's names, for %load_ext hubjet
+        return getattr(_home("_patch"), name)
     if name not in __all__:
         raise AttributeError(f"module 'hubjet' has no attribute {name!r}")
     value = getattr(_home(_HOMES.get(name, "_errors")), name)

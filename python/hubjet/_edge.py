@@ -115,7 +115,7 @@ def _class_of_all(mine: type[ours.HubjetError], theirs: tuple[type[Exception], .
 def _add_response(made: Any, error: ours.HubjetError) -> None:
     """What code written for theirs reads: .response with status, headers and url; .request; never a body, never a
     token."""
-    http = _http_library(sys.modules["huggingface_hub.errors"])
+    http = http_library(sys.modules["huggingface_hub.errors"])
     request = http.Request("GET", error.url or "http://unknown.invalid")
     headers = {name: value for name, value in (error.headers or {}).items() if name != "content-encoding"}
     made.response = http.Response(error.status or 500, headers=headers, request=request)
@@ -124,7 +124,7 @@ def _add_response(made: Any, error: ours.HubjetError) -> None:
     made.server_message = error.server_message
 
 
-def _http_library(errors: ModuleType) -> Any:
+def http_library(errors: ModuleType) -> Any:
     """httpx or httpx2, whichever their error classes are made of."""
     return sys.modules[errors.Response.__module__.partition(".")[0]]
 

@@ -16,10 +16,16 @@ from ._progress import span
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from ._config import Config
     from ._native import Limits, Look, Result, Want
-    from ._progress import Meter
+
+    class Meter(Protocol):
+        """Whoever shows how far a job is: ours (_progress), or a caller's bar (_patch_bar)."""
+
+        def begin(self) -> None: ...
+        def show(self, look: Look) -> None: ...
 
 LOOK_EVERY_S = 0.1
 QUOTA_SAID_MS = 5000  # a hub's window that holds a download up for longer is worth a word

@@ -9,17 +9,21 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _record _dry_run _words",
+    "_errors _record _dry_run _words _patch_import _patch_bar",
     "_receipt_views",
     "_receipt",
-    "_disk _names _timeline _trace _proxies",
+    "_disk _names _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",
     "_auth _limits _progress _store _ledger_file",
     "_advice",
+    "_patch_errors",
     "_transport _resolve _mirrors _modelscope",
     "_hub",
     "_download _fetch _cache",
+    "_patch_body _patch_meta _patch_fs _patch_quiet",
+    "_patch",
+    "_startup _run",
     "_snapshot _doctor_way",
     "_local_dir _doctor_disk",
     "_loader _compat _doctor",
