@@ -6,6 +6,7 @@
     model = hubjet.from_pretrained("org/model", "transformers.AutoModel")
     path = hubjet.hf_hub_download("org/model", "config.json")             # huggingface_hub's signature
     hubjet.fetch("https://example.com/weights.bin", sha256="…")           # any URL
+    job = hubjet.start("org/model")                                       # beside the caller: events, progress, cancel, await
 
 `hubjet.where()` says where everything lies and why, `hubjet.config()` every setting with its origin,
 `hubjet.ledger()` each request this process made. Errors: hubjet.HubjetError and what is below it.
@@ -57,7 +58,9 @@ if TYPE_CHECKING:
         TokenNeeded,
         TokenRefused,
     )
+    from ._events import FileDone, FileFailed, JobDone, JobFailed, Planned, Progress, Waiting
     from ._fetch import fetch
+    from ._job import Job, start
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
     from ._receipt import FileReceipt, Receipt, receipt
@@ -75,6 +78,8 @@ __all__ = [
     "ConfigError",
     "DryRunFileInfo",
     "EntryNotFound",
+    "FileDone",
+    "FileFailed",
     "FileReceipt",
     "GateNotAccepted",
     "GatePending",
@@ -82,11 +87,16 @@ __all__ = [
     "IncompleteSnapshot",
     "IntegrityError",
     "InternalError",
+    "Job",
+    "JobDone",
+    "JobFailed",
     "LocalEntryNotFound",
     "NetworkError",
     "NoToken",
     "NotFound",
     "Offline",
+    "Planned",
+    "Progress",
     "ProtocolError",
     "ProxyError",
     "RateLimited",
@@ -105,6 +115,7 @@ __all__ = [
     "TokenLacksScope",
     "TokenNeeded",
     "TokenRefused",
+    "Waiting",
     "about",
     "config",
     "contacts",
@@ -123,6 +134,7 @@ __all__ = [
     "receipt",
     "settings",
     "snapshot_download",
+    "start",
     "status",
     "trace",
     "try_to_load_from_cache",
@@ -133,12 +145,20 @@ __all__ = [
 _HOMES = {
     "CachedRepo": "_cache",
     "DryRunFileInfo": "_dry_run",
+    "FileDone": "_events",
+    "FileFailed": "_events",
     "FileReceipt": "_receipt",
+    "Job": "_job",
+    "JobDone": "_events",
+    "JobFailed": "_events",
+    "Planned": "_events",
+    "Progress": "_events",
     "Receipt": "_receipt",
     "Report": "_doctor",
     "Setting": "_config",
     "Status": "_status",
     "Token": "_auth",
+    "Waiting": "_events",
     "about": "_cache",
     "config": "_config",
     "contacts": "_cache",
@@ -157,6 +177,7 @@ _HOMES = {
     "receipt": "_receipt",
     "settings": "_config",
     "snapshot_download": "_compat",
+    "start": "_job",
     "status": "_patch",
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",

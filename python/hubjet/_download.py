@@ -1,5 +1,5 @@
 """One file of a repository, into the hub's cache. Imports _errors, _names, _hub, _store, _resolve, _transport,
-_progress, _trace.
+_progress, _trace, _listen.
 
 Requests: none when the commit is known and the file is here (or known to be missing), else one chain: the GET whose
 first answer names commit, size and digest and leads to the bytes. There is no HEAD. Order of writing: blob, link,
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from . import _errors as errors
-from . import _native, _trace, _transport
+from . import _listen, _native, _trace, _transport
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import is_commit, is_etag
@@ -103,6 +103,8 @@ def file(
         raise_not_here(call)
     if call.known_missing() and not force:
         raise_known_missing(call)
+    size = call.facts.size if call.pinned and call.facts is not None else None
+    _listen.planned(1, 0, size, size)
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
         return _from_network(call, meter)
 

@@ -1,5 +1,5 @@
 """Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth, _edge,
-_transport, _progress, _receipt."""
+_transport, _progress, _receipt, _listen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from errno import EISDIR
 
 from . import _errors as errors
-from . import _native, _store, _transport
+from . import _listen, _native, _store, _transport
 from ._auth import Credentials, Token
 from ._config import absolute, resolve
 from ._edge import public
@@ -96,6 +96,7 @@ def fetch(
             want["size"] = size
             here = _native.partial_bytes(want["side_dir"], digest[7:]) if digest is not None else 0
             _store.require_space(os.path.dirname(place), size - here, "make room, or choose another place for the file")
+        _listen.planned(1, 0, size, size)
         with Meter(config, os.path.basename(place), bar_class=tqdm_class) as meter:
             result = _run(want, url, token, config, meter)
         if result["error"] is not None:
@@ -105,16 +106,16 @@ def fetch(
 
 def _run(want: Want, url: str, token: Token | str | bool | None, config: Config, meter: Meter) -> Result:
     """One job; a second one with a token if the hub asks for it."""
-    limits = _transport.limits(config)
+    limits, name = _transport.limits(config), [os.path.basename(want["path"])]
     credentials = _credentials(url, token, config)
     found = credentials.first() if credentials is not None else None
-    result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
+    result = _transport.run([_with_token(want, url, found)], limits, config, meter, name)[0]
     error = _transport.error_of(result)
     meter.took(os.path.basename(want["path"]), want, result)
     if credentials is not None and found is None and isinstance(error, errors.AccessDenied) and error.portal is None:
         found = credentials.asked()
         if found is not None:
-            result = _transport.run([_with_token(want, url, found)], limits, config, meter)[0]
+            result = _transport.run([_with_token(want, url, found)], limits, config, meter, name)[0]
             error = _transport.error_of(result)
             meter.took(os.path.basename(want["path"]), want, result)
     if isinstance(error, HubjetError) and shown(url) not in error.message:

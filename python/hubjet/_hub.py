@@ -232,7 +232,7 @@ class Hub:
             for want in wants:
                 if origin_of(want["url"]) != origin_of(first):
                     want["auth"] = None  # the extension would not send it there either
-        return _transport.Running(wants, limits, self.config)
+        return _transport.Running(wants, limits, self.config, [ask.filename for ask in asks])
 
     def _asks_for_token(self, result: Result) -> bool:
         error = _transport.error_of(result)

@@ -16,7 +16,7 @@ import os
 import time
 
 from . import _errors as errors
-from . import _native, _trace, _transport
+from . import _listen, _native, _trace, _transport
 from ._config import absolute
 from ._download import (
     check_force,
@@ -185,6 +185,7 @@ def file(
         etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force
     ]
     want: Want = {**folder.want(filename), "held": [etag for etag in held if etag is not None]}
+    _listen.planned(1, 0, None, None)
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
         job_limits = _transport.limits(hub.config, quick=state != State.ABSENT and not force)
         result = hub.chain(revision, filename, want, job_limits, meter, note.commit if note else None)
@@ -434,6 +435,8 @@ def _fetch(
             folder.write(done.filename, commit, etag)
 
     fetched, wanted = set(to_fetch), len(files)
+    size = sum(tree[path].size for path in to_fetch)
+    _listen.planned(wanted, wanted - len(to_fetch), None, size)
     with Meter(
         hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)
     ) as meter:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from . import _errors as errors
-from . import _native, _trace, _transport
+from . import _listen, _native, _trace, _transport
 from ._download import (
     check_force,
     links,
@@ -234,6 +234,8 @@ class _Work(NamedTuple):
             missing += lost
         self._check_space(missing, flights)
         here = len(steps) - len(missing)
+        if shown:
+            self._say_plan(names, missing, begun)
         desc = f"Fetching {len(names)} files"
         with Meter(self.hub.config, desc, bar_class=bar_class, files=len(names), here=here, shown=shown) as meter:
             meter.here([(step.filename, step.facts.size) for step in steps if step.source != Source.FETCH])
@@ -243,6 +245,11 @@ class _Work(NamedTuple):
                 flights = ()
         if missing or begun:
             self.store.tag()
+
+    def _say_plan(self, names: Sequence[str], missing: Sequence[Step], begun: set[str]) -> None:
+        lacking = sum(step.facts.size for step in missing) + sum(self.tree[name].size for name in begun)
+        size = sum(self.tree[name].size for name in names)
+        _listen.planned(len(names), len(names) - len(missing) - len(begun), size, lacking)
 
     def begin(self, files: Sequence[str]) -> list[Flight]:
         """Those of them that are to be fetched set out now, where nothing speaks against it; `obtain` waits for them."""

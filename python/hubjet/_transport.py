@@ -1,5 +1,5 @@
 """Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config,
-_progress, _proxies, _trace, _advice, _ledger_file.
+_progress, _proxies, _trace, _listen, _advice, _ledger_file.
 
 The only module that makes a `_native.Job`.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import sys
 
-from . import _native, _trace
+from . import _listen, _native, _trace
 from ._errors import HubjetError, StorageError, TlsError
 from ._progress import span
 
@@ -79,19 +79,23 @@ def _proxy(config: Config, name: str) -> str | None:
     return _proxies.for_engine(proxy, config.origins[name])
 
 
-def run(wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None = None) -> list[Result]:
-    """Fetches all of them; each result says how it went. A KeyboardInterrupt stops the job and keeps what came."""
-    return Running(wants, job_limits, config).finish(meter)
+def run(
+    wants: Sequence[Want], job_limits: Limits, config: Config, meter: Meter | None = None, names: Sequence[str] = ()
+) -> list[Result]:
+    """Fetches all of them; each result says how it went. A KeyboardInterrupt stops the job and keeps what came. `names`: see Running."""
+    return Running(wants, job_limits, config, names).finish(meter)
 
 
 class Running:
-    """A job under way. Whoever makes one calls `finish`, or `stop` if it will not; after either, `stop` does nothing."""
+    """A job under way. Whoever makes one calls `finish`, or `stop` if it will not; after either, `stop` does nothing. `names`: what
+    those who listen call the files; "" and none: it is nothing they wait for."""
 
-    def __init__(self, wants: Sequence[Want], job_limits: Limits, config: Config) -> None:
+    def __init__(self, wants: Sequence[Want], job_limits: Limits, config: Config, names: Sequence[str] = ()) -> None:
         self._config = config
         self._job: _native.Job | None = None
         self._wants = wants
         self._quota_said = False
+        self._listener = _listen.current()
         if not wants:
             return
         _leave_if_ending()
@@ -104,6 +108,8 @@ class Running:
             _timeline.begin(config.timeline)
         self._job = job
         try:
+            if self._listener is not None:
+                self._listener.begins(job, names)
             job.start()
         except BaseException:
             self.stop()
@@ -126,6 +132,8 @@ class Running:
                         _trace.warn(quota_words(look, first["url"], bool(first.get("auth"))))
                 if meter is not None:
                     meter.show(look)
+                if self._listener is not None:
+                    self._listener.looks()
                 _trace.drain()
                 if self._config.timeline is not None:
                     _drain_timeline()
@@ -134,7 +142,10 @@ class Running:
             _leave_if_ending()
             if meter is not None:
                 meter.show(job.look())
-            return self._told(job.results())
+            results = self._told(job.results())
+            if self._listener is not None:
+                self._listener.ends(job, results)
+            return results
         except KeyboardInterrupt:
             job.cancel()
             _trace.info("interrupted: what was received is kept, the next call goes on from there")
@@ -170,6 +181,8 @@ class Running:
         job, self._job = self._job, None
         if job is None:
             return
+        if self._listener is not None:
+            self._listener.ends(job, None)
         job.close()
         _trace.drain()
         if self._config.ledger_file is not None:

@@ -9,10 +9,10 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _record _dry_run _words _patch_import _patch_bar",
+    "_errors _events _listen _record _dry_run _words _patch_import _patch_bar",
     "_receipt_views",
     "_receipt",
-    "_disk _names _timeline _trace _proxies _status",
+    "_disk _names _tally _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",
     "_auth _limits _progress _store _ledger_file",
@@ -27,6 +27,7 @@ RANKS = (
     "_snapshot _doctor_way",
     "_local_dir _doctor_disk",
     "_loader _compat _doctor",
+    "_job",
     "_cli_say",
     "_cli_options",
     "_cli_download _cli_cache _cli_settings _cli_look",
