@@ -236,6 +236,7 @@ void hj_fetch_end(struct hj_fetch *f, enum hj_end end);
 void hj_fetch_cancel(struct hj_fetch *f);
 void hj_fetch_again(struct hj_fetch *f);                                  /* lets go of all it has, and begins anew */
 void hj_fetch_enter(struct hj_fetch *f, enum hj_fetch_state to);          /* the one setter of its state */
+void hj_fetch_waits_no_more(struct hj_fetch *f);                          /* for another process */
 void hj_fetch_over(struct hj_fetch *f);                                   /* nothing of it is left on disk or in a worker's hands */
 void hj_fetch_hold_memory(struct hj_fetch *f, uint64_t n);
 void hj_fetch_begin_anew(struct hj_fetch *f);                             /* the same, and it waits to be begun again */
@@ -341,7 +342,7 @@ struct hj_job {
   hj_bell bell;
   atomic_int owners;                   /* caller and engine */
   atomic_int cancelled, state;         /* 0 new, 1 running, 2 done */
-  atomic_uint files_done, files_failed, connections;
+  atomic_uint files_done, files_failed, connections, waiting;
   _Atomic uint64_t quota_ms;
   _Atomic uint64_t size, sizes_unknown, held, elsewhere, from_net, on_disk, proven, requests, rate, waits;
   atomic_bool shows_polite;

@@ -143,8 +143,10 @@ void hj_fetch_add_stream(struct hj_fetch *f, uint64_t now_ms)
 static void wait_for_other(struct hj_fetch *f, uint64_t now_ms)
 {
   uint64_t pause;
-  if (!f->locked_ms)
+  if (!f->locked_ms) {
     f->locked_ms = now_ms;
+    atomic_fetch_add(&f->job->waiting, 1);
+  }
   hj_fetch_hold_memory(f, 0);
   pause = (now_ms - f->locked_ms) / 64;
   pause = pause < LOCK_AGAIN_MIN_MS ? LOCK_AGAIN_MIN_MS : pause > LOCK_AGAIN_MAX_MS ? LOCK_AGAIN_MAX_MS : pause;
@@ -179,7 +181,7 @@ static void opened(struct hj_fetch *f, uint64_t now_ms)
     wait_for_other(f, now_ms);
     return;
   }
-  f->locked_ms = 0;
+  hj_fetch_waits_no_more(f);
   count_elsewhere(f, 0);
   if (f->work.opened == HJ_OPEN_NOBODY) { /* begins in this turn, if there is a connection for it */
     f->looked = true;

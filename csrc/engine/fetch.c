@@ -108,10 +108,18 @@ void hj_fetch_hold_memory(struct hj_fetch *f, uint64_t n)
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
+void hj_fetch_waits_no_more(struct hj_fetch *f)
+{
+  if (f->locked_ms)
+    atomic_fetch_sub(&f->job->waiting, 1);
+  f->locked_ms = 0;
+}
+
 void hj_fetch_over(struct hj_fetch *f)
 {
   struct hj_job *j = f->job;
   hj_fetch_enter(f, HJ_FETCH_OVER);
+  hj_fetch_waits_no_more(f);
   f->ended_ms = hj_clock_ms();
   hj_fetch_hold_memory(f, 0);
   if (f->want->dest != HJ_DEST_MEMORY || f->end == HJ_END_FAILED)

@@ -128,6 +128,7 @@ struct hj_progress_view hj_job_look(struct hj_job *j)
   v.size = atomic_load(&j->size);
   v.sizes_unknown = (unsigned)atomic_load(&j->sizes_unknown);
   v.connections = atomic_load(&j->connections);
+  v.waiting = atomic_load(&j->waiting);
   v.requests = atomic_load(&j->requests);
   v.rate = atomic_load(&j->rate);
   v.waits = atomic_load(&j->waits);

@@ -41,7 +41,7 @@ struct hj_outcome {
 
 struct hj_progress_view {
   int state;                          /* 0 new, 1 running, 2 done */
-  unsigned files, files_done, files_failed, sizes_unknown, connections;
+  unsigned files, files_done, files_failed, sizes_unknown, connections, waiting; /* waiting: files that another process has on its way */
   uint64_t size, held, elsewhere, from_net, on_disk, proven, requests;   /* elsewhere: of files that another process has or had on its way */
   uint64_t rate, waits;               /* bytes per second it may use at most, 0: no limit; how often a transfer waited for that */
   uint64_t quota_ms;                  /* until the hub's window of requests lets the last question go out, 0: it does not matter */

@@ -132,13 +132,13 @@ static PyObject *job_look(PyObject *self, PyObject *unused)
   if (!j)
     return NULL;
   v = hj_job_look(j);
-  return Py_BuildValue("{s:s,s:I,s:I,s:I,s:K,s:I,s:K,s:K,s:K,s:K,s:K,s:I,s:K,s:K,s:K,s:K,s:O}", "state", states[v.state], "files", v.files, "files_done",
+  return Py_BuildValue("{s:s,s:I,s:I,s:I,s:K,s:I,s:K,s:K,s:K,s:K,s:K,s:I,s:K,s:K,s:K,s:K,s:O,s:I}", "state", states[v.state], "files", v.files, "files_done",
                        v.files_done, "files_failed", v.files_failed, "size", (unsigned long long)v.size, "sizes_unknown",
                        v.sizes_unknown, "held", (unsigned long long)v.held, "elsewhere", (unsigned long long)v.elsewhere,
                        "from_net", (unsigned long long)v.from_net, "on_disk",
                        (unsigned long long)v.on_disk, "proven", (unsigned long long)v.proven, "connections", v.connections, "requests",
                        (unsigned long long)v.requests, "limit_rate", (unsigned long long)v.rate, "waits", (unsigned long long)v.waits,
-                       "quota_ms", (unsigned long long)v.quota_ms, "polite", v.polite ? Py_True : Py_False);
+                       "quota_ms", (unsigned long long)v.quota_ms, "polite", v.polite ? Py_True : Py_False, "waiting", v.waiting);
 }
 
 /* Steals value. */

@@ -108,6 +108,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
+    from . import _progress
+
+    _progress.stderr_is_ours = True
+    try:
+        return _done(options)
+    finally:
+        _progress.stderr_is_ours = False
+
+
+def _done(options: Namespace) -> int:
     if getattr(options, "timeline", None) is None:
         return options.do(options) or 0
     from . import _timeline

@@ -609,6 +609,11 @@ def may_colour() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def is_dumb_terminal() -> bool:
+    """Whether the terminal can only append (an editor's, a batch system's)."""
+    return os.environ.get("TERM") == "dumb"
+
+
 # --- the config file ------------------------------------------------------------------------------
 
 

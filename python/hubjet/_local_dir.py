@@ -438,7 +438,7 @@ def _fetch(
     size = sum(tree[path].size for path in to_fetch)
     _listen.planned(wanted, wanted - len(to_fetch), None, size)
     with Meter(
-        hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch)
+        hub.config, f"Fetching {wanted} files", bar_class=bar_class, files=wanted, here=wanted - len(to_fetch), expected=size
     ) as meter:
         meter.here([(path, tree[path].size) for path in files if path not in fetched])
         fetch_asks(hub, [ask(path) for path in to_fetch], meter, finish)

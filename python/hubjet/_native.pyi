@@ -90,6 +90,7 @@ class Look(TypedDict):
     waits: int  # how often a transfer waited for that
     quota_ms: int  # until the hub's window of requests lets the last question go out, 0: it holds nothing up (it may fall)
     polite: bool  # holds for it now (this one may change, too)
+    waiting: int  # files that another process has on its way (this one falls)
 
 class Supplied(TypedDict):
     """What one URL of a want brought."""

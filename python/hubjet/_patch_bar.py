@@ -39,7 +39,7 @@ class Bar:
             context, self._context = self._context, None
             context.__exit__(kind, error, trace)
 
-    def begin(self) -> None:
+    def begin(self, _job: object = None) -> None:
         """A job begins, whose counters start at zero: what the one before it brought is on the disk and will be counted as held."""
         self._before = self._received
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, NamedTuple
 
-    from ._native import Look, Result, Want
+    from ._native import Result, Want
 else:
     from ._record import NamedTuple
 
@@ -79,7 +79,6 @@ class Receipt:
         self._files: tuple[FileReceipt, ...] | None = None
         self._samples: list[tuple[float, int, int]] = []  # seconds, bytes received, connections
         self._every = self._skipped = 1
-        self._before = 0  # bytes of the jobs that ended already
 
     # --- written while the call runs
 
@@ -102,20 +101,16 @@ class Receipt:
         """These need no fetching: name and size of each."""
         self._here = files
 
-    def sample(self, look: Look) -> None:
-        """How far the job is now, for the curve: at most SAMPLES_MAX points however long it takes."""
+    def sample(self, received: int, connections: int, over: bool = False) -> None:
+        """How far the call is now, for the curve: at most SAMPLES_MAX points however long it takes."""
         self._skipped += 1
-        if self._skipped < self._every and look["state"] != "done":
+        if self._skipped < self._every and not over:
             return
         self._skipped = 0
-        self._samples.append((perf_counter() - self._began, self._before + look["from_net"], look["connections"]))
+        self._samples.append((perf_counter() - self._began, received, connections))
         if len(self._samples) >= SAMPLES_MAX:
             del self._samples[1::2]
             self._every *= 2
-
-    def next_job(self) -> None:
-        """Its counters begin at zero again."""
-        self._before = self._samples[-1][1] if self._samples else 0
 
     def close(self, error: BaseException | None = None) -> None:
         """The call has ended."""

@@ -237,7 +237,10 @@ class _Work(NamedTuple):
         if shown:
             self._say_plan(names, missing, begun)
         desc = f"Fetching {len(names)} files"
-        with Meter(self.hub.config, desc, bar_class=bar_class, files=len(names), here=here, shown=shown) as meter:
+        expected = sum(step.facts.size for step in missing) + sum(ask.want.get("size", 0) for flight in flights for ask in flight.asks)
+        with Meter(
+            self.hub.config, desc, bar_class=bar_class, files=len(names), here=here, expected=expected, shown=shown
+        ) as meter:
             meter.here([(step.filename, step.facts.size) for step in steps if step.source != Source.FETCH])
             for some in [missing] if linked else rounds(missing):
                 asks = [self._ask(step, linked) for step in some]
@@ -332,6 +335,7 @@ def fetch_asks(
     the first failure, if one failed."""
     if flights:
         last = hub.start(asks, _transport.limits(hub.config))
+        meter.along([flight.job.look for flight in (*flights, last)])
         asked: list[Ask] = []
         results: list[Result] = []
         try:

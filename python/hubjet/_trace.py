@@ -7,6 +7,11 @@ Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+before_words: Callable[[], None] | None = None  # clears the terminal's line of progress, so that a warning begins one
 _said: dict[str, object] = {}
 _mask = ""
 _file = ""
@@ -20,6 +25,8 @@ def warn(message: str, *, once: str | None = None) -> None:
             return
     import logging
 
+    if before_words is not None:
+        before_words()
     logging.getLogger("hubjet").warning("%s", message)
 
 

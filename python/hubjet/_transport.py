@@ -1,4 +1,4 @@
-"""Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _config,
+"""Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _words, _config,
 _progress, _proxies, _trace, _listen, _advice, _ledger_file.
 
 The only module that makes a `_native.Job`.
@@ -11,11 +11,11 @@ import sys
 
 from . import _listen, _native, _trace
 from ._errors import HubjetError, StorageError, TlsError
-from ._progress import span
+from ._words import span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from ._config import Config
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     class Meter(Protocol):
         """Whoever shows how far a job is: ours (_progress), or a caller's bar (_patch_bar)."""
 
-        def begin(self) -> None: ...
+        def begin(self, job: Callable[[], Look | None]) -> None: ...  # `job()`: how far it is, also while another one is waited for
         def show(self, look: Look) -> None: ...
 
 LOOK_EVERY_S = 0.1
@@ -121,7 +121,7 @@ class Running:
         if job is None:
             return []
         if meter is not None:
-            meter.begin()
+            meter.begin(self.look)
         try:
             while not job.wait(LOOK_EVERY_S):
                 look = job.look()
@@ -169,12 +169,14 @@ class Running:
                 error.path = where
         return results
 
+    def look(self) -> Look | None:
+        """How far it is; None: it was stopped, or there was nothing to do."""
+        return self._job.look() if self._job is not None else None
+
     def landed(self) -> int:
         """Bytes that are on the disk by now."""
-        if self._job is None:
-            return 0
-        look = self._job.look()
-        return look["held"] + look["on_disk"]
+        look = self.look()
+        return look["held"] + look["on_disk"] if look is not None else 0
 
     def stop(self) -> None:
         """Cancels what still runs and lets go; what was received is kept."""

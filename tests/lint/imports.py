@@ -10,11 +10,13 @@ from pathlib import Path
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
     "_errors _events _listen _record _dry_run _words _patch_import _patch_bar",
-    "_receipt_views",
+    "_progress_view",
+    "_progress_words _receipt_views",
     "_receipt",
     "_disk _names _tally _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",
+    "_progress_screens",
     "_auth _limits _progress _store _ledger_file",
     "_advice",
     "_patch_errors",

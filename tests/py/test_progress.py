@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import io
-import os
-import struct
-import sys
-import termios
+import threading
 from pathlib import Path
 from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _progress, _transport
+from hubjet import _transport
 from hubjet._config import Config, resolve
-from hubjet._progress import Line, Meter
+from hubjet._progress import Meter
+from hubjet._progress_view import NOTHING
+
+from tests.py.child import Child
 
 SIZE = 3_000_000
 
@@ -47,10 +45,7 @@ def config(progress: bool | None = None) -> Config:
 
 
 def look(**values: Any) -> Any:
-    zero = dict.fromkeys(
-        ("files", "files_done", "files_failed", "size", "sizes_unknown", "held", "elsewhere", "from_net", "on_disk"), 0
-    )
-    return {"state": "running", "proven": 0, "connections": 0, "requests": 0, **zero, **values}
+    return {**NOTHING, "state": "running", **values}
 
 
 # --- with the hub -----------------------------------------------------------------------------------
@@ -106,6 +101,41 @@ def test_huggingface_hubs_own_bar_class_is_taken(world: Any, capsys: pytest.Capt
     assert "3.00M/3.00M" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("hub_env")
+def test_files_that_set_out_before_the_listing_is_whole_count_too(world: Any) -> None:
+    files = {f"{i:02}.bin": b"%d" % i * 20_000 for i in range(20)}
+    world.repo("org/a").commit(files)
+    world.hub.page_size = 8
+    hubjet.snapshot_download("org/a", tqdm_class=Recorder)
+    of_files, of_bytes = Recorder.bars
+    size = sum(map(len, files.values()))
+    assert (of_files.n, of_bytes.n, of_bytes.total) == (20, size, size)
+
+
+@pytest.mark.usefixtures("hub_env")
+def test_waiting_for_another_process_is_seen_and_ends(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.repo("org/a").commit({"m.bin": b"1" * SIZE})
+    gate = world.gate("*m.bin")
+    looks: list[Any] = []
+    met = threading.Event()
+
+    def show(self: Meter, look: Any) -> None:
+        looks.append(look)
+        if look["waiting"]:
+            met.set()
+
+    monkeypatch.setattr(Meter, "show", show)
+    with Child("import hubjet; hubjet.hf_hub_download('org/a', 'm.bin')") as other:
+        gate.wait_reached(1_000_000)
+        thread = threading.Thread(target=hubjet.hf_hub_download, args=("org/a", "m.bin"))
+        thread.start()
+        assert met.wait(30)
+        gate.open()
+        assert other.wait() == 0, other.err
+        thread.join(30)
+    assert looks[-1]["state"] == "done" and looks[-1]["waiting"] == 0 and looks[-1]["from_net"] == 0
+
+
 # --- the meter ------------------------------------------------------------------------------------
 
 
@@ -141,70 +171,7 @@ def test_a_bar_that_is_a_context_manager_is_used_as_one() -> None:
     assert Managed.entered == 1 and Managed.bars[0].closed
 
 
-@pytest.mark.parametrize(
-    ("progress", "terminal", "shown"),
-    [(None, True, True), (None, False, False), (False, True, False), (True, False, True)],
-)
-def test_bars_appear_where_somebody_looks_or_as_the_setting_says(
-    monkeypatch: pytest.MonkeyPatch, progress: bool | None, terminal: bool, shown: bool
-) -> None:
-    monkeypatch.setattr(_progress, "_somebody_looks", lambda: terminal)
-    monkeypatch.setattr(_progress, "_is_switched_off", lambda: False)
-    assert (_progress._default_class(progress) is not None) is shown
-
-
-def test_switching_theirs_off_switches_ours_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = pytest.importorskip("huggingface_hub.utils")
-    monkeypatch.setattr(_progress, "_somebody_looks", lambda: True)
-    with theirs.disable_progress_bars():
-        assert _progress._default_class(None) is None
-    assert _progress._default_class(None) is not None
-
-
-def test_without_tqdm_a_plain_line_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    assert _progress._default_class(True) is Line
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", out)
-    clock = [100.0]
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: clock[0])
-    line = Line(total=2_000_000, desc="m.bin", unit="B", disable=False)
-    line.update(1_000_000)
-    clock[0] += 2
-    line.update(1_000_000)
-    line.close()
-    assert out.getvalue().startswith("\rm.bin   50%  1.0 of 2.0 MB\rm"), "no speed of what was here before"
-    assert "m.bin  100%  2.0 of 2.0 MB  0.5 MB/s" in out.getvalue()
-    assert out.getvalue().endswith("MB/s\n") and "100%" in out.getvalue()
-
-
-def test_a_closed_stderr_stops_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", None)
-    line = Line(total=1)
-    line.update(1)
-    line.close()
-
-
-def test_a_line_is_no_longer_than_the_terminal_and_small_files_are_not_0_mb(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader, writer = os.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
-    with os.fdopen(writer, "w") as screen:
-        monkeypatch.setattr(sys, "stderr", screen)
-        line = Line(total=45_100, desc="a-rather-long-name-of-a-file.safetensors")
-        line.update(45_100)
-        line.close()
-        shown = os.read(reader, 10_000).decode()
-    os.close(reader)
-    assert {len(text) for text in shown.strip().split("\r")} == {39}
-    assert "100%  45.1 of 45.1 kB" in shown
-
-
 # The hub's quota -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seconds, said", [(0, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (1560, "26 min"), (7200, "2 h"), (200_000, "2 days")])
-def test_a_time_to_come_is_said_shortly(seconds: float, said: str) -> None:
-    assert _progress.span(seconds) == said
 
 
 def test_what_a_quota_holds_up_is_said_with_the_time(world: World, hub_env: None, caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,14 +184,3 @@ def test_what_a_quota_holds_up_is_said_with_the_time(world: World, hub_env: None
     assert [r.name for r in world.requests if r.status == 429] == []
     said = [m for m in caplog.messages if "answers only so many requests" in m]
     assert len(said) == 1 and world.endpoint in said[0] and "With a token" in said[0]
-
-
-def test_the_line_shows_what_a_quota_holds_up(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    look: Any = {"state": "running", "files": 9, "files_done": 1, "files_failed": 0, "size": 100, "sizes_unknown": 0, "held": 0, "elsewhere": 0,
-                 "on_disk": 50, "quota_ms": 90_000}
-    monkeypatch.setattr(_progress.Line, "EVERY_S", 0.0)
-    with _progress.Meter(resolve(), "all", bar_class=_progress.Line) as meter:
-        meter.show(look)
-        assert "the hub's quota: 90 s" in capsys.readouterr().err
-        meter.show({**look, "quota_ms": 0, "on_disk": 60})
-        assert "quota" not in capsys.readouterr().err.rpartition("\r")[2]
