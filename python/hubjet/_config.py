@@ -614,6 +614,24 @@ def is_dumb_terminal() -> bool:
     return os.environ.get("TERM") == "dumb"
 
 
+_XET_TELEMETRY = "HF_XET_TELEMETRY_ENABLED"
+_xet_before: list[str | None] = []  # what it was, while we say no
+
+
+def quiet_xet(quiet: bool) -> None:
+    """Tells hf_xet, which reads the environment by itself, to send no telemetry; or puts back what was said before."""
+    if quiet and not _xet_before:
+        _xet_before.append(os.environ.get(_XET_TELEMETRY))
+        os.environ[_XET_TELEMETRY] = "0"
+    elif not quiet and _xet_before:
+        before = _xet_before.pop()
+        if os.environ.get(_XET_TELEMETRY) == "0":  # else somebody has said something else since
+            if before is None:
+                del os.environ[_XET_TELEMETRY]
+            else:
+                os.environ[_XET_TELEMETRY] = before
+
+
 # --- the config file ------------------------------------------------------------------------------
 
 

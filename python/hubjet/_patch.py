@@ -1,5 +1,5 @@
-"""One line makes every program that uses huggingface_hub fast: enable() and its kin. Imports _errors, _trace, _status, _patch_import, _patch_body,
-_edge.
+"""One line makes every program that uses huggingface_hub fast: enable() and its kin. Imports _trace, _status, _edge, _config, _patch_import,
+and, by name, the modules of the hooks.
 
 What is replaced are the few functions that huggingface_hub looks up in its own modules at each call, so it does not matter what was
 imported before, or which names were bound. Each is replaced only if its signature is one that is known here; else the stock path
@@ -14,6 +14,7 @@ import sys
 from _thread import RLock
 
 from . import _patch_import, _trace
+from ._config import quiet_xet
 from ._edge import wraps
 from ._status import Counts, Status
 
@@ -57,6 +58,45 @@ HOOKS = (
             "incomplete_path destination_path url_to_download headers expected_size filename force_download etag xet_file_data "
             "tqdm_class=",
         ),
+    ),
+    Hook(
+        "huggingface_hub.file_download",
+        "_get_metadata_or_catch_error",
+        "_patch_meta",
+        "make",
+        (
+            "*repo_id *filename *repo_type *revision *endpoint *etag_timeout *headers *token *local_files_only *relative_filename= "
+            "*storage_folder= *retry_on_errors= *tree_cache_folder=",
+        ),
+    ),
+    Hook(
+        "huggingface_hub.hf_api",
+        "HfApi.list_repo_tree",
+        "_patch_meta",
+        "make_listing",
+        ("self repo_id path_in_repo= *recursive= *expand= *revision= *repo_type= *token=",),
+    ),
+    Hook(
+        "huggingface_hub.hf_file_system",
+        "HfFileSystem.get_file",
+        "_patch_fs",
+        "make",
+        ("self rpath lpath= callback= outfile= ***kwargs",),
+    ),
+    Hook(
+        "huggingface_hub.utils._headers",
+        "_http_user_agent",
+        "_patch_quiet",
+        "make_user_agent",
+        ("*library_name= *library_version= *user_agent=",),
+    ),
+    Hook("huggingface_hub.utils._detect_agent", "_get_registry", "_patch_quiet", "make_registry", ("",)),
+    Hook(
+        "huggingface_hub.utils._telemetry",
+        "_send_telemetry_in_thread",
+        "_patch_quiet",
+        "make_telemetry",
+        ("topic *library_name= *library_version= *user_agent=",),
     ),
 )
 
@@ -117,12 +157,16 @@ class _Patch:
 
     def apply(self) -> None:
         """Brings the hooks to what is wanted."""
+        quiet_xet(self.active)
         if not self.active:
             self.waiter.stop()
             for one in self.installed.values():
                 one.remove()
             self.installed.clear()
             self.refused.clear()
+            meta = sys.modules.get("hubjet._patch_meta")
+            if meta is not None:
+                meta.listings.clear()
             return
         self.waiter.start()
         for hook in HOOKS:

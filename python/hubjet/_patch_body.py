@@ -58,7 +58,7 @@ class Body:
     def fetch(self, place: str, side: str, digest: str | None, size: int | None, tqdm_class: Any, bar: Any = None) -> None:
         """Brings it to `place`, or raises one of huggingface_hub's own exceptions."""
         try:
-            if size == 0 and digest in _EMPTY:
+            if size == 0 and (digest is None or digest in _EMPTY):
                 _native.write_small(place, b"", 0o666)
                 self._counts.saved()
                 self._counts.file(received=0, resumed=0, verified=0, requests=0)

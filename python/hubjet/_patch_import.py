@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 # Where the hooks are (_patch). Named here, so that waiting for them needs no knowledge of them.
 MODULES = (
-    "huggingface_hub.constants",
     "huggingface_hub.utils._detect_agent",
     "huggingface_hub.utils._headers",
+    "huggingface_hub.utils._telemetry",
     "huggingface_hub.file_download",
-    "huggingface_hub._snapshot_download",
     "huggingface_hub.hf_api",
     "huggingface_hub.hf_file_system",
 )
