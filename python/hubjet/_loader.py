@@ -1,7 +1,7 @@
 """`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no
 network.
 
-Imports _errors, _names, _config, _edge, _hub, _store, _receipt, _snapshot, _choose, _trace. A framework is imported only when
+Imports _errors, _names, _config, _edge, _hub, _store, _receipt, _folder, _snapshot, _choose, _trace. A framework is imported only when
 it is to load.
 """
 
@@ -103,6 +103,10 @@ def from_pretrained(
         choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)
         with keeping(one.id, revision) as receipt:
             folder = receipt.path = snapshot(hub, store, revision, choose, force=force_download, local_only=local_files_only)
+        if loader is None:
+            from ._folder import folder as shown
+
+            return shown(folder, receipt)
     if loader is None:
         from pathlib import Path
 

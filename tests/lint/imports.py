@@ -13,6 +13,7 @@ RANKS = (
     "_progress_view",
     "_progress_words _receipt_views",
     "_receipt",
+    "_folder",
     "_disk _names _tally _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -131,6 +134,23 @@ def test_programs_get_all_of_it_as_json(world: Any) -> None:
     again = json.loads(json.dumps(last().as_dict()))
     assert again["what"] == "org/a" and again["fetched"] == last().fetched
     assert {one["name"] for one in again["files"]} == set(FILES) and all(one["verified"] for one in again["files"])
+
+
+@pytest.mark.usefixtures("hub_env")
+def test_the_path_of_from_pretrained_is_a_path_and_shows_the_receipt_in_a_notebook(world: Any) -> None:
+    world.repo("org/a").commit(FILES)
+    folder = hubjet.from_pretrained("org/a", allow_patterns="*")
+    plain = Path(str(folder))
+    assert isinstance(folder, Path) and isinstance(folder, type(plain)) and isinstance(folder, os.PathLike)
+    assert os.fspath(folder) == str(plain) and repr(folder) == repr(plain) and f"{folder}" == f"{plain}"
+    assert folder == plain and plain == folder and hash(folder) == hash(plain) and {plain: 1}[folder] == 1 and sorted([plain, folder]) == [plain, plain]
+    assert (folder / "config.json").read_bytes() == b"{}" and "x" / folder == "x" / plain and folder.parent == plain.parent
+    assert os.path.join(folder, "a") == os.path.join(plain, "a") and sorted(p.name for p in folder.iterdir()) == sorted(p.name for p in plain.iterdir())
+    assert folder.resolve() == plain.resolve() and folder.with_name("n") == plain.with_name("n") and list(folder.rglob("*.json")) == list(plain.rglob("*.json"))
+    for again in (pickle.loads(pickle.dumps(folder)), copy.copy(folder), copy.deepcopy(folder)):
+        assert type(again) is type(plain) and again == plain
+    assert "org/a" in folder._repr_html_() and "m.safetensors" in folder._repr_html_()  # type: ignore[attr-defined]
+    assert getattr(folder / "sub", "_repr_html_", lambda: None)() is None
 
 
 # --- words ----------------------------------------------------------------------------------------
