@@ -21,7 +21,7 @@ import sys
 from . import __version__
 from . import _errors as errors
 from ._cli_options import SETTINGS, Misuse, nearest
-from ._cli_say import columns, flush, out, talk, talk_error
+from ._cli_say import as_typed, columns, flush, out, talk, talk_error
 from ._config import Setting, command_line
 
 TYPE_CHECKING = False
@@ -143,7 +143,7 @@ def _settings_of(options: Namespace) -> dict[str, Setting]:
 
 def _failed(error: BaseException, json: bool, verbose: bool) -> int:
     code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
-    text = str(error) or type(error).__name__
+    text = as_typed(str(error)) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted; what was received is kept, the same command goes on from there"
     if verbose and isinstance(error, Exception):
@@ -182,7 +182,13 @@ def _way_to(error: Exception) -> str:
 def _talk_through_logging(verbose: bool) -> None:
     import logging
 
-    logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s", level=logging.WARNING)
+    class Typed(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return as_typed(super().format(record))
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Typed("%(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("hubjet").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from . import _cache
+from . import _cache, _words
 from ._cli_options import add_cache, add_repo, add_repo_type, add_revision, filled
-from ._cli_say import amount, count, out, out_json, out_settings, out_table, talk
+from ._cli_say import out, out_json, out_settings, out_table, talk
 from ._config import Setting, resolve
 
 TYPE_CHECKING = False
@@ -87,6 +87,6 @@ def do_ls(options: Namespace) -> None:
     for one in repos:
         used = time.strftime("%Y-%m-%d", time.localtime(one.last_used)) if one.last_used else "-"
         names = ", ".join(name if name != commit else commit[:7] for name, commit in one.revisions.items())
-        rows.append((one.repo_type, one.repo_id, amount(one.size), count(one.files, "file"), used, names))
+        rows.append((one.repo_type, one.repo_id, _words.size(one.size), _words.count(one.files, "file"), used, names))
     out_table(rows, right=(2, 3))
-    talk(f"{count(len(repos), 'repository', 'repositories')}, {amount(sum(one.size for one in repos))}")
+    talk(f"{_words.count(len(repos), 'repository', 'repositories')}, {_words.size(sum(one.size for one in repos))}")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from . import _errors as errors
 from ._cli_options import Misuse, add_cache, add_limits, add_repo_type, add_revision, filled, output
-from ._cli_say import amount, out, out_json, talk
+from ._cli_say import out, out_json, talk
+from ._config import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
+
+    from ._plan import Plan
 
 
 def add_download(parser: ArgumentParser) -> None:
@@ -25,6 +29,7 @@ def add_download(parser: ArgumentParser) -> None:
   hubjet download org/model
   hubjet download org/model config.json tokenizer.json
   hubjet download org/model --include '*.safetensors' --exclude 'onnx/*'
+  hubjet download org/model --needed --variant fp16
   hubjet download org/data --type dataset --revision v2 --local-dir data
   hubjet download org/model --dry-run"""
     parser.add_argument("repo", metavar="REPO", help="org/name")
@@ -34,6 +39,8 @@ def add_download(parser: ArgumentParser) -> None:
     add_revision(what)
     what.add_argument("--include", action="append", metavar="PATTERN", help="only files that match, such as '*.json'; may be repeated")
     what.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
+    what.add_argument("--needed", action="store_true", help="only what a loader needs: one format of the weights, not all")
+    what.add_argument("--variant", metavar="NAME", type=filled, help="with --needed: such as fp16")
     what.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
     what.add_argument("--dry-run", action="store_true", help="fetch nothing; say what would be, and why")
     where = parser.add_argument_group("where from, where to")
@@ -48,8 +55,39 @@ def add_download(parser: ArgumentParser) -> None:
 
 def do_download(options: Namespace) -> None:
     """Fetches files of a repository and prints where they are."""
-    from ._compat import hf_hub_download, snapshot_download
+    from . import _cli_plan, _plan
     from ._names import check_filename
+
+    if options.files and (options.include or options.exclude):
+        raise Misuse("name files, or choose by --include and --exclude, not both")
+    if options.variant is not None and not options.needed:
+        raise Misuse("--variant goes with --needed")
+    if options.needed and (options.files or options.include):
+        raise Misuse("--needed chooses the files: name none, and leave --include out")
+    for name in options.files:
+        check_filename(name)
+    shown = not options.quiet and sys.stderr is not None and sys.stderr.isatty()
+    plans: list[Plan] = []
+
+    def look(plan: Plan) -> None:
+        _cli_plan.check(plan, options.files, options.include, options.exclude)
+        plans.append(plan)
+        if shown and not options.dry_run:
+            _cli_plan.talk_short(plan, whole=not (options.files or options.include or options.exclude or options.needed))
+
+    with _plan.telling(look):
+        result = _bring(options)
+    if options.dry_run:
+        _cli_plan.out_json_of(plans[0]) if options.json else _cli_plan.out_table_of(plans[0], resolve())
+        return
+    _check_all_there(options, result)
+    if shown and not plans and not options.files:
+        talk(f"{options.repo}: all here already")
+    _out_result(options.json, result, shown)
+
+
+def _bring(options: Namespace) -> Any:
+    from ._compat import hf_hub_download, snapshot_download
 
     common: dict[str, Any] = {
         "repo_type": options.type,
@@ -61,31 +99,40 @@ def do_download(options: Namespace) -> None:
         "endpoint": options.endpoint[0] if len(options.endpoint) == 1 else None,
         "dry_run": options.dry_run,
     }
-    if options.files and (options.include or options.exclude):
-        raise Misuse("name files, or choose by --include and --exclude, not both")
-    for name in options.files:
-        check_filename(name)
+    if options.needed:
+        from ._loader import bring_needed
+
+        return bring_needed(options.repo, variant=options.variant, ignore_patterns=options.exclude, **common)
     if len(options.files) == 1:
-        results: Any = hf_hub_download(options.repo, options.files[0], **common)
-    else:
-        # Names are exact: brackets in them are no patterns.
-        allow = [_literal(name) for name in options.files] or options.include
-        results = snapshot_download(options.repo, allow_patterns=allow, ignore_patterns=options.exclude, **common)
-        _check_all_there(options, results)
-    if options.dry_run:
-        _out_plan(results if isinstance(results, list) else [results], options.json)
-    elif options.json:
-        out_json({"path": results})
-    else:
-        out(results)
+        try:
+            return hf_hub_download(options.repo, options.files[0], **common)
+        except errors.EntryNotFound as error:
+            near = _like(options, common) if error.status == 404 else []
+            if near:
+                error.add_line("like it", ", ".join(near))
+            raise
+    # Names are exact: brackets in them are no patterns.
+    allow = [_literal(name) for name in options.files] or options.include
+    return snapshot_download(options.repo, allow_patterns=allow, ignore_patterns=options.exclude, **common)
 
 
-def _check_all_there(options: Namespace, results: Any) -> None:
-    """Patterns pass over what is not there; names that a person typed do not."""
-    if isinstance(results, str):
-        missing = [name for name in options.files if not os.path.isfile(os.path.join(results, name))]
-    else:
-        missing = sorted(set(options.files) - {info.filename for info in results})
+def _like(options: Namespace, common: dict[str, Any]) -> list[str]:
+    """Names of the repository that are like the one it does not have."""
+    from . import _plan
+    from ._compat import snapshot_download
+
+    plans: list[Plan] = []
+    try:
+        with _plan.telling(plans.append):
+            snapshot_download(options.repo, **{**common, "dry_run": True})
+    except errors.HubjetError:
+        return []  # what was asked for is answered; this was for convenience
+    return _plan.nearest_names(options.files[0], plans[0].listed or ()) if plans else []
+
+
+def _check_all_there(options: Namespace, result: str) -> None:
+    """Patterns pass over what is not there; names that a person typed do not. Where the listing was not looked at, only this shows it."""
+    missing = [name for name in options.files if not os.path.isfile(os.path.join(result, name))] if len(options.files) > 1 else []
     if missing:
         raise errors.EntryNotFound(
             errors.explain(
@@ -100,17 +147,6 @@ def _check_all_there(options: Namespace, results: Any) -> None:
 
 def _literal(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
-
-
-def _out_plan(infos: list[Any], json: bool) -> None:
-    if json:
-        out_json([vars(info) for info in infos])
-        return
-    for info in infos:
-        todo = "fetch" if info.will_download else "here"
-        out(f"{todo}\t{info.file_size if info.file_size is not None else '?'}\t{info.filename}")
-    size = sum(info.file_size or 0 for info in infos if info.will_download)
-    talk(f"{sum(info.will_download for info in infos)} of {len(infos)} files to fetch, {amount(size)}")
 
 
 def add_get(parser: ArgumentParser) -> None:
@@ -137,4 +173,14 @@ def do_get(options: Namespace) -> None:
     path = fetch(
         options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force
     )
-    out_json({"path": str(path)}) if options.json else out(str(path))
+    _out_result(options.json, str(path), not options.quiet and sys.stderr is not None and sys.stderr.isatty())
+
+
+def _out_result(json: bool, path: str, shown: bool) -> None:
+    """Where it is; as JSON, or to a person who looks, also what came and how it was proven."""
+    from ._receipt import receipt
+
+    brought = receipt()
+    if shown and brought is not None and brought.fetched:
+        talk(str(brought).partition("\n")[0])
+    out_json({"path": path} if brought is None else {**brought.as_dict(), "path": path}) if json else out(path)

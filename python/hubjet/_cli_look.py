@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from . import _words
 from ._cli_options import add_ca, add_repo, filled
-from ._cli_say import amount, count, out, out_json, out_table, talk
+from ._cli_say import out, out_filled, out_json, out_table, talk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def do_doctor(options: Namespace) -> int:
     if options.json:
         out_json(report.as_dict())
     else:
-        out(str(report))
+        for line in str(report).split("\n"):
+            out_filled(line, 21)
     return 1 if report.worst == "problem" else 0
 
 
@@ -69,7 +71,7 @@ def do_ledger(options: Namespace) -> None:
         rows.append((when, str(one["pid"]), one["why"], one["method"], status, str(one["bytes"]), token, one["origin"] + one["path"], one["range"]))
     out_table(rows, right=(1, 5))
     hosts, size = len({one["origin"] for one in visits}), sum(one["bytes"] for one in visits)
-    talk(f"{count(len(visits), 'request')} to {count(hosts, 'host')}, {amount(size)}")
+    talk(f"{_words.count(len(visits), 'request')} to {_words.count(hosts, 'host')}, {_words.size(size)}")
 
 
 def add_about(parser: ArgumentParser) -> None:
@@ -85,6 +87,7 @@ def do_about(options: Namespace) -> None:
     if options.json:
         out_json(found)
         return
+    width = max(map(len, found))
     for name, value in found.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else "-" if value is None else str(value)
-        out(f"{name:<{max(map(len, found))}}  {shown}")
+        out_filled(f"{name:<{width}}  {shown}", width + 2)

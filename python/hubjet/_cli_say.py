@@ -41,13 +41,15 @@ def as_json(value: object) -> str:
 
 
 def out_settings(found: Mapping[str, Any], json: bool) -> None:
-    """Names with their values, and where each came from."""
+    """Names with their values, and where each came from. On a terminal the origin has a line of its own where it would not fit."""
     if json:
         out_json({name: {"value": setting.value, "origin": setting.origin} for name, setting in found.items()})
         return
     width = max(map(len, found), default=0)
+    room = columns() if sys.stdout is not None and sys.stdout.isatty() else 1 << 30
     for name, setting in found.items():
-        out(f"{name:<{width}}  {text_of(setting.value)}  ({setting.origin})")
+        head, origin = f"{name:<{width}}  {text_of(setting.value)}", f"({setting.origin})"
+        out(f"{head}  {origin}" if len(head) + 2 + len(origin) <= room else f"{head}\n{'':<{width}}  {origin}")
 
 
 def text_of(value: object) -> str:
@@ -59,16 +61,18 @@ def text_of(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def out_filled(label: str, text: str) -> None:
-    """A label and a text beside it, of as many lines as it needs on this terminal; one line where nobody looks."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        out(f"  {label:<8}  {text}")
+def out_filled(text: str, indent: int) -> None:
+    """A line; on a terminal of as many lines as it needs, the further ones begin at `indent`."""
+    if sys.stdout is None or not sys.stdout.isatty() or len(text) <= columns():
+        out(text)
         return
     from textwrap import wrap
 
-    width = max(columns() - 13, 20)
-    for i, line in enumerate(wrap(text, width, break_on_hyphens=False) or [""]):
-        out(f"  {'' if i else label:<8}  {line}")
+    lead = text[: len(text) - len(text.lstrip())]
+    indent = min(indent, columns() // 2)
+    for line in wrap(text.lstrip(), columns(), initial_indent=lead, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
+                     drop_whitespace=True, fix_sentence_endings=False):  # fmt: skip
+        out(line)
 
 
 def columns(stream: TextIO | None = None) -> int:
@@ -132,19 +136,28 @@ def talk_error(text: str) -> None:
     talk(f"{coloured('hubjet', RED, sys.stderr)}: {text}")
 
 
-def amount(size: int) -> str:
-    """Bytes, as people say them."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+def at_home(path: str) -> str:
+    """The path as a person says it: ~ for the own folder."""
+    import os
+
+    home = os.path.expanduser("~")
+    return f"~{path[len(home):]}" if home not in ("~", "/") and path.startswith(home + os.sep) else path
 
 
-def count(n: int, one: str, more: str = "") -> str:
-    """ "1 file", "2 files"."""
-    return f"{n} {one if n == 1 else more or one + 's'}"
+# What a call's arguments are called here.
+_TYPED = {
+    "force_download=True": "--force", "local_files_only=True": "--offline", "local_files_only": "--offline", "allow_patterns": "--include",
+    "ignore_patterns": "--exclude", "cache_dir=": "--cache-dir", "local_dir=": "--local-dir", "repo_type=": "--type", "repo_type": "--type",
+    "token=": "--token", "ca=": "--ca",
+}  # fmt: skip
+
+
+def as_typed(text: str) -> str:
+    """A message of the library, with the options' names in place of the arguments'."""
+    for argument, option in _TYPED.items():
+        for before in " (,":
+            text = text.replace(f"{before}{argument}", f"{before}{option}")
+    return text
 
 
 def coloured(text: str, colour: str, stream: TextIO | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from . import _words
 from ._cli_options import Misuse, nearest
-from ._cli_say import out, out_filled, out_json, out_settings, text_of
+from ._cli_say import at_home, out, out_filled, out_json, out_settings, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def do_config(options: Namespace) -> None:
         return
     for name, setting in shown.items():
         out(f"{name} = {text_of(setting.value)}")
-        facts = {"from": setting.origin, "meaning": OPTIONS[name].doc, "set by": ", ".join([*OPTIONS[name].env, f"{name} in {config_path()}"])}
+        facts = {"from": setting.origin, "meaning": OPTIONS[name].doc, "set by": ", ".join([*OPTIONS[name].env, f"{name} in {at_home(config_path())}"])}
         for label, text in facts.items():
-            out_filled(label, text)
+            out_filled(f"  {label:<8}  {text}", 12)
 
 
 def add_limit(parser: ArgumentParser) -> None:
@@ -92,4 +93,4 @@ def do_limit(options: Namespace) -> None:
     if options.json:
         out_json({"limit_rate": rate or None, "polite": users_polite()})
     else:
-        out((f"{rate} bytes per second" if rate else "no limit") + (", polite" if users_polite() else ""))
+        out((f"{rate} bytes per second ({_words.rate(rate)})" if rate else "no limit") + (", polite" if users_polite() else ""))

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from . import _native
+from . import _native, _words
 from ._doctor_way import Finding
 
 PROBE_BYTES = 4 << 20
@@ -35,8 +35,8 @@ def look(folder: str) -> list[Finding]:
     found = []
     try:
         free = _native.disk_free(place)
-        gib = f"{free / (1 << 30):.1f} GiB free" if free < 1 << 63 else "how much, the disk does not say"
-        found.append(Finding(here, "room", "ok" if free >= FEW_BYTES else "note", gib, "" if free >= FEW_BYTES else "free some, or choose another cache_dir"))
+        room = f"{_words.size(free)} free" if free < 1 << 63 else "how much, the disk does not say"
+        found.append(Finding(here, "room", "ok" if free >= FEW_BYTES else "note", room, "" if free >= FEW_BYTES else "free some, or choose another cache_dir"))
         trial = tempfile.mkdtemp(prefix=".hubjet-doctor-", dir=place)
     except OSError as error:
         return [*found, Finding(here, "writing", "problem", f"{place} cannot be written: {error.strerror or error}",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from . import _errors as errors
-from . import _listen, _native, _trace, _transport
+from . import _listen, _native, _plan, _trace, _transport
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import is_commit, is_etag
@@ -129,6 +129,12 @@ def preview(
     path, etag = store.pointer(commit, filename), result["etag"]
     cached = os.path.exists(path) or (is_etag(etag) and os.path.exists(store.blob(str(etag))))
     size = result["size"] if result["size"] >= 0 else None
+    if cached and not force:
+        row = _plan.Row(filename, size, _plan.Todo.HERE, "verified" if call.found else "the same bytes are here", size or 0, path)
+    else:
+        have = _native.partial_bytes(store.side, str(etag)) if is_etag(etag) and not force else 0
+        row = _plan.row_to_fetch(filename, size, path, have, "forced" if cached else "not here")
+    _plan.tell(_plan.Plan(hub.repo, revision, commit, store.folder, [row], None))
     from ._dry_run import DryRunFileInfo
 
     return DryRunFileInfo(commit, size, filename, path, cached, force or not cached)
@@ -143,7 +149,11 @@ def head_of(hub: Hub, revision: str, filename: str, place: Want, *, quick: bool 
 def _info_of(call: Call, found: Found) -> DryRunFileInfo:
     from ._dry_run import DryRunFileInfo
 
-    return DryRunFileInfo(found.commit, os.path.getsize(found.path), call.filename, found.path, True, call.force)
+    size = os.path.getsize(found.path)
+    todo, why = (_plan.Todo.FETCH, "forced") if call.force else (_plan.Todo.HERE, "cached")
+    row = _plan.Row(call.filename, size, todo, why, 0 if call.force else size, found.path)
+    _plan.tell(_plan.Plan(call.hub.repo, call.revision, found.commit, call.store.folder, [row], None))
+    return DryRunFileInfo(found.commit, size, call.filename, found.path, True, call.force)
 
 
 # --- the network ----------------------------------------------------------------------------------

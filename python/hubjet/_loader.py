@@ -16,7 +16,7 @@ from ._errors import BadName, explain
 from ._hub import Hub
 from ._names import check_revision, pattern_list, repo
 from ._receipt import keeping
-from ._snapshot import Choice, snapshot
+from ._snapshot import Choice, preview, snapshot
 from ._store import RepoStore
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._auth import Token
+    from ._dry_run import DryRunFileInfo
     from ._names import Patterns
     from ._store import Tree
 
@@ -116,6 +117,38 @@ def from_pretrained(
     if variant is not None:
         loader_kwargs["variant"] = variant
     return load(loader, folder, loader_kwargs)
+
+
+@public
+def bring_needed(
+    repo_id: str,
+    *,
+    repo_type: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_dir: str | os.PathLike[str] | None = None,
+    token: Token | str | bool | None = None,
+    force_download: bool = False,
+    endpoint: str | None = None,
+    variant: str | None = None,
+    ignore_patterns: Patterns = None,
+    dry_run: bool = False,
+) -> str | list[DryRunFileInfo]:
+    """What `from_pretrained` fetches, by hub id only: the folder, or with `dry_run` what would be done. For the command line."""
+    one, revision = repo(repo_id, repo_type), check_revision(revision)
+    config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
+    hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
+    choose = _Needed(one.id, variant, None, None, ignore_patterns)
+    with keeping(one.id, revision) as receipt:
+        if local_dir is not None:
+            from . import _local_dir
+
+            how = _local_dir.preview_snapshot if dry_run else _local_dir.snapshot
+            found = how(hub, store, _local_dir.at(local_dir), revision, choose, force=force_download)
+        else:
+            found = (preview if dry_run else snapshot)(hub, store, revision, choose, force=force_download)
+        receipt.path = found if isinstance(found, str) else None
+    return found
 
 
 def _hub_id(model: str | os.PathLike[str]) -> str:

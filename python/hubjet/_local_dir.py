@@ -16,7 +16,7 @@ import os
 import time
 
 from . import _errors as errors
-from . import _listen, _native, _trace, _transport
+from . import _listen, _native, _plan, _trace, _transport
 from ._config import absolute
 from ._download import (
     check_force,
@@ -216,8 +216,9 @@ def preview(
     shut = check_force(force, local_only, hub.config)
     state, note = folder.look(filename)
     if _is_settled(state, note, revision, shut):
-        commit = note.commit if note else revision
-        return DryRunFileInfo(commit, os.path.getsize(place), filename, place, True, force)
+        commit, length = note.commit if note else revision, os.path.getsize(place)
+        _tell(hub, folder, revision, commit, [(filename, length, "" if force else State.UNTOUCHED, None)], None)
+        return DryRunFileInfo(commit, length, filename, place, True, force)
     if shut:
         raise _not_here(hub, folder, revision, filename, local_only)
     result = head_of(hub, revision, filename, folder.want(filename))
@@ -227,6 +228,8 @@ def preview(
     same = (note is not None and note.etag == etag) or (state == State.UNKNOWN and has_content(place, etag))
     cached = same or find(store, commit, filename) is not None
     size = result["size"] if result["size"] >= 0 else None
+    known = "" if force else State.UNTOUCHED if same else _IN_CACHE if cached else state
+    _tell(hub, folder, revision, commit, [(filename, size, known, etag)], None)
     return DryRunFileInfo(commit, size, filename, place, cached, force or (not cached and state != State.UNKNOWN))
 
 
@@ -343,6 +346,10 @@ def snapshot(
 
     files = hub.listed(choose(tree, read), NOTES)
     to_fetch = [path for path in files if force or not _settle(store, folder, commit, path, tree[path])]
+    if _plan.wanted():
+        coming = set(to_fetch)
+        states = ((path, ("" if force else State.ABSENT) if path in coming else State.UNTOUCHED) for path in files)
+        _tell(hub, folder, revision, commit, [(path, tree[path].size, state, tree[path].etag) for path, state in states], tree)
     _fetch(hub, folder, commit, tree, to_fetch, files, bar_class)
     folder.prepare()
     if hub.believed and read_tree(folder.meta, commit) is None:
@@ -366,7 +373,7 @@ def preview_snapshot(
     if check_force(force, local_only, hub.config):
         raise _not_here(hub, folder, revision, "the listing", local_only)
     commit, tree = listing(hub, folder.meta, revision)
-    infos = []
+    infos, seen = [], []
     for path in hub.listed(choose(tree, lambda _name: b"{}"), NOTES):
         state, note = folder.look(path)
         facts, place = tree[path], folder.place(path)
@@ -376,7 +383,33 @@ def preview_snapshot(
         cached = same or _cached_at(store, commit, path, facts) is not None
         will = force or (not cached and state != State.UNKNOWN)
         infos.append(DryRunFileInfo(commit, facts.size, path, place, cached, will))
+        seen.append((path, facts.size, "" if force else State.UNTOUCHED if same else _IN_CACHE if cached else state, facts.etag))
+    _tell(hub, folder, revision, commit, seen, tree)
     return infos
+
+
+_IN_CACHE = "its bytes are in the cache"
+
+
+def _tell(
+    hub: Hub, folder: Folder, revision: str, commit: str, seen: Sequence[tuple[str, int | None, str, str | None]], tree: Tree | None
+) -> None:
+    """The plan. `seen`: name, size, one of State (_IN_CACHE, or "" where it is fetched whatever there is), etag."""
+    if not _plan.wanted():
+        return
+    rows = []
+    for name, size, state, etag in seen:
+        place = folder.place(name)
+        if state == State.UNTOUCHED:
+            rows.append(_plan.Row(name, size, _plan.Todo.HERE, "unchanged since it came", size or 0, place))
+        elif state == State.UNKNOWN:
+            rows.append(_plan.Row(name, size, _plan.Todo.KEEP, "edited, or never ours: --force replaces it", 0, place))
+        elif state == _IN_CACHE:
+            rows.append(_plan.Row(name, size, _plan.Todo.COPY, _IN_CACHE, size or 0, place))
+        else:
+            have = _native.partial_bytes(folder.side, etag) if state and etag is not None and is_etag(etag) else 0
+            rows.append(_plan.row_to_fetch(name, size, place, have, "not here" if state else "forced"))
+    _plan.tell(_plan.Plan(hub.repo, revision, commit, folder.path, rows, tree))
 
 
 def _settle(store: RepoStore, folder: Folder, commit: str, filename: str, facts: FileFacts) -> bool:

@@ -108,19 +108,19 @@ def _set_aside(store: RepoStore, etag: str, filename: str) -> None:
 def plan(store: RepoStore, commit: str, tree: Tree, files: Iterable[str], *, force: bool = False) -> list[Step]:
     """For each file: is it here, does it only lack its name, or must it be fetched?"""
     if not os.path.isdir(store.blob("")) and not os.path.isdir(store.snapshot(commit)):  # a thousand looks saved
-        return [Step(filename, tree[filename], Source.FETCH, "not cached") for filename in files]
+        return [Step(filename, tree[filename], Source.FETCH, "not here") for filename in files]
     return [_step(store, commit, filename, tree[filename], force) for filename in files]
 
 
 def _step(store: RepoStore, commit: str, filename: str, facts: FileFacts, force: bool) -> Step:
     if force:
-        return Step(filename, facts, Source.FETCH, "force_download")
+        return Step(filename, facts, Source.FETCH, "forced")
     found = find(store, commit, filename, facts.size)
     if found is not None and (found.etag is None or facts.etag in (None, found.etag)):
         return Step(filename, facts, Source.HERE, "cached")
     if facts.etag is not None and may_serve(store, facts.etag, facts.size, filename):
         return Step(filename, facts, Source.LINK, "the same bytes belong to another revision")
-    return Step(filename, facts, Source.FETCH, "not cached")
+    return Step(filename, facts, Source.FETCH, "not here")
 
 
 def missing(base: str, files: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from . import _errors as errors
-from . import _listen, _native, _trace, _transport
+from . import _listen, _native, _plan, _trace, _transport
 from ._download import (
     check_force,
     links,
@@ -29,7 +29,7 @@ from ._store import read_tree, require_space, write_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NamedTuple
 
     from ._dry_run import DryRunFileInfo
@@ -69,9 +69,10 @@ class ByPatterns(Choice):
 
     def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
         chosen = self.early(tree)
-        if tree and not chosen:
+        if tree and not chosen and not _plan.wanted():  # who is told the plan sees it there
             said = {"allow_patterns": self._allow, "ignore_patterns": self._ignore}
             _trace.warn("no file is chosen by " + ", ".join(f"{name}={value}" for name, value in said.items() if value is not None))
+        if not chosen:
             self.words = None  # to be said by the next call, too
         return chosen
 
@@ -117,8 +118,13 @@ def snapshot(
 
     flights: list[Flight] = []  # begun while the rest of the listing was asked for
 
+    told: dict[str, _plan.Row] = {}  # of those, how it was before
+
     def begin(part: Tree) -> None:
-        flights.extend(_Work(hub, store, commit, part, force).begin(choose.early(part)))
+        work, early = _Work(hub, store, commit, part, force), choose.early(part)
+        if _plan.wanted():
+            told.update({row.filename: row for row in _plan.rows_of(store, commit, plan(store, commit, part, early, force=force))})
+        flights.extend(work.begin(early))
 
     try:
         try:
@@ -127,13 +133,15 @@ def snapshot(
             if force or not may_fall_back(error):
                 raise
             return _known_version(hub, store, revision, choose, error, bar_class)
-        return _brought(_Work(hub, store, commit, tree, force), revision, choose, flights, bar_class)
+        return _brought(_Work(hub, store, commit, tree, force), revision, choose, flights, bar_class, told)
     finally:
         for flight in flights:
             flight.stop()
 
 
-def _brought(work: _Work, revision: str, choose: Choice, flights: Sequence[Flight], bar_class: Any) -> str:
+def _brought(
+    work: _Work, revision: str, choose: Choice, flights: Sequence[Flight], bar_class: Any, told: Mapping[str, _plan.Row]
+) -> str:
     """The folder, with everything chosen in it and noted. What has begun already is chosen, too."""
     hub, store, commit, tree, _ = work
 
@@ -143,6 +151,10 @@ def _brought(work: _Work, revision: str, choose: Choice, flights: Sequence[Fligh
             return content.read()
 
     files = choose(tree, read)
+    if _plan.wanted():
+        rows = _plan.rows_of(store, commit, plan(store, commit, tree, [name for name in files if name not in told], force=work.force))
+        known = {**told, **{row.filename: row for row in rows}}
+        _plan.tell(_plan.Plan(hub.repo, revision, commit, store.folder, [known[name] for name in files], tree))
     work.obtain(files, bar_class=bar_class, flights=flights)
     # Also when nothing was chosen: a ref to a commit without a folder is damage to huggingface_hub's scanner.
     os.makedirs(store.snapshot(commit), exist_ok=True)
@@ -179,7 +191,13 @@ def preview(
         commit, tree = listing(hub, store.folder, revision)
     files = hub.listed(choose(tree, lambda name: _read_cached(store, commit, name)))
     steps = plan(store, commit, tree, files)
+    _tell(hub, store, revision, commit, tree, plan(store, commit, tree, files, force=True) if force else steps)
     return [info_of(step, commit, store.pointer(commit, step.filename), force) for step in steps]
+
+
+def _tell(hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, steps: Sequence[Step]) -> None:
+    if _plan.wanted():
+        _plan.tell(_plan.Plan(hub.repo, revision, commit, store.folder, _plan.rows_of(store, commit, steps), tree))
 
 
 def info_of(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
@@ -398,7 +416,7 @@ def _known_version(
         if commit is None or tree is None or not hub.line.mirrors():
             raise
         warn_fallback(hub, error, f"commit {commit}, whose listing is here, and files of it from mirrors")
-        return _brought(_Work(hub, store, commit, tree, False), revision, choose, (), bar_class)
+        return _brought(_Work(hub, store, commit, tree, False), revision, choose, (), bar_class, {})
 
 
 def _complete(
@@ -406,6 +424,7 @@ def _complete(
 ) -> None:
     files = hub.listed(choose(tree, lambda name: _read_cached(store, commit, name)))
     steps = plan(store, commit, tree, files)
+    _tell(hub, store, revision, commit, tree, steps)
     lacking = [step.filename for step in steps if step.source == Source.FETCH]
     if not lacking and any(step.source == Source.LINK for step in steps):
         lacking = [step.filename for step in link_known(hub, store, commit, steps)[1]]

@@ -72,10 +72,10 @@ def test_a_local_dir_gets_plain_files(repo: Any, tmp_path: Path) -> None:
 
 def test_a_dry_run_tells_and_fetches_nothing(repo: Any, world: Any) -> None:
     run = Run("download", "org/model", "--dry-run")
-    assert run.code == 0 and "fetch\t300000\tmodel.safetensors" in run.out and "4 of 4" in run.err
+    assert run.code == 0 and "fetch\t300000\tmodel.safetensors" in run.out and "4 files, 300.0 kB: 4 to fetch" in run.err
     assert world.bodies() == []
-    infos = json.loads(Run("download", "org/model", "--dry-run", "--json").out)
-    assert {info["filename"]: info["will_download"] for info in infos}["config.json"] is True
+    files = json.loads(Run("download", "org/model", "--dry-run", "--json").out)["files"]
+    assert {one["filename"]: one["todo"] for one in files}["config.json"] == "fetch"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def plain(text: str, hub: World, cache: Path) -> str:
     text = text.replace(hub.endpoint, "HUB").replace(hub.cdn_url, "CDN").replace(hub.badcdn_url, "CDN").replace(str(cache), "CACHE")
     text = re.sub(r"versions .*", "versions  …", text)
     text = re.sub(r"; IPv6: [^\n]*|(; IPv6 ::1 \(\d+ ms\))|; IPv6 in \d+ ms", "", text)
-    text = re.sub(r"\d+(\.\d+)? (ms|MB/s|GiB free)", r"N \2", text)
+    text = re.sub(r"\d+(\.\d+)? (ms|MB/s|GB free)", r"N \2", text)
     text = re.sub(r"can       .*", "can       …", text)
     text = re.sub(r"r=\d+|\d+ requests left in the next \d+ s", "N requests left", text)
     return re.sub(r"O=trustme v[\d.]+", "O=trustme", text)
@@ -61,7 +61,7 @@ this computer
                      ca_file = CA (environment SSL_CERT_FILE)
 
 disk: CACHE
-  ok       room      N GiB free
+  ok       room      N GB free
   ok       writing   N MB/s, on the disk for good
   ok       can       …
 
