@@ -10,6 +10,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 FLOOR = (3, 10)
@@ -51,6 +52,20 @@ class Build(build_ext):
         super().build_extension(ext)
 
 
+class BuildPy(build_py):
+    """The modules, and beside the package the line that lets HUBJET_ENABLE=1 take effect at a program's start."""
+
+    PTH = "hubjet-enable.pth"
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            self.copy_file(str(HERE / "python" / self.PTH), os.path.join(self.build_lib, self.PTH))
+
+    def get_outputs(self, include_bytecode: bool = True) -> list:
+        return [*super().get_outputs(include_bytecode), *([] if self.editable_mode else [os.path.join(self.build_lib, self.PTH)])]
+
+
 native = Extension(
     "hubjet._native",
     sorted(str(p.relative_to(HERE)) for p in (HERE / "csrc").glob("*/*.c")),
@@ -64,6 +79,6 @@ native = Extension(
 
 setup(
     ext_modules=[native],
-    cmdclass={"build_ext": Build},
+    cmdclass={"build_ext": Build, "build_py": BuildPy},
     options={"bdist_wheel": {"py_limited_api": f"cp{FLOOR[0]}{FLOOR[1]}"}} if ABI3 else {},
 )

@@ -16,6 +16,7 @@ from wheels import recipe
 
 NAME = re.compile(r"hubjet-[\w.]+-cp310-abi3-manylinux_2_28_(x86_64|aarch64)\.whl")
 EXTENSION = "hubjet/_native.abi3.so"
+PTH = "hubjet-enable.pth"
 LICENSES = ["LICENSE", "licenses/SOURCES.txt", *(f"licenses/{name}.txt" for name in recipe.LIBRARIES)]
 VERSIONS = (b"libcurl/", b"OpenSSL 3.", b"nghttp2/")
 
@@ -79,7 +80,9 @@ def problems(wheel: Path, places: tuple[str, ...] = ()) -> list[str]:
         binaries = {name for name in names if ".so" in Path(name).suffixes}
         if binaries != {EXTENSION}:
             found.append(f"extensions: {', '.join(sorted(binaries)) or 'none'}; expected {EXTENSION}")
-        strays = {name for name in names if not name.startswith(("hubjet/", f"{info}/"))}
+        if PTH not in names:
+            found.append(f"{PTH} is missing: HUBJET_ENABLE would have no effect")
+        strays = {name for name in names if not name.startswith(("hubjet/", f"{info}/"))} - {PTH}
         found += [f"{name} does not belong into a wheel" for name in sorted(strays)]
         if EXTENSION in names:
             found += [f"the extension {line}" for line in extension_problems(Path(archive.extract(EXTENSION, folder)), places)]

@@ -46,6 +46,7 @@ class Row(NamedTuple):
 VERBS = (
     Row("download", "_cli_download", "fetch a repository, or files of it; prints where they are"),
     Row("get", "_cli_download", "fetch any http(s) URL; prints where the file is"),
+    Row("run", "_cli_run", "run a program in which everything downloads through hubjet"),
     Row("ls", "_cli_cache", "list the repositories in the cache"),
     Row("where", "_cli_cache", "say where things lie, and why there"),
     Row("url", "_cli_cache", "print the URL of a file of a repository"),
@@ -206,6 +207,11 @@ def _understood(words: list[str]) -> Namespace:
         words = [*words[words.index("help") + 1 :][:1], "--help"]
         return _understood(words)  # of a verb that is none: that one is said
     options: Namespace
+    behind = words[words.index(typed) + 1 :] if typed == "run" else []
+    if behind and behind[0] not in ("-h", "--help"):  # another program's words
+        options = top.parse_args(words[: words.index("run") + 1])
+        options.words = behind
+        return options
     options, strange = top.parse_known_args(words)
     if strange:
         raise Misuse(*verbs[options.verb].strange(strange))

@@ -614,6 +614,17 @@ def is_dumb_terminal() -> bool:
     return os.environ.get("TERM") == "dumb"
 
 
+def enable_is_asked_for() -> bool:
+    """Whether programs are to begin with enable()."""
+    return _flag(os.environ.get("HUBJET_ENABLE", ""))
+
+
+def environment_to_run(site: str) -> dict[str, str]:
+    """The environment for a program that is to begin with enable(): the folder `site` in front of PYTHONPATH, once."""
+    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder and folder != site]
+    return {**os.environ, "HUBJET_ENABLE": "1", "PYTHONPATH": os.pathsep.join([site, *folders])}
+
+
 _XET_TELEMETRY = "HF_XET_TELEMETRY_ENABLED"
 _xet_before: list[str | None] = []  # what it was, while we say no
 

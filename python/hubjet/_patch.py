@@ -145,6 +145,9 @@ class _Patch:
         self.installed: dict[Hook, _Installed] = {}
         self.refused: dict[Hook, str] = {}
         self.waiter = _patch_import.Waiter(_patch_import.MODULES, self.arrived)
+        if _patch_import.starter is not None:
+            _patch_import.starter.stop()
+            self.wanted = True
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._unlock)
 
@@ -193,14 +196,14 @@ class _Patch:
             shape = shape_of(original)
             if shape not in hook.shapes:
                 raise LookupError(f"its signature is not known: ({shape})")
-        except (LookupError, TypeError, ValueError) as error:
+            home = __import__(f"hubjet.{hook.home}", fromlist=["*"])
+        except (LookupError, TypeError, ValueError, ImportError) as error:  # ImportError: the extension is another Python's
             self.installed.pop(hook, None)
             self.refused[hook] = str(error)
             version = getattr(sys.modules.get("huggingface_hub"), "__version__", "?")
             _trace.warn(f"huggingface_hub {version}: {hook.title} is left as it is: {error}", once=f"hook {hook.title}")
             return
         one = _Installed(hook, holder, original)
-        home = __import__(f"hubjet.{hook.home}", fromlist=["*"])
         one.ours = wraps(original)(getattr(home, hook.make)(original, lambda: one.on, module, self.counts))
         setattr(holder, one.name, one.ours)
         self.installed[hook] = one
@@ -249,6 +252,9 @@ def _is_being_imported(module: ModuleType) -> bool:
 
 
 _patch = _Patch()
+arrived = _patch.arrived
+with _patch.lock:
+    _patch.apply()
 
 
 def enable() -> None:

@@ -27,6 +27,9 @@ MODULES = (
 )
 
 
+starter: Waiter | None = None  # of _startup: enable() was asked for before anybody could call it
+
+
 class Waiter:
     """Calls `arrived(module)` after one of `names` was imported for the first time, in the thread that imports it."""
 

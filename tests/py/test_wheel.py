@@ -147,6 +147,7 @@ def packed(folder: Path, *, leave_out: str = "", name: str = "hubjet-0.1.0-cp310
     files = {
         "hubjet/__init__.py": b"",
         check.EXTENSION: extension,
+        check.PTH: b"import os\n",
         "hubjet-0.1.0.dist-info/METADATA": f"License-Expression: {recipe.LICENSE}\n".encode(),
         **{f"hubjet-0.1.0.dist-info/licenses/{n}": b"text" for n in check.LICENSES},
         **({more: b""} if more else {}),
@@ -168,6 +169,7 @@ def test_a_wheel_with_everything_in_it_is_good(tmp_path: Path) -> None:
         ({"leave_out": "licenses/curl.txt"}, "licenses/curl.txt is missing"),
         ({"leave_out": "METADATA"}, "the metadata does not say"),
         ({"leave_out": "_native.abi3.so"}, "extensions: none"),
+        ({"leave_out": "hubjet-enable.pth"}, "hubjet-enable.pth is missing"),
         ({"name": "hubjet-0.1.0-cp311-cp311-linux_x86_64.whl"}, "is no name of a wheel of ours"),
         ({"more": "hubjet/other.so"}, "extensions: hubjet/_native.abi3.so, hubjet/other.so"),
         ({"more": "csrc/util/err.h"}, "csrc/util/err.h does not belong into a wheel"),
