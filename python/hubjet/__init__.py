@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._account import Account, login, logout, whoami
     from ._auth import Token
     from ._cache import CachedRepo, about, contacts, ledger, ls, where
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
@@ -72,6 +73,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessDenied",
+    "Account",
     "BadName",
     "CachedRepo",
     "Cancelled",
@@ -129,6 +131,8 @@ __all__ = [
     "hf_hub_url",
     "ledger",
     "limit_rate",
+    "login",
+    "logout",
     "ls",
     "polite",
     "receipt",
@@ -139,10 +143,12 @@ __all__ = [
     "trace",
     "try_to_load_from_cache",
     "where",
+    "whoami",
 ]
 
 # Where the public names live that are not errors; the rest of __all__ is in _errors.
 _HOMES = {
+    "Account": "_account",
     "CachedRepo": "_cache",
     "DryRunFileInfo": "_dry_run",
     "FileDone": "_events",
@@ -172,6 +178,8 @@ _HOMES = {
     "hf_hub_url": "_compat",
     "ledger": "_cache",
     "limit_rate": "_limits",
+    "login": "_account",
+    "logout": "_account",
     "ls": "_cache",
     "polite": "_limits",
     "receipt": "_receipt",
@@ -182,6 +190,7 @@ _HOMES = {
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
     "where": "_cache",
+    "whoami": "_account",
 }
 
 

@@ -1,15 +1,12 @@
-"""Which token a request may carry, and where it came from. Imports _errors, _names, _config.
+"""Which token a request may carry, and where it came from. Imports _errors, _names, _config, _vault.
 
 A token given as an argument is used at once. Any other is looked for only when an answer asks for one, because
-looking has a price: Colab's vault blocks and warns, and what is not read cannot leak. Places, in order: HF_TOKEN,
-HUGGING_FACE_HUB_TOKEN, the token file, Colab's vault. That a repository needed a token is remembered for the life of
-the process; the token itself is not.
+looking has a price: a notebook's vault blocks and warns, and what is not read cannot leak. Places, in order: HF_TOKEN,
+HUGGING_FACE_HUB_TOKEN, the token file, Colab's secrets, Kaggle's. That a repository needed a token is remembered for the life of
+the process; the token itself is not, but by the vault that was asked (_vault).
 """
 
 from __future__ import annotations
-
-import sys
-from _thread import allocate_lock  # threading's, without its 1 ms
 
 from . import _config
 from ._config import Config
@@ -20,11 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-COLAB_WAIT_S = 3.0  # userdata.get answers at once or not at all; its own limit is 10 s, which is long for a public file
-
 _needing: set[tuple[str, str]] = set()  # (endpoint, repository): an answer asked for a token here before
-_colab_lock = allocate_lock()
-_colab_answer: tuple[str | None, str] | None = None  # (token, how it went): the vault is asked once per process
 
 
 class Token:
@@ -82,7 +75,7 @@ class Credentials:
         if self._given is True:
             token = self._look()
             if token is None:
-                raise _no_token(self._config)
+                raise no_token(self._config)
             return self._use(token)
         if self._given is None and self._key in _needing:
             return self.asked()
@@ -107,23 +100,7 @@ class Credentials:
         return self._use(token)
 
     def _use(self, token: Token) -> Token:
-        if not may_travel(self._config.endpoint):
-            raise TokenRefused(
-                explain(
-                    f"the token ({token.origin}) was not sent to {self._config.endpoint}",
-                    because="over plain http everybody on the way could read it, and this is a public host",
-                    do="use an https:// endpoint, or token=False",
-                ),
-                url=self._config.endpoint,
-                token_origin=token.origin,
-            )
-        if not token.header().isascii():
-            raise TokenRefused(
-                explain(f"the token ({token.origin}) holds a character that no token has", do="copy it once more, whole"),
-                url=self._config.endpoint,
-                token_origin=token.origin,
-            )
-        self.origin = token.origin
+        self.origin = sendable(token, self._config).origin
         return token
 
     def _look(self) -> Token | None:
@@ -138,8 +115,46 @@ def find_token(config: Config) -> Token | None:
     text = _token_file(config.token_path)
     if text:
         return Token(text, f"file {config.token_path}")
-    text = _colab_token()
-    return Token(text, "Colab's vault, secret HF_TOKEN") if text else None
+    from . import _vault
+
+    found = _vault.find()
+    return Token(*found) if found is not None else None
+
+
+def refused(token_origin: str | None) -> None:
+    """The hub does not know this token: a vault that gave it is asked anew next time, by when a person may have changed it."""
+    if token_origin is not None and "secrets" in token_origin:
+        from . import _vault
+
+        _vault.forget()
+
+
+def how_to_give() -> str:
+    """What a person does with a new token on this computer."""
+    from . import _vault
+
+    return _vault.advice()
+
+
+def sendable(token: Token, config: Config) -> Token:
+    """The token, if it may go to this endpoint as it is; else TokenRefused."""
+    if not may_travel(config.endpoint):
+        raise TokenRefused(
+            explain(
+                f"the token ({token.origin}) was not sent to {config.endpoint}",
+                because="over plain http everybody on the way could read it, and this is a public host",
+                do="use an https:// endpoint, or token=False",
+            ),
+            url=config.endpoint,
+            token_origin=token.origin,
+        )
+    if not token.header().isascii():
+        raise TokenRefused(
+            explain(f"the token ({token.origin}) holds a character that no token has", do="copy it once more, whole"),
+            url=config.endpoint,
+            token_origin=token.origin,
+        )
+    return token
 
 
 def may_travel(endpoint: str) -> bool:
@@ -171,61 +186,22 @@ def _token_file(path: str) -> str | None:
         return None  # benign: no such file, or not ours to read; the error the caller then gets names this place
 
 
-def _no_token(config: Config) -> NoToken:
+def no_token(config: Config, headline: str = "token=True was passed, but there is no token") -> NoToken:
+    """There is none in any place."""
     return NoToken(
         explain(
-            "token=True was passed, but there is no token",
+            headline,
             looked_in=_places(config),
-            do="set HF_TOKEN, or run `hf auth login`; tokens are made at https://huggingface.co/settings/tokens",
+            do=f"make one at {config.endpoint}/settings/tokens and {how_to_give()}",
         ),
-        page="https://huggingface.co/settings/tokens",
+        page=f"{config.endpoint}/settings/tokens",
     )
 
 
 def _places(config: Config) -> str:
-    places = f"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, {config.token_path}"
-    if _colab_answer is not None:
-        places += f", Colab's vault ({_colab_answer[1]})"
+    from . import _vault
+
+    places = f"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, {config.token_path}{_vault.stories()}"
     if _config.oidc_is_asked_for():
         places += " (HF_OIDC_RESOURCE is set, but hubjet does not exchange CI identities: put the token into HF_TOKEN)"
     return places
-
-
-# --- Colab ----------------------------------------------------------------------------------------
-
-
-def _in_colab_kernel() -> bool:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return "google.colab" in str(type(shell)) and not _config.in_colab_enterprise()
-
-
-def _colab_token() -> str | None:
-    """The vault's HF_TOKEN. Asked once per process, for at most COLAB_WAIT_S: without a browser nobody answers."""
-    global _colab_answer
-    if not _in_colab_kernel():
-        return None
-    with _colab_lock:
-        if _colab_answer is None:
-            _colab_answer = _ask_vault()
-        return _colab_answer[0]
-
-
-def _ask_vault() -> tuple[str | None, str]:
-    answer: list[tuple[str | None, str]] = []
-
-    def ask() -> None:
-        try:
-            from google.colab import userdata  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-            answer.append(("".join(str(userdata.get("HF_TOKEN") or "").split()) or None, "asked"))
-        except Exception as error:  # userdata's own classes: refused, no such secret, no answer
-            answer.append((None, type(error).__name__))
-
-    import threading
-
-    # A thread, because the kernel's answer may never come. It is left behind then; it holds nothing of ours.
-    thread = threading.Thread(target=ask, name="hubjet-colab-vault", daemon=True)
-    thread.start()
-    thread.join(COLAB_WAIT_S)
-    return answer[0] if answer else (None, f"no answer within {COLAB_WAIT_S:g} s")

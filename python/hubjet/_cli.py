@@ -52,6 +52,9 @@ VERBS = (
     Row("url", "_cli_cache", "print the URL of a file of a repository"),
     Row("config", "_cli_settings", "print the settings, and where each comes from"),
     Row("limit", "_cli_settings", "slow down all downloads of this user, or speed up again"),
+    Row("login", "_cli_account", "check a token and store it, for huggingface_hub, too"),
+    Row("logout", "_cli_account", "forget stored tokens"),
+    Row("whoami", "_cli_account", "say whose the token is, and where it was found"),
     Row("doctor", "_cli_look", "say what is wrong on the way to a model"),
     Row("ledger", "_cli_look", "print the requests that were written down"),
     Row("about", "_cli_look", "print versions and features, for bug reports"),
@@ -64,6 +67,7 @@ OTHERS_SAY = {
     "curl": "get", "list": "ls", "cache": "ls", "scan": "ls", "path": "where", "which": "where", "settings": "config", "env": "about",
     "version": "about", "info": "about", "contacts": "ledger", "requests": "ledger", "throttle": "limit", "rate": "limit",
     "check": "doctor", "diagnose": "doctor", "status": "doctor", "plan": "download",
+    "auth": "login", "signin": "login", "signout": "logout", "user": "whoami", "account": "whoami", "token": "whoami",
 }  # fmt: skip
 
 EXIT_TEXT = """\

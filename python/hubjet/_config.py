@@ -133,6 +133,12 @@ def _path(text: str) -> str:
     return absolute(os.path.expandvars(os.path.expanduser(text)), os.path.realpath)
 
 
+def _path_of_file(text: str) -> str:
+    """The file itself, if it is a link: others have to find it by its own name, beside its neighbours."""
+    folder, name = os.path.split(absolute(os.path.expandvars(os.path.expanduser(text))))
+    return os.path.join(os.path.realpath(folder), name)
+
+
 def absolute(path: str, how: Callable[[str], str] = os.path.abspath) -> str:
     """The whole path. Where the current folder was deleted, Python's own error says only "No such file or directory"."""
     try:
@@ -304,7 +310,7 @@ class Config:
         "HF_HUB_CACHE",
         "HUGGINGFACE_HUB_CACHE",
     )
-    token_path: str = _option("The file that holds the token.", _path, _below_hf_home("token"), "HF_TOKEN_PATH")
+    token_path: str = _option("The file that holds the token.", _path_of_file, _below_hf_home("token"), "HF_TOKEN_PATH")
     implicit_token: bool = _option(
         "Whether a token may be looked for when none is given and an answer asks for one.",
         _flag,
@@ -566,7 +572,7 @@ def _from_environment(option: _Option) -> Setting | None:
 
 def _value(name: str, read: Callable[[str], Any], value: object, origin: str) -> Any:
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
-    if read is _path and not isinstance(value, str | os.PathLike):
+    if read in (_path, _path_of_file) and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
     text = _listed(value) if read is _endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     try:
@@ -602,6 +608,11 @@ def oidc_is_asked_for() -> bool:
 def in_colab_enterprise() -> bool:
     """Whether this notebook runs where Colab has no vault of secrets."""
     return os.environ.get("VERTEX_PRODUCT") == "COLAB_ENTERPRISE"
+
+
+def in_kaggle() -> bool:
+    """Whether this is a Kaggle notebook, or a program it started: the vault is asked over HTTP there."""
+    return bool(os.environ.get("KAGGLE_KERNEL_RUN_TYPE") or os.environ.get("KAGGLE_USER_SECRETS_TOKEN"))
 
 
 def may_colour() -> bool:

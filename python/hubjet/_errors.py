@@ -51,7 +51,7 @@ class HubjetError(Exception):
     refused; `portal` title of a page for people that answered in place of the hub; `retry_after` in seconds; `errno`; `curl`
     libcurl's code; `request_id`; `server_message`; `hub_code` the hub's X-Error-Code; `attempts`; `advice` what you
     can do; `page` to open; `repo_id`, `repo_type`, `revision`, `filename`; `token_origin` where the token that was
-    sent came from; `headers` of the answer; `failures` file name -> error, when several files failed.
+    sent came from, `account` whose it is; `headers` of the answer; `failures` file name -> error, when several files failed.
 
     >>> import hubjet
     >>> try:
@@ -82,6 +82,7 @@ class HubjetError(Exception):
     revision: str | None = None
     filename: str | None = None
     token_origin: str | None = None
+    account: str | None = None
     headers: Mapping[str, str] | None = None
     failures: Mapping[str, HubjetError] | None = None
 

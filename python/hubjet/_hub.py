@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import _errors as errors
 from . import _trace, _transport
-from ._auth import Credentials, Token
+from ._auth import Credentials, Token, how_to_give, refused
 from ._config import STANDARD_ENDPOINT
 from ._errors import HubjetError, explain
 from ._mirrors import Line
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, Literal, NamedTuple
 
+    from ._account import Account
     from ._config import Config
     from ._mirrors import Endpoint
     from ._modelscope import Listing
@@ -44,6 +45,7 @@ _SAYS_DISABLED = "Access to this resource is disabled."
 _TOKEN_GOES_ALONG = "a token goes along with this call"
 _NOT_PUBLIC = "this repository is private or gated"
 _SAYS_BAD_TOKEN = "Invalid credentials in Authorization header"
+_ABOUT_ACCOUNTS = (errors.GateNotAccepted, errors.TokenLacksScope, errors.RepoNotFound)
 
 
 class Ask(NamedTuple):
@@ -96,6 +98,7 @@ class Hub:
         if self._own_auth or token is True or isinstance(token, str | Token):
             self.line.closed = _TOKEN_GOES_ALONG
         self._token: Token | None = None
+        self._account: list[Account | None] = []  # whose it is, when that was asked; None: the hub did not say
         self._first_done = False
         self._is_public = False  # the hub shows it to everybody, as it said
         self.gated = False  # files want a token, although the API answers without
@@ -623,16 +626,29 @@ class Hub:
             return error
         kind, headline, page, advice = refusal
         answer = f"{error.status or ''} {error.hub_code or ''}".strip()
+        refined = kind("", **{**facts, "page": page, "advice": advice})
         message = explain(
             headline,
             wanted=f"{ask.filename or 'the repository'}, revision {ask.revision}",
             answered=f"{answer}: {error.server_message}" if error.server_message else answer,
             token=self._token_story() if issubclass(kind, errors.AccessDenied | errors.RepoNotFound) else "",
+            **self._account_story(refined),
             do=advice,
         )
-        refined = kind(message, **{**facts, "page": page, "advice": advice})
+        refined.args = (message,)
         refined.__cause__ = error
         return refined
+
+    def _account_story(self, error: HubjetError) -> dict[str, str]:
+        """Whose token was refused, and what it lacks: one more question to the hub, once a call."""
+        if self._token is None or not isinstance(error, _ABOUT_ACCOUNTS) or not self.line.on_first or self.line.first.modelscope:
+            return {}
+        from . import _account
+
+        if not self._account:
+            self._account.append(_account.ask_aside(self.config, self._token))
+        gated = error.hub_code == "GatedRepo" or "gated" in (error.server_message or "").lower()
+        return _account.lines_for(error, self._account[0], self.repo.id, gated=gated)
 
     def _token_story(self) -> str:
         if self._own_auth:
@@ -677,6 +693,7 @@ class Hub:
                 advice = f"{spelling}: can you open {page}? A private one needs a token: {tokens}"
             return errors.RepoNotFound, f"{name} does not exist, or is private", page, advice
         if status == 401 and (said == _SAYS_BAD_TOKEN or sent):
+            refused(self._credentials.origin)
             return (
                 errors.TokenRefused,
                 f"{self.endpoint} does not accept this token",
@@ -684,7 +701,7 @@ class Hub:
                 f"it may have expired or been deleted: make a new one at {tokens}",
             )
         if status == 401:
-            advice = f"make a token at {tokens} and set HF_TOKEN; a misspelt name is answered alike, check that too"
+            advice = f"make a token at {tokens} and {how_to_give()}; a misspelt name is answered alike, check that too"
             return errors.TokenNeeded, f"{name} asks for a token", tokens, advice
         if status == 403 and sent and isinstance(error, errors.AccessDenied) and self._is_from_hub(error):
             return (
@@ -698,7 +715,7 @@ class Hub:
     def _gate(self, said: str, sent: bool) -> tuple[type[HubjetError], str, str, str]:
         name, page, tokens = self.repo.id, self.page, f"{self.endpoint}/settings/tokens"
         if not sent:
-            advice = f"accept the conditions at {page}, make a token at {tokens} and set HF_TOKEN"
+            advice = f"accept the conditions at {page}, make a token at {tokens} and {how_to_give()}"
             return errors.TokenNeeded, f"{name} is gated and no token was sent", page, advice
         if any(words in said for words in _SAYS_SCOPE):
             advice = f"allow the token to read gated repositories at {tokens}"

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
-import threading
-import time
-import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hubjet
 import pytest
-from hubjet import Token, _auth
+from hubjet import Token, _auth, _vault
 from hubjet._auth import Credentials, find_token, may_travel
 from hubjet._config import Config, resolve
 
@@ -26,7 +22,7 @@ SECRET = "hf_never_to_be_seen"
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_auth, "_needing", set())
-    monkeypatch.setattr(_auth, "_colab_answer", None)
+    _vault.forget()
 
 
 def config(**settings: Any) -> Config:
@@ -180,83 +176,6 @@ def test_a_given_token_is_refused_for_a_public_http_host_and_an_implicit_one_is_
     assert SECRET not in str(caught.value)
     credentials = Credentials(None, plain, "m")
     assert credentials.asked() is None and looked == [] and "http" in credentials.why_none
-
-
-# --- Colab ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def colab(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
-    """A kernel that looks like Colab's; `vault.get` is the secret store."""
-    shell = type("Shell", (), {"__module__": "google.colab._shell"})()
-    vault = types.SimpleNamespace(get=lambda name: SECRET, calls=0)
-
-    def get(name: str) -> str:
-        vault.calls += 1
-        return vault.get(name)  # type: ignore[no-any-return]
-
-    userdata = types.ModuleType("google.colab.userdata")
-    userdata.get = get  # type: ignore[attr-defined]
-    package = types.ModuleType("google.colab")
-    package.userdata = userdata  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
-    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
-    monkeypatch.setitem(sys.modules, "google.colab", package)
-    monkeypatch.setitem(sys.modules, "google.colab.userdata", userdata)
-    return vault
-
-
-def test_colabs_vault_is_the_last_place_and_asked_once_per_process(
-    colab: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_env")
-    assert find_token(config()) is not None and colab.calls == 0
-    monkeypatch.delenv("HF_TOKEN")
-    header, origin = found()
-    assert header == f"Bearer {SECRET}" and "Colab" in origin
-    find_token(config())
-    assert colab.calls == 1
-
-
-def test_many_threads_ask_the_vault_once(colab: types.SimpleNamespace) -> None:
-    threads = [threading.Thread(target=find_token, args=(config(),)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert colab.calls == 1
-
-
-def test_a_vault_that_does_not_answer_is_given_up(
-    colab: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_auth, "COLAB_WAIT_S", 0.05)
-    answer = threading.Event()
-    colab.get = lambda name: answer.wait(30) and ""
-    begun = time.monotonic()
-    assert find_token(config()) is None
-    assert time.monotonic() - begun < 5
-    answer.set()
-    credentials = Credentials(None, config(), "m")
-    assert credentials.asked() is None and "no answer within" in credentials.why_none
-
-
-def test_a_vault_that_refuses_is_no_token(colab: types.SimpleNamespace) -> None:
-    def refuse(name: str) -> str:
-        raise RuntimeError("NotebookAccessError")
-
-    colab.get = refuse
-    assert find_token(config()) is None
-
-
-def test_the_vault_is_not_asked_outside_of_colabs_kernel(
-    colab: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VERTEX_PRODUCT", "COLAB_ENTERPRISE")
-    assert find_token(config()) is None
-    monkeypatch.delenv("VERTEX_PRODUCT")
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))
-    assert find_token(config()) is None and colab.calls == 0
 
 
 # --- on the wire ----------------------------------------------------------------------------------

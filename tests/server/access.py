@@ -28,6 +28,7 @@ class Token:
     accepted: set[str] = field(default_factory=set)  # gated repos whose terms were accepted
     pending: set[str] = field(default_factory=set)  # asked, not yet granted
     scope: str = "read"
+    reads: tuple[str, ...] = ()  # fine-grained: what its whoami says that it may read
 
 
 @dataclass(frozen=True)

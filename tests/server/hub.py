@@ -219,7 +219,10 @@ class Hub:
         if token is None:
             return error(401, None, "Invalid credentials in Authorization header")
         role = "fineGrained" if token.scope == "fine-grained" else token.scope
-        access = {"displayName": token.name, "role": role, "createdAt": "2026-01-01T00:00:00.000Z"}
+        access: dict[str, Any] = {"displayName": token.name, "role": role, "createdAt": "2026-01-01T00:00:00.000Z"}
+        if token.scope == "fine-grained":
+            scoped = [{"entity": {"_id": "0" * 24, "type": "model", "name": one}, "permissions": ["repo.content.read"]} for one in token.reads]
+            access["fineGrained"] = {"canReadGatedRepos": False, "global": [], "scoped": scoped}
         name = {"name": token.name, "fullname": token.name}
         person = {"type": "user", "id": "0" * 24, **name, "isPro": False, "orgs": []}
         return as_json({**person, "auth": {"type": "access_token", "accessToken": access}})
