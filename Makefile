@@ -25,10 +25,12 @@ bench:           ## hubjet beside its peers, measured: tables, and tests/bench/r
 	@$(PYTHON) tests/run.py bench $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
 	@$(PYTHON) tests/run.py build
+docs:            ## build/site/index.html: the documentation, its notebooks run (ARGS=--no-notebooks)
+	@$(PYTHON) tests/run.py docs $(ARGS)
 wheel:           ## dist/*.whl for Linux, with libcurl, nghttp2 and OpenSSL inside; two minutes, then seconds (docs/building.md)
 	@$(PYTHON) tests/run.py wheel $(ARGS)
 lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test silence torture fuzz sanitize analyse matrix soak bench build wheel lint clean
+.PHONY: help demo test silence torture fuzz sanitize analyse matrix soak bench build docs wheel lint clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|sanitize|analyse|build|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|sanitize|analyse|build|docs|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -168,7 +168,16 @@ def test_python() -> Path:
     python = venv("venv", [["setuptools>=77", TORCH], requirements("requirements.txt")])
     add(python, requirements("requirements-doors.txt"))
     venv("venv-hub1", [requirements("requirements-hub1.txt")])
+    notebook_python()
     build(python)
+    return python
+
+
+def notebook_python() -> Path:
+    """Jupyter's side, which sees what build/venv has: torch and the libraries are there once."""
+    python = venv("venv-notebook", [requirements("requirements-notebook.txt")])
+    below = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    (BUILD / "venv-notebook" / below / "tests.pth").write_text(f"{(BUILD / 'venv' / below).resolve()}\n")
     return python
 
 
@@ -210,6 +219,13 @@ def analyse(arguments: list[str]) -> None:
     python = test_python()
     os.chdir(ROOT)
     os.execve(str(python), [str(python), "tests/analyse.py", *arguments], environment())
+
+
+def docs(arguments: list[str]) -> None:
+    test_python()
+    python = venv("venv-docs", [requirements("requirements-docs.txt")])
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "website", *arguments], environment())
 
 
 def wheel(arguments: list[str]) -> None:
@@ -270,6 +286,8 @@ def main() -> None:
         sanitize(rest)
     elif what == "analyse":
         analyse(rest)
+    elif what == "docs":
+        docs(rest)
     elif what == "wheel":
         wheel(rest)
     elif what == "clean":
