@@ -328,6 +328,7 @@ struct hj_job {
   bool limited, polite;                /* a limit of rate holds for it now; it is to leave the line to others */
   uint64_t drawn;                      /* of from_net: what the timeline has shown */
   bool behind;                         /* no further range: the proof is too far behind (engine/lag.h) */
+  _Atomic uint64_t planted_ms;         /* when no folder of the first want's repository was somebody's link; 0: not looked yet */
   uint64_t questions;                  /* that count in a hub's window, asked so far */
   unsigned holds;                      /* how often */
   uint64_t lag_ms, memory;             /* when the system was last asked for its memory, and what it said */

@@ -120,7 +120,8 @@ static PyObject *store_write_small(PyObject *self, PyObject *args, PyObject *kwa
 static void link_snapshot(void *arg)
 {
   struct call *c = arg;
-  hj_link_snapshot(c->dir, c->commit, c->name, c->etag, c->flag, c->sync, &c->out, &c->e);
+  if (!hj_planted_check_repo(c->dir, &c->e))
+    hj_link_snapshot(c->dir, c->commit, c->name, c->etag, c->flag, c->sync, &c->out, &c->e);
 }
 
 static PyObject *store_link_snapshot(PyObject *self, PyObject *args, PyObject *kwargs)

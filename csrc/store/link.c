@@ -7,7 +7,6 @@
 #include "plat/plat.h"
 #include "store/layout.h"
 #include "store/owner_int.h"
-#include "store/planted.h"
 #include "store/record_int.h"
 #include "store/temp_int.h"
 #include "util/buf.h"
@@ -306,7 +305,7 @@ int hj_link_snapshot(const char *repo_dir, const char *commit, const char *path,
     *out_path = NULL;
   int rc = find_place(&p, repo_dir, commit, path, etag, e);
   p.sync = sync;
-  if (!rc && !hj_planted_check_repo(repo_dir, e) && !link_at(repo_dir, &p, etag, links, e) && out_path) {
+  if (!rc && !link_at(repo_dir, &p, etag, links, e) && out_path) {
     *out_path = p.pointer;
     p.pointer = NULL;
   }

@@ -7,7 +7,7 @@
  *          on the disk for good before it has its name, and its name after. A link is not synced: without it nothing is lost.
  * Errors   HJ_E_NONE: no such blob (also when it was moved to another snapshot's path); HJ_E_EXISTS: a plain file with other
  *          content, or a folder, lies at the snapshot path: left alone, the caller decides; HJ_E_DENIED: a planted link among the
- *          folders of `path`; HJ_E_NAME; the file system's own.
+ *          folders of `path` (the repository's own folders are the caller's to look at, store/planted.h); HJ_E_NAME; the file system's own.
  */
 #ifndef HJ_LINK_H
 #define HJ_LINK_H
