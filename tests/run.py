@@ -38,6 +38,10 @@ SYSTEM = {
     "command tinyproxy": "tinyproxy",
     "command microsocks": "microsocks",
     "command ip": "iproute2",
+    "command zsh": "zsh",
+    "command fish": "fish",
+    "command man": "man-db",
+    "command groff": "groff-base",
 }
 BENCH = {  # and for `make bench`
     "command aria2c": "aria2",

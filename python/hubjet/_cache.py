@@ -95,6 +95,11 @@ def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
     >>> hubjet.ls(cache_dir="/nowhere")
     []
     """
+    return [_look(store) for store in repos_in(cache_dir)]
+
+
+def repos_in(cache_dir: str | os.PathLike[str] | None = None) -> list[RepoStore]:
+    """The repositories of a cache, by id: their names only."""
     cache = resolve(cache_dir=cache_dir).cache_dir
     try:
         names = sorted(os.listdir(cache))
@@ -103,7 +108,7 @@ def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
     except OSError as error:
         raise StorageError(f"the cache {cache} cannot be read: {error.strerror}", path=cache, errno=error.errno) from error
     repos = (_repo_of_folder(name) for name in names)
-    return [_look(RepoStore(cache, one)) for one in repos if one is not None]
+    return [RepoStore(cache, one) for one in repos if one is not None]
 
 
 def _repo_of_folder(name: str) -> Repo | None:
@@ -130,7 +135,7 @@ def _look(store: RepoStore) -> CachedRepo:
             facts = os.stat(path)
             size += facts.st_size
             last_used = max(last_used, facts.st_atime, facts.st_mtime)
-    return CachedRepo(store.repo.id, store.repo.type, store.folder, size, files, _revisions(store), last_used)
+    return CachedRepo(store.repo.id, store.repo.type, store.folder, size, files, revisions_of(store), last_used)
 
 
 def _files_below(folder: str) -> Iterator[str]:
@@ -139,7 +144,8 @@ def _files_below(folder: str) -> Iterator[str]:
             yield os.path.join(place, name)
 
 
-def _revisions(store: RepoStore) -> dict[str, str]:
+def revisions_of(store: RepoStore) -> dict[str, str]:
+    """name → commit; commits without a name stand for themselves."""
     refs = os.path.join(store.folder, "refs")
     named: dict[str, str] = {}
     for path in _files_below(refs):

@@ -58,6 +58,7 @@ VERBS = (
     Row("doctor", "_cli_look", "say what is wrong on the way to a model"),
     Row("ledger", "_cli_look", "print the requests that were written down"),
     Row("about", "_cli_look", "print versions and features, for bug reports"),
+    Row("completion", "_cli_complete", "print a script that completes commands in bash, zsh or fish"),
     Row("help", "", "print the help of a verb"),
 )
 
@@ -95,6 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     json, verbose = "--json" in words, False
     try:
+        if words[:1] == ["__complete"]:  # Tab, in a shell that knows `hubjet completion`
+            from ._cli_complete import answer
+
+            answer(words[1:], *parsers(), [(row.name, row.text) for row in VERBS])
+            return 0
         options = _understood(words)
         json, verbose = options.json, options.verbose
         _talk_through_logging(verbose)

@@ -72,10 +72,18 @@ def add_ls(parser: ArgumentParser) -> None:
   hubjet ls
   hubjet ls --json | jq -r '.[].repo_id'"""
     add_cache(parser)
+    parser.add_argument("--names", action="store_true", help="names only, one a line: quick, whatever the cache holds")
 
 
 def do_ls(options: Namespace) -> None:
     """Prints the repositories in the cache."""
+    if options.names:
+        ids = [store.repo.id for store in _cache.repos_in(options.cache_dir)]
+        if options.json:
+            out_json(ids)
+        for one_id in () if options.json else ids:
+            out(one_id)
+        return
     repos = _cache.ls(cache_dir=options.cache_dir)
     if options.json:
         out_json([vars(one) for one in repos])

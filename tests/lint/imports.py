@@ -39,7 +39,7 @@ RANKS = (
     "_cli_options",
     "_cli_plan",
     "_cli_run",
-    "_cli_download _cli_cache _cli_settings _cli_look _cli_account",
+    "_cli_download _cli_cache _cli_settings _cli_look _cli_account _cli_complete",
     "_cli",
     "__init__ __main__",
 )
