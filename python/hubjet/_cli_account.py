@@ -45,6 +45,7 @@ def do_login(options: Namespace) -> None:
 def add_logout(parser: ArgumentParser) -> None:
     """Arguments of `hubjet logout`."""
     parser.description = "Forgets stored tokens, those of `hf auth login` included. They go on to exist: the account's settings end them."
+    parser.epilog = "  hubjet logout"
     parser.add_argument("name", metavar="NAME", nargs="?", help="the one of this name; none: all")
 
 
@@ -62,6 +63,7 @@ def do_logout(options: Namespace) -> None:
 def add_whoami(parser: ArgumentParser) -> None:
     """Arguments of `hubjet whoami`."""
     parser.description = "Asks the hub whose the token is that hubjet would send, and says where it was found."
+    parser.epilog = "  hubjet whoami"
     parser.add_argument("--endpoint", dest="hub", metavar="URL", type=filled, help="the hub to ask; default: HF_ENDPOINT")
 
 

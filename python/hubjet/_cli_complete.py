@@ -199,6 +199,7 @@ class _Typed:
             "REPO": self._repos,
             "FILE": self._files if of_repo else lambda: [FILES],
             "PATH": lambda: [FILES],
+            "PROGRAM": lambda: [FILES],
             "DIR": lambda: [DIRS],
             "REV": self._revisions,
             "NAME": _settings if self._parser.prog.endswith(" config") else tuple,
