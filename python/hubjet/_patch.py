@@ -84,6 +84,20 @@ HOOKS = (
         ("self rpath lpath= callback= outfile= ***kwargs",),
     ),
     Hook(
+        "huggingface_hub.utils.tqdm",
+        "_make_thread_pool_executor",
+        "_patch_pool",
+        "make_pool",
+        ("*max_workers *bar_class",),
+    ),
+    Hook(
+        "huggingface_hub._snapshot_download",
+        "hf_thread_map",
+        "_patch_pool",
+        "make_map",
+        ("fn iterable *max_workers= *tqdm_class= ***tqdm_kwargs",),
+    ),
+    Hook(
         "huggingface_hub.utils._headers",
         "_http_user_agent",
         "_patch_quiet",
@@ -167,9 +181,9 @@ class _Patch:
                 one.remove()
             self.installed.clear()
             self.refused.clear()
-            meta = sys.modules.get("hubjet._patch_meta")
-            if meta is not None:
-                meta.listings.clear()
+            known = sys.modules.get("hubjet._patch_listing")
+            if known is not None:
+                known.listings.clear()
             return
         self.waiter.start()
         for hook in HOOKS:

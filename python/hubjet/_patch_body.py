@@ -20,7 +20,7 @@ from ._patch_errors import theirs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import ModuleType
     from typing import Any
@@ -64,7 +64,7 @@ class Body:
                 self._counts.file(received=0, resumed=0, verified=0, requests=0)
                 return
             config = config_of(self._module)
-            want: Want = {"url": str(self._url), "why": "resolve", "path": place, "side_dir": side, "digest": digest}
+            want: Want = {"why": "resolve", "path": place, "side_dir": side, "digest": digest}
             if size is not None:
                 want["size"] = size
             with Bar(self._module, self._label, size, tqdm_class, bar) as shows:
@@ -86,20 +86,13 @@ class Body:
     def _run(self, want: Want, config: Config, shows: Any) -> Result:
         limits = _transport.limits(config)
         url = self._url
-        auth = next((value for name, value in self._headers.items() if name.lower() == "authorization"), None)
-        result = _transport.run([self._asking(want, str(url), auth)], limits, config, shows)[0]
+        home = getattr(url, "resolve", "") or url
+        result = _transport.run([asking(want, str(url), home, self._headers, authorization(self._headers))], limits, config, shows, (self._label,))[0]
         again = getattr(url, "resolve", "")
         if again and again != url and _is_stale(_transport.error_of(result), again):
             _trace.info(f"{self._label}: {shown(url)} is not valid any more; the hub is asked for a new one")
-            result = _transport.run([self._asking(want, again, getattr(url, "auth", None))], limits, config, shows)[0]
+            result = _transport.run([asking(want, again, again, self._headers, getattr(url, "auth", None))], limits, config, shows, (self._label,))[0]
         return result
-
-    def _asking(self, want: Want, url: str, auth: str | None) -> Want:
-        """Where the URL is a content network's own, a caller's extra headers do not go: they were meant for the hub."""
-        home = getattr(self._url, "resolve", "") or url
-        extra = [(name, value) for name, value in self._headers.items() if name.lower() not in _NOT_PASSED_ON]
-        same = origin_of(home) == origin_of(url)
-        return {**want, "url": url, "headers": extra if same else [], "auth": auth, "auth_origin": url}
 
     def _raised(self, error: BaseException, result: Result) -> BaseException:
         failure = theirs(error, result, self._url, self._module)
@@ -115,6 +108,19 @@ class Body:
         return failure
 
 
+def authorization(headers: Mapping[str, str]) -> str | None:
+    """The header that says who asks."""
+    return next((value for name, value in headers.items() if name.lower() == "authorization"), None)
+
+
+def asking(want: Want, url: str, home: str, headers: Mapping[str, str], auth: str | None) -> Want:
+    """The want, with where it is asked for and what goes along. `auth` is for that address and no other; a caller's extra headers were meant for
+    the hub (`home`), so a content network of another origin does not get them."""
+    extra = [(name, value) for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON]
+    same = origin_of(home) == origin_of(url)
+    return {**want, "url": url, "headers": extra if same else [], "auth": auth, "auth_origin": url}
+
+
 def _is_stale(error: BaseException | None, resolve: str) -> bool:
     """Whether a signed URL may have expired: its host, which is not the hub, does not let us in."""
     return (
@@ -125,20 +131,15 @@ def _is_stale(error: BaseException | None, resolve: str) -> bool:
     )
 
 
-def config_of(module: ModuleType) -> Config:
+def config_of(module: ModuleType, **arguments: Any) -> Config:
     """Our settings; whether the network is shut, and how long it is waited for, is theirs to say."""
     constants = module.constants
     seconds = getattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", _STANDARD_TIMEOUT_S)
     return resolve(
-        offline=bool(constants.is_offline_mode()), download_timeout=seconds if seconds != _STANDARD_TIMEOUT_S else None
+        offline=bool(constants.is_offline_mode()),
+        download_timeout=seconds if seconds != _STANDARD_TIMEOUT_S else None,
+        **arguments,
     )
-
-
-def reason_not_to(module: ModuleType, etag: str | None) -> str:
-    """Why a file must be left to the stock path; "" if it need not."""
-    if digest_of(etag) is None:
-        return "the server names no digest for it"
-    return other_transport(module)
 
 
 def other_transport(module: ModuleType) -> str:
@@ -151,6 +152,26 @@ def other_transport(module: ModuleType) -> str:
     if factory is not None and factory is not getattr(http, "default_client_factory", factory):
         return "set_client_factory() gave huggingface_hub an HTTP client of its own"
     return ""
+
+
+def _is_bridges_no(error: BaseException | None, url: str) -> bool:
+    """Whether the content network refuses the file as such, as it does with some of hundreds of GB: hf_xet has another way to them."""
+    return (
+        isinstance(error, errors.HubjetError)
+        and error.status in (400, 413, 416, 501)
+        and error.portal is None
+        and origin_of(error.url or url) != origin_of(url)
+    )
+
+
+def _check(place: str, digest: str, filename: str) -> None:
+    """What the stock path brought is compared, too, before anybody uses it."""
+    algo, _, expected = digest.partition(":")
+    found = _native.hash_file(place, "sha256" if algo == "sha256" else "git-sha1")
+    if found == expected:
+        return
+    os.unlink(place)
+    raise OSError(f"Consistency check failed: {filename} should be {digest} but is {algo}:{found}; it was taken away again")
 
 
 def side_of(destination: Path, incomplete: Path) -> tuple[str, str]:
@@ -197,18 +218,30 @@ def make(original: Callable[..., Any], active: Callable[[], bool], module: Modul
             return stock()
         if destination_path.exists() and not force_download:
             return None
-        why = reason_not_to(module, etag)
-        if why:
+        digest, place = digest_of(etag), os.path.abspath(destination_path)
+
+        def left(why: str) -> None:
             counts.left(why)
             _trace.warn(f"{filename} is left to huggingface_hub: {why}", once=f"left {why}")
-            return stock()
+            stock()
+            if digest is not None:
+                _check(place, digest, filename)
+
+        why = "" if digest is not None else "the server names no digest for it"
+        why = why or other_transport(module)
+        if why:
+            return left(why)
         root, side = side_of(destination_path, incomplete_path)
         try:
             _native.check_planted(root, side)
         except errors.HubjetError as error:
             raise theirs(error, None, url_to_download, module) from error
-        body = Body(module, counts, url_to_download, headers, filename)
-        body.fetch(os.path.abspath(destination_path), side, digest_of(etag), expected_size, tqdm_class)
-        return None
+        try:
+            body = Body(module, counts, url_to_download, headers, filename)
+            return body.fetch(place, side, digest, expected_size, tqdm_class)
+        except Exception as error:
+            if xet_file_data is None or not module.is_xet_available() or not _is_bridges_no(error.__cause__, url_to_download):
+                raise
+        return left("the plain way to Xet's store does not have it")
 
     return _download_to_tmp_and_move

@@ -21,6 +21,8 @@ MODULES = (
     "huggingface_hub.utils._detect_agent",
     "huggingface_hub.utils._headers",
     "huggingface_hub.utils._telemetry",
+    "huggingface_hub.utils.tqdm",
+    "huggingface_hub._snapshot_download",
     "huggingface_hub.file_download",
     "huggingface_hub.hf_api",
     "huggingface_hub.hf_file_system",

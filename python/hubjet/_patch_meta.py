@@ -1,5 +1,5 @@
 """What huggingface_hub asks about a file before it fetches it, answered without asking where the answer is known. Imports _names, _patch_body,
-_patch_errors, _status.
+_patch_errors, _patch_listing.
 
 Known is what cannot change: the files of a commit, by its listing (which snapshot_download has just asked for, or keeps in trees/), and
 that a commit lacks a file (.no_exist, or the listing). Only questions about a whole commit hash are answered so; a branch may have moved, so
@@ -11,63 +11,17 @@ from __future__ import annotations
 import os
 
 from ._names import is_commit, is_etag
-from ._patch_body import Asked
+from ._patch_body import Asked, authorization
 from ._patch_errors import missing_response
+from ._patch_listing import Listing, key_of, listings, overheard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
-    from typing import Any, NamedTuple
+    from typing import Any
 
     from ._status import Counts
-else:
-    from ._record import NamedTuple
-
-LISTINGS_KEPT = 4  # of those that are in memory only
-FILES_KEPT = 200_000  # of all of them: 60 MB
-
-
-class Entry(NamedTuple):
-    """One file of a listing; named as in huggingface_hub's TreeCacheEntry."""
-
-    size: int
-    blob_id: str
-    lfs_sha256: str | None = None
-    lfs_size: int | None = None
-    xet_hash: str | None = None
-
-
-class Listings:
-    """Whole listings of commits that this process asked for and did not keep on the disk (a dry run, a program's own). Any thread: each is put
-    and taken whole."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], Mapping[str, Entry]] = {}
-
-    def put(self, key: tuple[str, ...], files: Mapping[str, Entry]) -> None:
-        """Keeps it; the oldest ones make room."""
-        kept = {name: value for name, value in self._kept.items() if name != key}
-        kept[key] = files
-        while len(kept) > 1 and (len(kept) > LISTINGS_KEPT or sum(map(len, kept.values())) > FILES_KEPT):
-            del kept[next(iter(kept))]
-        self._kept = kept
-
-    def get(self, key: tuple[str, ...]) -> Mapping[str, Entry] | None:
-        """The listing, if it is here."""
-        return self._kept.get(key)
-
-    def clear(self) -> None:
-        """None of them any more."""
-        self._kept = {}
-
-
-listings = Listings()
-
-
-def key_of(endpoint: str, repo_type: str | None, repo_id: str, commit: str) -> tuple[str, ...]:
-    """What a listing is of."""
-    return endpoint.rstrip("/"), repo_type or "model", repo_id, commit
 
 
 def make(original: Callable[..., Any], active: Callable[[], bool], module: ModuleType, counts: Counts) -> Callable[..., Any]:
@@ -81,7 +35,7 @@ def make(original: Callable[..., Any], active: Callable[[], bool], module: Modul
             if known is not None:
                 counts.saved()
                 return known
-        auth = _authorization(asked["headers"])  # taken out of it where the answer leads elsewhere
+        auth = authorization(asked["headers"])  # taken out of it where the answer leads elsewhere
         return _with_way_back(original(**asked), asked, auth, module)
 
     return _get_metadata_or_catch_error
@@ -108,22 +62,9 @@ def make_listing(
         )
         if not active() or not recursive or path_in_repo or not isinstance(revision, str) or not is_commit(revision):
             return entries
-        return _overheard(entries, key_of(self.endpoint, repo_type, repo_id, revision))
+        return overheard(entries, key_of(self.endpoint, repo_type, repo_id, revision))
 
     return list_repo_tree
-
-
-def _overheard(entries: Iterable[Any], key: tuple[str, ...]) -> Iterator[Any]:
-    files: dict[str, Entry] = {}
-    for one in entries:
-        if hasattr(one, "blob_id") and len(files) < FILES_KEPT:  # a folder has a tree_id
-            lfs = one.lfs
-            files[one.path] = Entry(
-                one.size, one.blob_id, lfs.sha256 if lfs else None, lfs.size if lfs else None, one.xet_hash
-            )
-        yield one
-    if len(files) < FILES_KEPT:
-        listings.put(key, files)
 
 
 def _known(asked: Mapping[str, Any], module: ModuleType, counts: Counts) -> Any:
@@ -133,13 +74,13 @@ def _known(asked: Mapping[str, Any], module: ModuleType, counts: Counts) -> Any:
         return None
     storage, relative = asked.get("storage_folder"), asked.get("relative_filename")
     no_exist = None if storage is None or relative is None else os.path.join(storage, ".no_exist", commit, relative)
-    tree = _listing(asked, module)
-    if (tree is not None and filename not in tree) or (no_exist is not None and os.path.isfile(no_exist)):
+    noted = no_exist is not None and os.path.isfile(no_exist)
+    listing = None if noted else _listing(asked, module)
+    entry = listing.files.get(filename) if listing is not None else None
+    if noted or (entry is None and listing is not None and listing.whole):
         counts.saved()
         _refuse(asked, no_exist, module)
-    if tree is None:
-        return None
-    return _from_entry(tree[filename], asked, module)
+    return _from_entry(entry, asked, module) if entry is not None else None
 
 
 def _is_plain(filename: str) -> bool:
@@ -147,14 +88,13 @@ def _is_plain(filename: str) -> bool:
     return "\\" not in filename and not any(part in ("", ".", "..") for part in filename.split("/"))
 
 
-def _listing(asked: Mapping[str, Any], module: ModuleType) -> Mapping[str, Any] | None:
+def _listing(asked: Mapping[str, Any], module: ModuleType) -> Listing | None:
     folder, commit = asked.get("tree_cache_folder"), asked["revision"]
     kept = module.read_tree_cache(folder, commit) if folder is not None else None
     if kept is not None:
-        tree: Mapping[str, Any] = kept
-        return tree
-    endpoint = asked["endpoint"] or module.constants.ENDPOINT
-    return listings.get(key_of(endpoint, asked["repo_type"], asked["repo_id"], commit))
+        return Listing(kept, True)
+    key = key_of(asked["endpoint"] or module.constants.ENDPOINT, asked["repo_type"], asked["repo_id"], commit)
+    return listings.get_or_ask(key, asked, module)
 
 
 def _from_entry(entry: Any, asked: Mapping[str, Any], module: ModuleType) -> Any:
@@ -204,7 +144,3 @@ def _url(asked: Mapping[str, Any], revision: str, module: ModuleType) -> str:
         asked["repo_id"], asked["filename"], repo_type=asked["repo_type"], revision=revision, endpoint=asked["endpoint"]
     )
     return url
-
-
-def _authorization(headers: Mapping[str, str]) -> str | None:
-    return next((value for name, value in headers.items() if name.lower() == "authorization"), None)

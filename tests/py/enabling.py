@@ -1,6 +1,6 @@
 """What the tests of enable() share: a client of either huggingface_hub in a process of its own, which can import hubjet.
 
-Use:        from tests.py.enabling import peer, version  (fixtures);  peer(function, env={...}, arg=...) -> what it returned
+Use:        from tests.py.enabling import peer, version, newer  (fixtures);  peer(function, env={...}, arg=...) -> what it returned
             `lines(requests)`: the requests as text, without commits, digests and queries, sorted: to be compared.
 """
 
@@ -25,7 +25,16 @@ def version(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def peer(version: str, world: World, cache: Path, tmp_path: Path) -> Callable[..., Any]:
     """`peer(script, **args)`: runs in a process of huggingface_hub `version`; `env` adds variables, "" takes one away."""
+    return _peer(version, world, cache, tmp_path)
 
+
+@pytest.fixture
+def newer(world: World, cache: Path, tmp_path: Path) -> Callable[..., Any]:
+    """The same, of 2.4 only: for what does not depend on the line."""
+    return _peer("2.4", world, cache, tmp_path)
+
+
+def _peer(version: str, world: World, cache: Path, tmp_path: Path) -> Callable[..., Any]:
     def run(script: Any, env: dict[str, str] | None = None, timeout: float = 60, **args: Any) -> Any:
         root = Path(hubjet.__file__).parents[1]
         all_of_it = {**peer_env(world, tmp_path / "home", HF_HUB_CACHE=str(cache), PYTHONPATH=str(root)), **(env or {})}
