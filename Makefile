@@ -27,10 +27,12 @@ build:           ## the extension, in place, and the environment of the tests
 	@$(PYTHON) tests/run.py build
 docs:            ## build/site/index.html: the documentation, its notebooks run (ARGS=--no-notebooks)
 	@$(PYTHON) tests/run.py docs $(ARGS)
+notebooks:       ## progress and receipts in real Jupyter in a real browser (headless chromium; ARGS="--images kernel" makes the documents' pictures anew)
+	@$(PYTHON) tests/run.py notebooks $(ARGS)
 wheel:           ## dist/*.whl for Linux, with libcurl, nghttp2 and OpenSSL inside; two minutes, then seconds (docs/building.md)
 	@$(PYTHON) tests/run.py wheel $(ARGS)
 lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test silence torture fuzz sanitize analyse matrix soak bench build docs wheel lint clean
+.PHONY: help demo test silence torture fuzz sanitize analyse matrix soak bench build docs notebooks wheel lint clean

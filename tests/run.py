@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|sanitize|analyse|build|docs|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|sanitize|analyse|build|docs|notebooks|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -54,6 +54,7 @@ CLANG = {  # and for `make fuzz` and `make analyse`
     "command clang": "clang",
     "command llvm-cov": "llvm",
 }
+BROWSER = {"command chromium": "chromium", "file /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core"}  # and for `make notebooks`
 WHEEL = {  # and for `make wheel`
     "command dpkg-source": "dpkg-dev",
     "command make": "make",
@@ -225,6 +226,14 @@ def analyse(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "tests/analyse.py", *arguments], environment())
 
 
+def notebooks(arguments: list[str]) -> None:
+    system_packages(BROWSER)
+    build(test_python())
+    python = venv("venv-jupyter", [requirements("requirements-jupyter.txt")])
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "tests.notebooks", *arguments], environment())
+
+
 def docs(arguments: list[str]) -> None:
     test_python()
     python = venv("venv-docs", [requirements("requirements-docs.txt")])
@@ -290,6 +299,8 @@ def main() -> None:
         sanitize(rest)
     elif what == "analyse":
         analyse(rest)
+    elif what == "notebooks":
+        notebooks(rest)
     elif what == "docs":
         docs(rest)
     elif what == "wheel":

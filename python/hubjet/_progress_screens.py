@@ -107,8 +107,8 @@ class Terminal:
 
     every_s = 0.2
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, last_words: bool = True) -> None:
+        self._stream, self._last_words = stream, last_words
         encoding = getattr(stream, "encoding", None) or "ascii"
         self._encoding = encoding
         try:
@@ -125,10 +125,11 @@ class Terminal:
         self._over(self._sayable(line(view, columns, self._signs)), columns)
 
     def say(self, text: str, view: View | None) -> None:
-        """A whole line; what moves goes on below."""
-        self._over(self._sayable(text), _columns(self._stream) - 1)
-        self._write("\n")
-        self._width = 0
+        """A whole line; what moves goes on below. Without `last_words` the program says in its own how it ended."""
+        if self._last_words:
+            self._over(self._sayable(text), _columns(self._stream) - 1)
+            self._write("\n")
+            self._width = 0
         if view is not None:
             self.draw(view)
 
@@ -287,21 +288,24 @@ def board(progress: bool | None, ours: bool) -> Board | None:
     else:
         return None
     with _boards_lock:
-        for old in [one for one, there in _boards.items() if not there.users or one[0] != os.getpid()]:
+        # A bar of text in the same cell begins a new line after each output of ours, so there all downloads share one. Else each has its own: the
+        # cell may clear its output between two.
+        kept = key if shell is not None and _text_bars() else None
+        for old in [one for one, there in _boards.items() if (not there.users and one != kept) or one[0] != os.getpid()]:
             del _boards[old]
         if key not in _boards:
-            _boards[key] = Board(_screen(str(key[1]), shell, stream))
+            _boards[key] = Board(_screen(str(key[1]), shell, stream, ours))
         _boards[key].users += 1
         return _boards[key]
 
 
-def _screen(kind: str, shell: Any, stream: Any) -> Screen:
+def _screen(kind: str, shell: Any, stream: Any, ours: bool) -> Screen:
     if kind == "kernel":
         return Kernel(shell)
     if kind == "logging" or kind == "log" or _config.is_dumb_terminal():
         return Log(None if kind == "logging" else stream)
-    bars = _bars_on(stream)
-    return BelowBars(stream, bars) if bars is not None else Terminal(stream)
+    bars = _bars_on_terminal()
+    return BelowBars(stream, bars) if bars is not None else Terminal(stream, last_words=not ours)
 
 
 def kernel_shell() -> Any:
@@ -322,14 +326,16 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
-def _bars_on(stream: Any) -> Any:
+def _text_bars() -> list[Any]:
+    """tqdm's bars that are open now and made of text."""
+    tqdm = getattr(sys.modules.get("tqdm.std"), "tqdm", None)
+    bars = list(getattr(tqdm, "_instances", ()))
+    return [one for one in bars if not getattr(one, "disable", True) and not getattr(one, "gui", False)]
+
+
+def _bars_on_terminal() -> Any:
     """tqdm, if it has a bar on a terminal now."""
-    module = sys.modules.get("tqdm.std")
-    tqdm = getattr(module, "tqdm", None)
-    for one in list(getattr(tqdm, "_instances", ())):
-        if not getattr(one, "disable", True) and not getattr(one, "gui", False) and is_terminal(getattr(one, "fp", None)):
-            return tqdm
-    return None
+    return sys.modules["tqdm.std"].tqdm if any(is_terminal(getattr(one, "fp", None)) for one in _text_bars()) else None
 
 
 def _columns(stream: Any) -> int:

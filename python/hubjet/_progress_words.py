@@ -120,7 +120,7 @@ def html(view: View | None, said: list[str]) -> str:
         note = f' <span style="opacity:0.7">({_escape(words_besides)})</span>' if words_besides else ""
         parts.append(
             f'<div style="font-size:13px;line-height:1.6"><b>{_escape(fitted(view.name, NAME_MAX))}</b> '
-            f'<progress max="1"{value} style="width:180px;vertical-align:middle"></progress> {_escape(words)}{note}</div>'
+            f'<progress max="1"{value} style="width:180px;vertical-align:middle;margin:0 6px"></progress> {_escape(words)}{note}</div>'
         )
     return "".join(parts)
 

@@ -192,6 +192,10 @@ class Receipt:
 
         return _receipt_views.html(self._head(), self.files, self.path, self.error)
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """For IPython, and notebooks that show text only."""
+        printer.text(str(self))
+
     def _head(self) -> str:
         from . import _receipt_views
 
@@ -274,6 +278,6 @@ def receipt() -> Receipt | None:
     >>> hubjet.hf_hub_download("org/model", "config.json")  # doctest: +SKIP
     >>> print(hubjet.receipt())  # doctest: +SKIP
     org/model (main): 1 file, 481 B; fetched 481 B in 0.12 s
-      config.json  481 B  git-sha1  huggingface.co  0.12 s  4.0 kB/s
+      config.json  481 B  git-sha1  huggingface.co  0.12 s
     """
     return _mine.last or _last

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROWS_MAX = 20  # of a table; the rest is summed up in one
+RATED_BYTES = 1_000_000  # what is smaller takes a round trip, which is no rate
 
 _NAMES = ("file", "size", "verified", "from", "time", "rate")
 
@@ -47,7 +48,7 @@ def _rows(files: Sequence[Any]) -> tuple[list[tuple[str, ...]], str]:
             one.verified,
             one.source,
             _words.lasted(one.seconds) if one.fetched else "",
-            _words.rate(one.rate) if one.fetched and one.seconds >= 0.05 else "",
+            _words.rate(one.rate) if one.fetched >= RATED_BYTES else "",
         )
         for one in shown
     ]

@@ -271,6 +271,28 @@ def test_one_place_has_one_board_while_it_is_used(monkeypatch: pytest.MonkeyPatc
     assert screens.board(None, False) is not fourth, "the next cell has an output of its own"
 
 
+def test_downloads_in_a_cell_with_a_bar_of_text_share_one_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each output of ours makes such a bar begin anew: a loop over fifty models left fifty of them."""
+    shell = Shell()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+
+    def boards(count: int) -> set[int]:
+        found = []
+        for _ in range(count):
+            one = screens.board(None, False)
+            assert one is not None
+            one.end("a", view(0.1))
+            found.append(one)
+        return {id(one) for one in found}
+
+    assert len(boards(3)) == 3
+    bar = SimpleNamespace(disable=False, gui=False, fp=io.StringIO())
+    monkeypatch.setitem(sys.modules, "tqdm.std", SimpleNamespace(tqdm=SimpleNamespace(_instances=[bar])))
+    assert len(boards(3)) == 1
+    bar.gui = True  # a widget is not torn
+    assert len(boards(3)) == 3
+
+
 # --- real programs in real terminals --------------------------------------------------------------
 
 GET = "import hubjet; hubjet.hf_hub_download('org/big', 'model.safetensors')"
@@ -339,7 +361,8 @@ def test_a_terminal_shows_one_line_that_moves(seen: dict[str, Any], place: str) 
     screen = Screen(text, columns)
     assert screen.rubbish == [] and text.endswith("\n")
     assert len(screen.rows) == (2 if place == "narrow" else 1), screen.rows  # the last word of a narrow one takes two rows
-    assert "".join(screen.rows).startswith("model.safetensors: 6.0 MB in ")
+    begin = "org/big (main): 1 file, 6.0 MB; fetched " if place == "command" else "model.safetensors: 6.0 MB in "  # the command has more to say
+    assert "".join(screen.rows).startswith(begin)
     assert 2 <= len(screen.frames) <= 40
     assert all(len(rows) <= 1 for rows in screen.frames[:-1]), "each time the same row"
     moving = [rows[0] for rows in screen.frames if rows and "%" in rows[0]]

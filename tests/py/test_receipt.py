@@ -183,7 +183,7 @@ def test_the_summary_says_what_had_to_be_done(changes: dict[str, Any], said: str
 def test_the_table_of_a_terminal() -> None:
     assert _receipt_views.text("head", ROWS) == (
         "head\n"
-        "  config.json           481 B  git-sha1  huggingface.co                 0.12 s   4.0 kB/s\n"
+        "  config.json           481 B  git-sha1  huggingface.co                 0.12 s\n"
         "  model.safetensors    4.0 GB  sha256    huggingface.co, hf-mirror.com    46 s  61.4 MB/s\n"
         "  vocab.txt          231.5 kB  earlier   here"
     )

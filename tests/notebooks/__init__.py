@@ -1,0 +1,1 @@
+"""Real Jupyter in a real browser: `make notebooks`."""
