@@ -1,11 +1,13 @@
 """What is said and to whom: warnings once per cause, the extension's trace lines. Everything goes to `logging`;
 nothing is printed.
 
-Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at DEBUG. Imports nothing at load, and
-`logging` (5 ms) when there is something to say.
+Loggers: `hubjet` for warnings, `hubjet.net`, `hubjet.store` … for traces, at DEBUG. Imports nothing of Python's library at load, and
+`logging` (5 ms) when there is a warning.
 """
 
 from __future__ import annotations
+
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,10 +33,10 @@ def warn(message: str, *, once: str | None = None) -> None:
 
 
 def info(message: str) -> None:
-    """For those who turned logging up."""
-    import logging
-
-    logging.getLogger("hubjet").info("%s", message)
+    """For those who turned logging up: who has not even imported it did not, and Ctrl-C need not wait for that (10 ms and more)."""
+    logging = sys.modules.get("logging")
+    if hasattr(logging, "getLogger"):  # or it is just being imported
+        logging.getLogger("hubjet").info("%s", message)
 
 
 def trace(mask: str) -> None:

@@ -279,6 +279,29 @@ def test_ctrl_c_at_fifty_random_moments(world: World, repo: Any, cache: Path) ->
     assert received <= SIZE * 1.5, f"{received / MIB:.1f} MiB for {SIZE // MIB}"
 
 
+def test_ctrl_c_waits_for_no_import(world: World, repo: Any, cache: Path) -> None:
+    """A line for a log that nobody reads imported logging and eight more modules: 10 ms on a good day, between Ctrl-C and its exception."""
+    gate = world.gate("model.safetensors")
+    script = f"""
+        import signal, sys
+        import hubjet
+        known = set()
+        def stop(*_):
+            known.update(sys.modules)
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, stop)
+        try:
+            {BIG}
+        except KeyboardInterrupt:
+            result = sorted(set(sys.modules) - known)
+    """
+    with Child(script) as child:
+        gate.wait_reached(16 * MIB)
+        child.kill(signal.SIGINT)
+        assert child.wait() == 0, child.err
+        assert child.result == []
+
+
 def test_sigterm_ends_it_and_keeps_what_came(world: World, repo: Any, cache: Path) -> None:
     gate = world.gate("model.safetensors")
     with Child(f"import hubjet; {BIG}") as child:
