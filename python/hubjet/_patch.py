@@ -20,7 +20,7 @@ from ._status import Counts, Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import ModuleType
     from typing import Any, NamedTuple
 
@@ -40,7 +40,8 @@ class Hook(NamedTuple):
     name: str  # "function", or "Class.method"
     home: str  # our module with `make`
     make: str
-    shapes: tuple[str, ...]  # the signatures that are known, in the words of `shape_of`
+    shapes: tuple[str, ...]  # the signatures that are known, in the words of `shape_of`: 1.0 to 2.4
+    since: bool = False  # not in all of those versions, and not missed where it is not
 
     @property
     def title(self) -> str:
@@ -57,6 +58,7 @@ HOOKS = (
         (
             "incomplete_path destination_path url_to_download headers expected_size filename force_download etag xet_file_data "
             "tqdm_class=",
+            "incomplete_path destination_path url_to_download headers expected_size filename force_download etag xet_file_data",
         ),
     ),
     Hook(
@@ -67,6 +69,10 @@ HOOKS = (
         (
             "*repo_id *filename *repo_type *revision *endpoint *etag_timeout *headers *token *local_files_only *relative_filename= "
             "*storage_folder= *retry_on_errors= *tree_cache_folder=",
+            "*repo_id *filename *repo_type *revision *endpoint *etag_timeout *headers *token *local_files_only *relative_filename= "
+            "*storage_folder= *retry_on_errors=",
+            "*repo_id *filename *repo_type *revision *endpoint *etag_timeout *headers *token *local_files_only *relative_filename= "
+            "*storage_folder=",
         ),
     ),
     Hook(
@@ -81,7 +87,7 @@ HOOKS = (
         "HfFileSystem.get_file",
         "_patch_fs",
         "make",
-        ("self rpath lpath= callback= outfile= ***kwargs",),
+        ("self rpath lpath= callback= outfile= ***kwargs", "self rpath lpath callback= outfile= ***kwargs"),
     ),
     Hook(
         "huggingface_hub.utils.tqdm",
@@ -89,6 +95,7 @@ HOOKS = (
         "_patch_pool",
         "make_pool",
         ("*max_workers *bar_class",),
+        since=True,
     ),
     Hook(
         "huggingface_hub._snapshot_download",
@@ -96,6 +103,7 @@ HOOKS = (
         "_patch_pool",
         "make_map",
         ("fn iterable *max_workers= *tqdm_class= ***tqdm_kwargs",),
+        since=True,
     ),
     Hook(
         "huggingface_hub.utils._headers",
@@ -104,7 +112,7 @@ HOOKS = (
         "make_user_agent",
         ("*library_name= *library_version= *user_agent=",),
     ),
-    Hook("huggingface_hub.utils._detect_agent", "_get_registry", "_patch_quiet", "make_registry", ("",)),
+    Hook("huggingface_hub.utils._detect_agent", "_get_registry", "_patch_quiet", "make_registry", ("",), since=True),
     Hook(
         "huggingface_hub.utils._telemetry",
         "_send_telemetry_in_thread",
@@ -186,7 +194,11 @@ class _Patch:
                 known.listings.clear()
             return
         self.waiter.start()
-        for hook in HOOKS:
+        self.complete(HOOKS)
+
+    def complete(self, hooks: Iterable[Hook]) -> None:
+        """Puts these in place where their modules are whole."""
+        for hook in hooks:
             module = sys.modules.get(hook.module)
             if module is not None and not _is_being_imported(module):
                 self._install(hook, module)
@@ -207,6 +219,9 @@ class _Patch:
             before.on = False  # somebody wrapped ours: we go on top, and the one below passes through
         try:
             holder, original = _find(hook, module)
+            if original is None and hook.since:
+                self.refused[hook] = "not in this version"
+                return
             shape = shape_of(original)
             if shape not in hook.shapes:
                 raise LookupError(f"its signature is not known: ({shape})")
@@ -255,7 +270,7 @@ def _find(hook: Hook, module: ModuleType) -> tuple[Any, Any]:
         if holder is None:
             raise LookupError(f"there is no {folder}")
     original = vars(holder).get(name)
-    if original is None:
+    if original is None and not hook.since:
         raise LookupError("there is no such function")
     return holder, original
 
@@ -339,6 +354,8 @@ def status() -> Status:
     0
     """
     with _patch.lock:
+        if _patch.active:  # a module that was half-imported when enable() was called is whole by now
+            _patch.complete([hook for hook in HOOKS if hook not in _patch.installed and hook not in _patch.refused])
         counts = _patch.counts
         return Status(
             enabled=_patch.active,

@@ -66,13 +66,14 @@ class Bar:
             self._received = received
 
     def _open(self, size: int) -> None:
+        chosen = {} if self._class is None else {"tqdm_class": self._class}  # before 1.8 nobody could choose
         self._context = self._module._get_progress_bar_context(
             desc=self._label,
             log_level=self._module.logger.getEffectiveLevel(),
             total=size,
             initial=0,
             name="huggingface_hub.http_get",
-            tqdm_class=self._class,
             _tqdm_bar=self._given,
+            **chosen,
         )
         self._bar = self._context.__enter__()

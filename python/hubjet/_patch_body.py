@@ -10,6 +10,7 @@ and the next process find it.
 from __future__ import annotations
 
 import os
+from inspect import signature
 
 from . import _errors as errors
 from . import _native, _trace, _transport
@@ -51,8 +52,10 @@ class Asked(str):
 class Body:
     """One file on its way. The attributes are the arguments of theirs, as far as they matter here."""
 
-    def __init__(self, module: ModuleType, counts: Counts, url: str, headers: dict[str, str], label: str) -> None:
-        self._module, self._counts = module, counts
+    def __init__(
+        self, module: ModuleType, counts: Counts, url: str, headers: dict[str, str], label: str, force: bool = False
+    ) -> None:
+        self._module, self._counts, self._force = module, counts, force
         self._url, self._headers, self._label = url, headers, label
 
     def fetch(self, place: str, side: str, digest: str | None, size: int | None, tqdm_class: Any, bar: Any = None) -> None:
@@ -102,7 +105,7 @@ class Body:
             return failure
         # The stock client would have met this when it asked for the metadata, and says it in words of its own there.
         try:
-            self._module._raise_on_head_call_error(failure, False, False)
+            self._module._raise_on_head_call_error(failure, self._force, False)
         except Exception as said:
             return said
         return failure
@@ -136,10 +139,16 @@ def config_of(module: ModuleType, **arguments: Any) -> Config:
     constants = module.constants
     seconds = getattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", _STANDARD_TIMEOUT_S)
     return resolve(
-        offline=bool(constants.is_offline_mode()),
+        offline=is_offline(module),
         download_timeout=seconds if seconds != _STANDARD_TIMEOUT_S else None,
         **arguments,
     )
+
+
+def is_offline(module: ModuleType) -> bool:
+    """Whether huggingface_hub may ask nobody; a program may have said so after the start."""
+    constants = module.constants
+    return bool(constants.is_offline_mode() if hasattr(constants, "is_offline_mode") else constants.HF_HUB_OFFLINE)
 
 
 def other_transport(module: ModuleType) -> str:
@@ -188,34 +197,18 @@ def side_of(destination: Path, incomplete: Path) -> tuple[str, str]:
 def make(original: Callable[..., Any], active: Callable[[], bool], module: ModuleType, counts: Counts) -> Callable[..., Any]:
     """Their function with our body."""
 
-    def _download_to_tmp_and_move(
-        incomplete_path: Path,
-        destination_path: Path,
-        url_to_download: str,
-        headers: dict[str, str],
-        expected_size: int | None,
-        filename: str,
-        force_download: bool,
-        etag: str | None,
-        xet_file_data: Any,
-        tqdm_class: Any = None,
-    ) -> None:
+    names = tuple(signature(original).parameters)
+
+    def _download_to_tmp_and_move(*args: Any, **kwargs: Any) -> None:
         def stock() -> None:
-            original(
-                incomplete_path=incomplete_path,
-                destination_path=destination_path,
-                url_to_download=url_to_download,
-                headers=headers,
-                expected_size=expected_size,
-                filename=filename,
-                force_download=force_download,
-                etag=etag,
-                xet_file_data=xet_file_data,
-                tqdm_class=tqdm_class,
-            )
+            original(*args, **kwargs)
 
         if not active():
             return stock()
+        given = {**dict(zip(names, args)), **kwargs}  # noqa: B905 - theirs pass names, others may not pass all
+        destination_path, incomplete_path = given["destination_path"], given["incomplete_path"]
+        url_to_download, filename, etag = given["url_to_download"], given["filename"], given["etag"]
+        xet_file_data, force_download = given["xet_file_data"], given["force_download"]
         if destination_path.exists() and not force_download:
             return None
         digest, place = digest_of(etag), os.path.abspath(destination_path)
@@ -237,8 +230,8 @@ def make(original: Callable[..., Any], active: Callable[[], bool], module: Modul
         except errors.HubjetError as error:
             raise theirs(error, None, url_to_download, module) from error
         try:
-            body = Body(module, counts, url_to_download, headers, filename)
-            return body.fetch(place, side, digest, expected_size, tqdm_class)
+            body = Body(module, counts, url_to_download, given["headers"], filename, force_download)
+            return body.fetch(place, side, digest, given["expected_size"], given.get("tqdm_class"))
         except Exception as error:
             if xet_file_data is None or not module.is_xet_available() or not _is_bridges_no(error.__cause__, url_to_download):
                 raise

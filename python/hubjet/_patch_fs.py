@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def make(original: Callable[..., Any], active: Callable[[], bool], module: ModuleType, counts: Counts) -> Callable[..., Any]:
     """Their method with our body."""
+    # Before there were buckets every path was a repository's.
+    of_repository = getattr(module, "HfFileSystemResolvedRepositoryPath", None) or module.HfFileSystemResolvedPath
 
     def get_file(
         self: Any, rpath: Any, lpath: Any = None, callback: Any = module._DEFAULT_CALLBACK, outfile: Any = None, **kwargs: Any
@@ -42,9 +44,10 @@ def make(original: Callable[..., Any], active: Callable[[], bool], module: Modul
             return stock()
         revision = kwargs.get("revision")
         resolved = self.resolve_path(rpath, revision=revision)
-        if not isinstance(resolved, module.HfFileSystemResolvedRepositoryPath):
+        if not isinstance(resolved, of_repository):
             return stock()
-        module._validate_relative_filename(resolved.path)
+        if hasattr(module, "_validate_relative_filename"):
+            module._validate_relative_filename(resolved.path)
         info = self.info(rpath, revision=revision)
         place = os.path.realpath(lpath)
         if info["type"] != "file" or (os.path.exists(place) and not os.path.isfile(place)) or place.startswith("/dev/"):

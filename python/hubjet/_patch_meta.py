@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from ._names import is_commit, is_etag
-from ._patch_body import Asked, authorization
+from ._patch_body import Asked, authorization, is_offline
 from ._patch_errors import missing_response
 from ._patch_listing import Listing, key_of, listings, overheard
 
@@ -30,7 +30,7 @@ def make(original: Callable[..., Any], active: Callable[[], bool], module: Modul
     def _get_metadata_or_catch_error(**asked: Any) -> Any:
         if not active():
             return original(**asked)
-        if not (asked["local_files_only"] or asked.get("retry_on_errors") or module.constants.is_offline_mode()):
+        if not (asked["local_files_only"] or asked.get("retry_on_errors") or is_offline(module)):
             known = _known(asked, module, counts)
             if known is not None:
                 counts.saved()
@@ -106,8 +106,8 @@ def _from_entry(entry: Any, asked: Mapping[str, Any], module: ModuleType) -> Any
     xet = None
     commit, names = asked["revision"], {name: asked[name] for name in ("repo_id", "repo_type", "endpoint")}
     if entry.xet_hash is not None:
-        if not module.is_valid_xet_hash(entry.xet_hash) or not lfs:
-            return None  # hidden from those who may not read it: the hub says so when it is asked
+        if not hasattr(module, "xet_connection_info_refresh_url") or not module.is_valid_xet_hash(entry.xet_hash) or not lfs:
+            return None  # an older version, which learns of Xet from the hub's answer only; or hidden from those who may not read it: the hub says so when it is asked
         route = module.xet_connection_info_refresh_url(token_type=module.XetTokenType.READ, revision=commit, **names)
         xet = module.XetFileData(file_hash=entry.xet_hash, refresh_route=route)
     url = Asked(_url(asked, commit, module))

@@ -232,6 +232,64 @@ def test_a_signature_that_nobody_knows_is_left_as_it_is_and_that_is_said_once(ne
     assert "not known" in state
 
 
+def older_version() -> Any:
+    """The functions as 1.0 has them: without tqdm_class, without a listing on the disk; called by position, too."""
+    import hubjet
+    from huggingface_hub import file_download as module
+
+    body, meta = module._download_to_tmp_and_move, module._get_metadata_or_catch_error
+
+    def _download_to_tmp_and_move(
+        incomplete_path: Any, destination_path: Any, url_to_download: Any, headers: Any, expected_size: Any, filename: Any,
+        force_download: Any, etag: Any, xet_file_data: Any,
+    ) -> Any:  # fmt: skip
+        raise AssertionError("the stock path")
+
+    def _get_metadata_or_catch_error(
+        *, repo_id: Any, filename: Any, repo_type: Any, revision: Any, endpoint: Any, etag_timeout: Any, headers: Any, token: Any,
+        local_files_only: Any, relative_filename: Any = None, storage_folder: Any = None,
+    ) -> Any:  # fmt: skip
+        return meta(
+            repo_id=repo_id, filename=filename, repo_type=repo_type, revision=revision, endpoint=endpoint, etag_timeout=etag_timeout,
+            headers=headers, token=token, local_files_only=local_files_only,
+        )  # fmt: skip
+
+    module._download_to_tmp_and_move = _download_to_tmp_and_move
+    module._get_metadata_or_catch_error = _get_metadata_or_catch_error
+    hubjet.enable()
+    asked = {"repo_type": "model", "endpoint": None, "etag_timeout": 10, "headers": {}, "token": None, "local_files_only": False}
+    url, etag, _, size, xet, _ = module._get_metadata_or_catch_error(repo_id="org/name", filename="0.bin", revision="main", **asked)
+    from pathlib import Path
+
+    place = Path("here").absolute()
+    module._download_to_tmp_and_move(place.with_name("x.incomplete"), place, url, {}, size, "0.bin", False, etag, xet)
+    return [place.read_bytes().decode(), hubjet.status().files]
+
+
+def test_the_functions_of_older_versions_are_known(newer: Callable[..., Any], world: World) -> None:
+    world.repo("org/name").commit({"0.bin": b"0" * 9000})
+    assert newer(older_version) == ["0" * 9000, 1]
+
+
+def hf_cli() -> Any:
+    """`hf download`, as a person types it."""
+    import os
+    import subprocess
+    import sys
+
+    hf = os.path.join(os.path.dirname(sys.executable), "hf")
+    command = [sys.executable, "-m", "hubjet", "run", hf, "download", "org/name"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return [done.returncode, done.stdout, done.stderr]
+
+
+def test_their_own_command_comes_through_us_under_hubjet_run(newer: Callable[..., Any], world: World) -> None:
+    world.repo("org/name").commit({"0.bin": b"0" * 9000})
+    code, out, err = newer(hf_cli, env={"HF_HUB_DISABLE_TELEMETRY": ""})
+    assert code == 0, err
+    assert {r.headers["user-agent"][:7] for r in world.requests} == {"hubjet/"}
+
+
 def own_client() -> Any:
     """`caught` tells what came of it."""
     import hubjet
