@@ -114,7 +114,7 @@ def _run_some(notebook: Any, cells: list[tuple[int, Any]], kernel: Kernel, hub: 
 
 
 def to_markdown(notebook: Any, name: str, folder: Path) -> str:
-    """One page. Pictures go into `folder` as NAME-1.png …"""
+    """One page; what libraries say on stderr is left out. Pictures go into `folder` as NAME-1.png …"""
     pictures = 0
     parts: list[str] = []
     for cell in notebook.cells:
@@ -125,6 +125,8 @@ def to_markdown(notebook: Any, name: str, folder: Path) -> str:
         parts.append(f"```python\n{cell.source}\n```")
         for output in cell.outputs:
             data = output.get("data", {})
+            if output.get("name") == "stderr":
+                continue  # other libraries' bars and warnings: ours are displayed
             if "image/png" in data:
                 pictures += 1
                 file = f"{name}-{pictures}.png"
@@ -161,7 +163,7 @@ def main(words: Iterable[str]) -> int:
     import subprocess
     import tempfile
 
-    from tests.py.models import Hub
+    from tests.py.models import Hub, Place
 
     folder, *names = words
     out = Path(folder)
@@ -171,11 +173,10 @@ def main(words: Iterable[str]) -> int:
         hub.fill(Path(made, "models"))
         for name in names or ORDER:
             print(f"-- running docs/notebooks/{name}.ipynb", file=sys.stderr, flush=True)
-            place = Path(made, name)
-            place.mkdir()
-            with Kernel(hub.env(place), place) as kernel:
+            place = Place(hub, Path(made, name))
+            with Kernel(place.env, place.folder) as kernel:
                 page = to_markdown(run(FOLDER / f"{name}.ipynb", kernel, hub), name, out)
-            (out / f"{name}.md").write_text(hub.as_people_see_it(page, place), "utf-8")
+            (out / f"{name}.md").write_text(hub.as_people_see_it(page, place.folder), "utf-8")
     return 0
 
 

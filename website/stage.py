@@ -66,7 +66,8 @@ class Stage:
             shutil.copyfile(source, target)
         else:
             language = LANGUAGES.get(source.suffix, "text")
-            target.write_text(f"# {name}\n\n````{language}\n{source.read_text('utf-8').rstrip()}\n````\n", "utf-8")
+            head = "---\nsearch:\n  exclude: true\n---\n\n"  # who looks for a word wants to read, not the source
+            target.write_text(f"{head}# {name}\n\n````{language}\n{source.read_text('utf-8').rstrip()}\n````\n", "utf-8")
 
     def _filled(self, text: str, name: str) -> str:
         def fill(mark: re.Match[str]) -> str:

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.py.models import SCRIPT, Hub
+from tests.py.models import Hub, Place
 from website import notebooks
 from website.notebooks import Kernel
 
@@ -29,6 +29,15 @@ ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(python|bash)\n(.*?)^```$", re.S | re.M)
 INSTALLS = re.compile(r"^!(?:pip|apt-get) .*\n", re.M)
 SHELL_S = 60
+# In a kernel a loop runs already, in which asyncio.run may not be called: there it gets a thread.
+BEFORE = """\
+def _in_a_thread():
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+    run, pool = asyncio.run, ThreadPoolExecutor(1)
+    asyncio.run = lambda main: pool.submit(run, main).result()
+_in_a_thread()
+"""
 SWEEP = """\
 import hubjet as _hubjet
 getattr(_hubjet, "disable", lambda: None)()
@@ -48,21 +57,6 @@ def documents() -> list[str]:
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     found = [path for path in pages if blocks(path, "python") or blocks(path, "bash")]
     return [path.relative_to(ROOT).as_posix() for path in [*found, *sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))]]
-
-
-class Place:
-    """A home for the programs: train.py and serve.py as a user has them, `hubjet` on the path."""
-
-    def __init__(self, hub: Hub, folder: Path) -> None:
-        self.folder = folder
-        (folder / "bin").mkdir(parents=True)
-        for name, text in (("hubjet", f'exec {sys.executable} -m hubjet "$@"'), ("python", f'exec {sys.executable} "$@"')):
-            (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-            (folder / "bin" / name).chmod(0o755)
-        for name in ("train.py", "serve.py"):
-            (folder / name).write_text(SCRIPT)
-        self.env = hub.env(folder)
-        self.env["PATH"] = f"{folder / 'bin'}:{self.env['PATH']}"
 
 
 def in_shell(hub: Hub, page: str, folder: Path) -> str:
@@ -103,6 +97,7 @@ def in_kernel(hub: Hub, name: str, kernel: Kernel, place: Place) -> dict[str, An
     answer["seconds"] = round(time.monotonic() - began, 2)
     requests = hub.world.requests
     answer["agents"] = sorted({request.headers.get("user-agent", "") for request in requests if request.origin == "hub"})
+    answer["tokens"] = sorted({request.origin for request in requests if request.token_sent})
     answer["bytes"] = sum(request.bytes for request in hub.world.bodies())
     kernel.execute(SWEEP)
     shutil.rmtree(place.folder / ".cache", ignore_errors=True)
@@ -118,6 +113,7 @@ def main(words: list[str]) -> int:
         with Kernel(place.env, place.folder) as kernel:
             models = Path(made, "models")  # made in the kernel itself: what it imports for that is there for everything else
             kernel.execute(f"from tests.py.models import make; make({str(models)!r})")
+            kernel.execute(BEFORE)
             for one in (hub, another):
                 one.fill(models)
             # The shells' pages run beside: they have a hub of their own, so that each book has the requests of one.

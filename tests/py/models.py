@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = "sentence-transformers/all-MiniLM-L6-v2"
 GATED = "meta-llama/Llama-3.2-1B"
 NAMES = {  # what lies below make()'s folder -> its names on the hub
-    "bert": ("org/model", "org/name"),
+    "bert": ("org/model", "org/name", "org/other"),
     "diffusion": ("org/diffuser", "hf-internal-testing/tiny-stable-diffusion-torch"),
     "llama": (GATED, "org/gated"),
 }
@@ -142,12 +142,29 @@ class Hub:
             "https://hf-mirror.com": f"http://localhost:{port}",
             '"modelscope"': f'"modelscope+{self.world.endpoint}"',
             "https://example.com/w.bin": self.other,
+            "https://example.com/weights.bin": self.other,
+            "hubjet.login()": f"hubjet.login({self.token!r})",  # nobody is there to be asked
             "9f2c…": hashlib.sha256(PLAIN).hexdigest(),
         }
 
     def as_people_see_it(self, text: str, place: Path) -> str:
         """What a program printed, with the addresses that it would have met elsewhere."""
-        return text.replace(self.world.endpoint, "https://huggingface.co").replace(self.world.cdn_url, "https://cdn-lfs.hf.co").replace(str(place), "~")
+        return text.replace(self.world.endpoint, "https://huggingface.co").replace(self.world.cdn_url, "https://cdn-lfs.hf.co").replace(str(place), "~").replace(sys.prefix, "…")
+
+
+class Place:
+    """A home for programs: train.py and serve.py as a user has them, `hubjet` and `python` on the path."""
+
+    def __init__(self, hub: Hub, folder: Path) -> None:
+        self.folder = folder
+        (folder / "bin").mkdir(parents=True)
+        for name, text in (("hubjet", f'exec {sys.executable} -m hubjet "$@"'), ("python", f'exec {sys.executable} "$@"')):
+            (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / "bin" / name).chmod(0o755)
+        for name in ("train.py", "serve.py"):
+            (folder / name).write_text(SCRIPT)
+        self.env = hub.env(folder)
+        self.env["PATH"] = f"{folder / 'bin'}:{self.env['PATH']}"
 
 
 def _files(folder: Path) -> dict[str, Any]:
