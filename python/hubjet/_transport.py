@@ -226,8 +226,9 @@ def _note(path: str) -> None:
     _ledger_file.note(path)
 
 
-def error_of(result: Result) -> BaseException | None:
-    """Why this file failed, None if it did not. Errors of hubjet get the answer's facts that C does not pass on."""
+def error_of(result: Result, *, anywhere: bool = False) -> BaseException | None:
+    """Why this file failed, None if it did not. Errors of hubjet get the answer's facts that C does not pass on. `anywhere`: it was not
+    the hub that was asked; of other servers a page that says 404 is nothing strange."""
     error = result["error"]
     if isinstance(error, HubjetError):
         headers = result["headers"]
@@ -240,7 +241,9 @@ def error_of(result: Result) -> BaseException | None:
             "hub_code": headers.get("x-error-code"),
         }
         error.__dict__.update({name: value for name, value in facts.items() if value is not None})
-        if error.code in ("REDIRECT", "PORTAL") or "<" in (result["excerpt"] or ""):
+        if anywhere and error.status == 404:
+            error.add_line("do", "check the URL: that server has no such file")
+        elif error.code in ("REDIRECT", "PORTAL") or "<" in (result["excerpt"] or ""):
             from . import _advice
 
             _advice.add_page(error, result["excerpt"], headers)
