@@ -69,6 +69,7 @@ class Limits(TypedDict, total=False):
     sync: bool  # fsync before a file is published (default True)
     ipv4_only: bool
     allow_http_downgrade: bool  # follow a redirect https -> http (default False)
+    private_redirects: bool  # follow a redirect of a public host into a private network (default False)
 
 class Look(TypedDict):
     """Counters of a running job; each only grows."""

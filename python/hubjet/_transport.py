@@ -62,6 +62,7 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
         "offline": config.offline,
         "sync": config.sync,
         "ipv4_only": config.ipv4_only,
+        "private_redirects": config.private_redirects,
     }
     if quick:
         chosen["tries"] = 1
