@@ -275,6 +275,11 @@ def current() -> Receipt | None:
     return _mine.open[-1] if _mine.open else None
 
 
+def last_here() -> Receipt | None:
+    """Of the last call of this thread that ended."""
+    return _mine.last
+
+
 def receipt() -> Receipt | None:
     """What the last call of this thread brought, or of the process, if this thread made none: files, sizes, how they were verified,
     from where, in which time. None before the first call.

@@ -102,6 +102,8 @@ class Running:
         _leave_if_ending()
         self._places = [want.get("path") or want.get("repo_dir") for want in wants]
         _trace.follow(config.trace, config.trace_file)
+        if self._listener is not None:
+            job_limits = {**job_limits, "news": True}
         job = _native.Job(wants, job_limits)
         if config.timeline is not None:
             from . import _timeline
@@ -110,7 +112,7 @@ class Running:
         self._job = job
         try:
             if self._listener is not None:
-                self._listener.begins(job, names)
+                self._listener.begins(job, names, wants)
             job.start()
         except BaseException:
             self.stop()
