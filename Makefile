@@ -11,6 +11,8 @@ fuzz:            ## every parser of the network and the disk against libFuzzer, 
 	@$(PYTHON) tests/run.py fuzz $(ARGS)
 matrix:          ## every way a server can misbehave, on every shape of download (tests/matrix/README.md)
 	@$(PYTHON) tests/run.py matrix $(ARGS)
+corpus:          ## every call of the corpus, by huggingface_hub alone and under enable(): docs/enable-equality.md (ARGS="--line 2.4 --only dry")
+	@$(PYTHON) tests/run.py corpus $(ARGS)
 soak:            ## 10,000 downloads under faults, four processes sharing a cache (tests/soak/README.md; ARGS="--downloads 500 --seed 7")
 	@$(PYTHON) tests/run.py soak $(ARGS)
 torture:         ## each malloc, platform call and network event fails; kills; power cuts; odd disks: all of it, 20 minutes (tests/torture)
@@ -23,6 +25,8 @@ silence:         ## the whole suite where every packet for elsewhere, and every 
 	@$(PYTHON) tests/run.py silence $(ARGS)
 bench:           ## hubjet beside its peers, measured: tables, and tests/bench/results (ARGS="P1 P3 --rounds 5", --quick, --full)
 	@$(PYTHON) tests/run.py bench $(ARGS)
+bench-frameworks: ## transformers, diffusers, sentence-transformers … 40 ms away, alone and under enable(); tests/bench/results
+	@$(PYTHON) tests/run.py bench-frameworks $(ARGS)
 build:           ## the extension, in place, and the environment of the tests
 	@$(PYTHON) tests/run.py build
 docs:            ## build/site/index.html: the documentation, its notebooks run (ARGS=--no-notebooks)
@@ -35,4 +39,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test silence torture fuzz sanitize analyse matrix soak bench build docs notebooks wheel lint clean
+.PHONY: help demo test silence torture fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel lint clean

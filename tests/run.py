@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|soak|demo|bench|fuzz|sanitize|analyse|build|docs|notebooks|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -287,10 +287,14 @@ def main() -> None:
         module("tests.cli_docs", rest)
     elif what == "matrix":
         module("tests.matrix.run", rest)
+    elif what == "corpus":
+        module("tests.corpus.run", rest if rest else ["--write"])
     elif what == "soak":
         module("tests.soak", rest)
     elif what == "demo":
         demo(rest)
+    elif what == "bench-frameworks":
+        module("tests.bench.frameworks", rest)
     elif what == "bench":
         bench(rest)
     elif what == "fuzz":

@@ -55,6 +55,8 @@ def _twin(error: errors.HubjetError, result: Result | None, url: str, file_downl
     for kind, name in _TWINS:
         if isinstance(error, kind):
             http = _http(file_download)
+            if error.code == "RESET":  # it was there, and broke off: what h11 says of a body that ends too soon
+                name = "RemoteProtocolError"
             failure: BaseException = getattr(http, name)(error.message, request=http.Request("GET", _url(error, url)))
             return failure
     return OSError(error.message)

@@ -19,14 +19,14 @@ WAYS = [["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]]
 WAYS.append(["--map-root-user", *WAYS[0]])
 
 
-def enter() -> str:
+def enter(module: str = "tests.bench") -> str:
     if os.environ.get(INSIDE):
         return prepare()
     unshare = shutil.which("unshare")
     for way in WAYS if unshare else []:
         if subprocess.run([str(unshare), *way, "true"], capture_output=True).returncode == 0:
             os.environ[INSIDE] = "1"
-            os.execv(str(unshare), [str(unshare), *way, sys.executable, "-m", "tests.bench", *sys.argv[1:]])
+            os.execv(str(unshare), [str(unshare), *way, sys.executable, "-m", module, *sys.argv[1:]])
     return f"NO namespace of its own (unshare is not permitted): the host's loopback, {control()}"
 
 

@@ -1,0 +1,66 @@
+"""The frameworks load unchanged under `enable()`, on both lines of huggingface_hub: bit for bit, with no more requests, every byte proven.
+
+Each load is done cold and, in a new process, warm; by the stock client and under `enable()`; and everything is compared as in
+test_enable_equality.py. The same with seconds, 40 ms away: `make bench-frameworks`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.corpus.calls_frameworks import LOADS
+from tests.corpus.cases import LINES
+from tests.py.child import ROOT
+
+WARM_BY_THE_TREE = ("HfFileSystem.get_file, MiniLM",)  # it never looks at the cache: the file comes again, by both
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What came of each load, both lines at the same time."""
+    folder = tmp_path_factory.mktemp("frameworks")
+    runs = {}
+    for line in LINES:
+        command = [sys.executable, "-m", "tests.corpus.run", "--frameworks", "--line", line, "--json", str(folder / line)]
+        runs[line] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    came: dict[str, Any] = {}
+    for line, run in runs.items():
+        printed, _ = run.communicate(timeout=600)
+        assert Path(folder / line).exists(), printed
+        came |= json.loads((folder / line).read_text())
+    return came
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("name", LOADS)
+def test_a_framework_loads_the_same_under_enable(found: dict[str, Any], line: str, name: str) -> None:
+    came = found[line][f"frameworks: {name}"]
+    assert "\n".join(came["open"]) == ""
+    assert came["ends"] == ["value", "value"]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("name", LOADS)
+def test_every_byte_that_came_was_proven(found: dict[str, Any], line: str, name: str) -> None:
+    came = found[line][f"frameworks: {name}"]
+    cold, warm = came["status"]
+    assert cold["enabled"] and cold["stock"] == {} and cold["files"] > 0
+    assert cold["verified"] == cold["received"] > 0
+    again = cold["received"] if name in WARM_BY_THE_TREE else 0
+    assert warm["verified"] == warm["received"] == again
+    assert came["arrived"] == cold["received"] + again, "and no byte came by another way"
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("name", LOADS)
+def test_no_question_more_is_asked(found: dict[str, Any], line: str, name: str) -> None:
+    """Ranges of a file apart, which are asked of the content network."""
+    stock, enabled = found[line][f"frameworks: {name}"]["of each call"]
+    assert len(stock) == len(enabled) == 4  # the load and what came after it; cold and warm
+    assert sum(enabled[:2]) < sum(stock[:2]) and sum(enabled[2:]) <= sum(stock[2:])
