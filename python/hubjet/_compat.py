@@ -47,6 +47,7 @@ def _drop_in(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def tolerant(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
         for name, instead in _DEPRECATED.items():
             if kwargs.pop(name, None) is not None:
                 import warnings

@@ -1,4 +1,4 @@
-"""The last step before the caller: our exceptions become catchable as huggingface_hub's. Imports _errors.
+"""The last step before the caller: our exceptions become catchable as huggingface_hub's. Imports _errors, _trace.
 
 A caller can only have an `except huggingface_hub.errors.X` if huggingface_hub is loaded when the error arrives. Only
 then is a class made that is both, such as (hubjet.EntryNotFound, huggingface_hub.errors.RemoteEntryNotFoundError),
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 
 from . import _errors as ours
+from . import _trace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,23 +59,43 @@ def wraps(function: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Marks a function that people call: its errors leave through `dressed`."""
+    """Marks a function that people call: its errors leave through `dressed`.
+
+    In a notebook they leave without the way they took through our files, which stands between the cell and the message, forty lines of
+    it; where a trace is on, and with InternalError, it stays.
+    """
 
     @wraps(function)
     def edge(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True  # IPython and pytest pass over this frame
         try:
             return function(*args, **kwargs)
+        except KeyboardInterrupt as stop:
+            if _in_notebook():
+                raise stop.with_traceback(None)
+            raise
         except ours.HubjetError as error:
             if isinstance(error, ours.StorageError):
                 from . import _disk
 
                 _disk.explain(error)
             seen = dressed(error)
+            if _in_notebook() and not isinstance(error, ours.InternalError):
+                cause = None if isinstance(error.__cause__, ours.HubjetError) else error.__cause__  # ours says no more than this one
+                # What happened is said below. hubjet.trace("net") before the call leaves the whole way to it.
+                raise seen.with_traceback(None) from cause
             if seen is error:
                 raise
             raise seen.with_traceback(error.__traceback__) from error.__cause__
 
     return edge
+
+
+def _in_notebook() -> bool:
+    """Whether the reader sits at a kernel and did not ask for more."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if hasattr(ipython, "get_ipython") else None  # type: ignore[union-attr]
+    return getattr(shell, "kernel", None) is not None and not _trace.is_on()
 
 
 def dressed(error: ours.HubjetError) -> ours.HubjetError:

@@ -13,7 +13,7 @@ from ._config import absolute, resolve
 from ._edge import public
 from ._errors import HubjetError
 from ._names import check_text, name_in_url, origin_of, shown
-from ._progress import Meter
+from ._progress import Checking, Meter
 from ._receipt import keeping
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def fetch(
     digest = _digest(sha256)
     with keeping(shown(url)) as receipt:
         receipt.path = place
-        if digest is not None and not force and os.path.isfile(place) and _native.hash_file(place, "sha256") == digest[7:]:
+        if digest is not None and not force and os.path.isfile(place) and _has_digest(place, digest):
             receipt.found(os.path.basename(place), os.path.getsize(place), "sha256")
             return Path(place)
         if config.offline:
@@ -104,20 +104,24 @@ def fetch(
         return Path(place)
 
 
+def _has_digest(place: str, digest: str) -> bool:
+    with Checking(os.path.basename(place), place):
+        return _native.hash_file(place, "sha256") == digest[7:]
+
+
 def _run(want: Want, url: str, token: Token | str | bool | None, config: Config, meter: Meter) -> Result:
     """One job; a second one with a token if the hub asks for it."""
     limits, name = _transport.limits(config), [os.path.basename(want["path"])]
-    anywhere = origin_of(url) != origin_of(config.endpoint)
     credentials = _credentials(url, token, config)
     found = credentials.first() if credentials is not None else None
     result = _transport.run([_with_token(want, url, found)], limits, config, meter, name)[0]
-    error = _transport.error_of(result, anywhere=anywhere)
+    error = _transport.error_of(result)
     meter.took(os.path.basename(want["path"]), want, result)
     if credentials is not None and found is None and isinstance(error, errors.AccessDenied) and error.portal is None:
         found = credentials.asked()
         if found is not None:
             result = _transport.run([_with_token(want, url, found)], limits, config, meter, name)[0]
-            error = _transport.error_of(result, anywhere=anywhere)
+            error = _transport.error_of(result)
             meter.took(os.path.basename(want["path"]), want, result)
     if isinstance(error, HubjetError) and shown(url) not in error.message:
         error.add_line("wanted", shown(url))

@@ -29,7 +29,7 @@ from ._download import (
 from ._errors import HubjetError
 from ._hub import Ask
 from ._names import cut, fault_in, is_commit, is_etag
-from ._progress import Meter
+from ._progress import Checking, Meter
 from ._resolve import find, may_serve, missing
 from ._snapshot import fetch_asks, incomplete, listing
 from ._store import read_tree, require_space, write_below, write_tag, write_tree
@@ -150,7 +150,8 @@ def has_content(path: str, etag: str | None) -> bool:
     """Whether the file's bytes are what the etag names."""
     if etag is None or not is_etag(etag):
         return False
-    return _native.hash_file(path, "sha256" if len(etag) == 64 else "git-sha1") == etag
+    with Checking(os.path.basename(path), path):
+        return _native.hash_file(path, "sha256" if len(etag) == 64 else "git-sha1") == etag
 
 
 # --- one file -------------------------------------------------------------------------------------

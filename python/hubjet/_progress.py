@@ -6,10 +6,12 @@ connections; callers who brought a bar class of their own get that one told, wit
 
 from __future__ import annotations
 
+import os
 import sys
 from time import monotonic
 
 from . import _receipt
+from ._config import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     Looker = Callable[[], Look | None]
 
 SHORT_BYTES = 1_000_000  # a call that is over at the first look and brought less is not worth a word
+CHECKED_BYTES = 300_000_000  # half a second at least
 stderr_is_ours = False  # in our own command: then lines go there also where no terminal is
 
 
@@ -128,6 +131,39 @@ class Meter:
         self._board = _progress_screens.board(self._progress, stderr_is_ours)
         if self._board is not None:
             self._gauge = _progress_view.Gauge(self._name, self._began, files=self._files, here=self._here, total=self._expected)
+
+
+class Checking:
+    """`with Checking(name, path): …` around the hashing of a file that is here: said where somebody looks, if that takes a while."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self._name, self._path = name, path
+        self._board: Board | None = None
+
+    def __enter__(self) -> None:
+        try:
+            self._size = os.stat(self._path).st_size
+        except OSError:
+            return  # benign: whoever hashes it will say what is wrong
+        progress = resolve().progress if self._size >= CHECKED_BYTES else False
+        if progress is False or (progress is None and _is_switched_off()):
+            return
+        from ._progress_screens import OPEN_AFTER_S, board
+        from ._progress_view import View
+        from ._words import size
+
+        self._began = monotonic()
+        self._board = board(progress, stderr_is_ours)
+        if self._board is not None:
+            self._view = View(self._name, 0, 0, seconds=OPEN_AFTER_S, note=f"checking the {size(self._size)} that are here")
+            self._board.put(self, self._view, self._began)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._board is not None:
+            from ._words import lasted, size
+
+            words = f"{self._name}: the {size(self._size)} that were here are checked, {lasted(monotonic() - self._began)}"
+            self._board.end(self, self._view, words)
 
 
 def _is_switched_off() -> bool:

@@ -60,8 +60,8 @@ class Board:
         finally:
             self._lock.release()
 
-    def end(self, who: object, view: View) -> None:
-        """One of them is over. Each `board()` wants one of these."""
+    def end(self, who: object, view: View, words: str | None = None) -> None:
+        """One of them is over; `words` in place of those that a download ends with. Each `board()` wants one of these."""
         with _boards_lock:
             self.users -= 1
         if not self._lock.acquire(True, 1.0):
@@ -72,7 +72,7 @@ class Board:
             self._seen.discard(who)
             rest = together(list(self._views.values())) if self._views else None
             if worth:
-                self._screen.say(closing(view), rest)
+                self._screen.say(words or closing(view), rest)
             if rest is None:
                 self._screen.close()
         except Exception as error:

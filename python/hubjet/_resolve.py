@@ -1,5 +1,5 @@
 """Where a file will come from: the cache, or the network? Answers with a reason. Imports _errors, _names, _store,
-_trace.
+_trace, _progress.
 
 Looks at the disk, never at the network, and writes nothing but this: a blob that is not what its name says is set
 aside.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from . import _native, _trace
+from ._progress import Checking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ def may_serve(store: RepoStore, etag: str, size: int | None = None, filename: st
     right_size = size is None or os.path.getsize(store.blob(etag)) == size
     if right_size and state in ("same", "new"):
         return True
-    if right_size and _native.blob_prove(store.folder, etag):
-        return True  # touched, copied or restored from a backup, but the same bytes
+    if right_size:
+        with Checking(filename or etag, store.blob(etag)):
+            if _native.blob_prove(store.folder, etag):
+                return True  # touched, copied or restored from a backup, but the same bytes
     _set_aside(store, etag, filename)
     return False
 

@@ -35,7 +35,7 @@ def warn(message: str, *, once: str | None = None) -> None:
 def info(message: str) -> None:
     """For those who turned logging up: who has not even imported it did not, and Ctrl-C need not wait for that (10 ms and more)."""
     logging = sys.modules.get("logging")
-    if hasattr(logging, "getLogger"):  # or it is just being imported
+    if logging is not None and hasattr(logging, "getLogger"):  # or it is just being imported
         logging.getLogger("hubjet").info("%s", message)
 
 
@@ -56,6 +56,11 @@ def trace(mask: str) -> None:
 
     _native.trace(mask)
     _mask = mask
+
+
+def is_on() -> bool:
+    """Whether parts of the extension write trace lines."""
+    return bool(_mask)
 
 
 def follow(mask: str, file: str | None) -> None:

@@ -22,15 +22,20 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
+SETTINGS = {
+    "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}',
+    "notebook-extension/tracker": '{"windowingMode": "none"}',  # else cells that are out of sight are not in the page
+}
 
 
 class Lab:
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder, self.token = folder, secrets.token_hex(8)
         home = folder / ".home"
-        settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True)
-        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}')
+        for place, settings in SETTINGS.items():
+            file = home / "settings" / "@jupyterlab" / f"{place}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(settings)
         paths = os.pathsep.join([str(ROOT / "python"), str(ROOT)])
         bin_ = os.path.dirname(sys.executable)
         self.env = {
@@ -111,8 +116,8 @@ class Page:
         self.command("notebook:run-all-cells")
 
     def run(self, cell: int) -> None:
-        self.page.locator(".jp-Cell").nth(cell).locator(".jp-InputPrompt").click()
-        self.command("notebook:run-cell")
+        self.page.locator(".jp-Cell").nth(cell).locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
 
     def outputs(self, cell: int) -> list[str]:
         """What each output of a code cell shows, as text."""
@@ -124,8 +129,16 @@ class Page:
         end = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > end:
-                raise AssertionError(f"{what}: not within {seconds:g} s; the page shows {self.page.locator('.jp-Notebook').inner_text()[:3000]}")
+                raise AssertionError(f"{what}: not within {seconds:g} s; the cells show {self.shown()}")
             self.page.wait_for_timeout(50)
+
+    def idle(self) -> bool:
+        return bool(self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").count())
+
+    def shown(self) -> list[tuple[str, list[str]]]:
+        """Of each cell its prompt and the begin of its outputs."""
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        return [(prompt, [text[:300] for text in self.outputs(n)]) for n, prompt in enumerate(prompts)]
 
     def done(self) -> bool:
         """Every cell has run."""

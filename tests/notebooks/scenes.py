@@ -26,6 +26,7 @@ THREADS = [
     "for one in each: one.join()",
 ]
 STOPPED = ["import hubjet", 'hubjet.from_pretrained("org/model")', 'hubjet.from_pretrained("org/model")']
+REFUSED = ["import hubjet", 'hubjet.from_pretrained("org/missing")']
 BARS = [
     "import hubjet\nfrom tqdm import tqdm",
     'for name in tqdm(["org/one", "org/two"], desc="models"):\n    hubjet.snapshot_download(name)',
@@ -36,7 +37,7 @@ ITSELF = [  # where nobody looks while it runs: Kaggle's "Save version", nbconve
     'folder = hubjet.snapshot_download("org/model")',
     "hubjet.receipt()",
     'hubjet.hf_hub_download("org/model", "config.json")',
-    "sorted(name for name in sys.modules if 'widgets' in name or name.startswith('tqdm'))",
+    'sorted(name for name in sys.modules if name.startswith(("ipywidgets", "tqdm")))',
     'hubjet.from_pretrained("org/missing")',
 ]
 

@@ -208,3 +208,33 @@ def test_a_dry_run_that_cannot_be_done_is_their_dry_run_error() -> None:
 
     seen = _edge.dressed(hubjet.NetworkError("no", _dry_run=True))
     assert isinstance(seen, theirs.DryRunError) and isinstance(seen, hubjet.NetworkError)
+
+
+# --- in a notebook --------------------------------------------------------------------------------
+
+
+def _frames(error: BaseException) -> list[str]:
+    import traceback
+
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+@pytest.mark.usefixtures("hub_env")
+def test_in_a_notebook_an_error_has_the_message_and_not_the_way_to_it(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    for kernel, long in ((None, True), (object(), False)):
+        shell = SimpleNamespace(kernel=kernel)
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
+        for call in (lambda: hubjet.from_pretrained("org/none"), lambda: hubjet.hf_hub_download("org/none", "a"), lambda: hubjet.snapshot_download("org/none")):
+            with pytest.raises(hubjet.RepoNotFound, match="org/none") as caught:
+                call()
+            ours = [name for name in _frames(caught.value)[2:] if name not in ("tolerant", "edge")]
+            assert bool(ours) is long, ours
+    hubjet.trace("net")
+    try:
+        with pytest.raises(hubjet.RepoNotFound) as caught:
+            hubjet.snapshot_download("org/none")
+    finally:
+        hubjet.trace("")
+    assert "snapshot" in _frames(caught.value), "who has a trace on wants to see it"

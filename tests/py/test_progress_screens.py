@@ -293,6 +293,27 @@ def test_downloads_in_a_cell_with_a_bar_of_text_share_one_output(monkeypatch: py
     assert len(boards(3)) == 3
 
 
+@pytest.mark.usefixtures("hub_env")
+def test_hashing_what_is_here_is_said_while_it_lasts(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hashlib
+
+    import hubjet
+    from hubjet import _progress
+
+    monkeypatch.setattr(_progress, "CHECKED_BYTES", 1000)
+    monkeypatch.setattr(sys, "stderr", Stream())
+    content = b"1" * 5000
+    (tmp_path / "w.bin").write_bytes(content)
+    hubjet.fetch("http://127.0.0.1:9/w.bin", tmp_path / "w.bin", sha256=hashlib.sha256(content).hexdigest())
+    world.repo("org/a").commit({"m.bin": content, "small.txt": b"x"})
+    folder = Path(hubjet.snapshot_download("org/a"))
+    os.utime((folder / "m.bin").resolve(), (1, 1))  # as a backup restores it
+    hubjet.hf_hub_download("org/a", "m.bin")
+    screen = Screen(sys.stderr.getvalue())  # type: ignore[attr-defined]
+    assert any("w.bin  checking the 5.0 kB that are here" in row for rows in screen.frames for row in rows)
+    assert [re.sub(r"[\d.]+ s$", "1 s", row) for row in screen.rows] == [f"{name}: the 5.0 kB that were here are checked, 1 s" for name in ("w.bin", "m.bin")]
+
+
 # --- real programs in real terminals --------------------------------------------------------------
 
 GET = "import hubjet; hubjet.hf_hub_download('org/big', 'model.safetensors')"
