@@ -283,6 +283,8 @@ def main() -> None:
         pytest(["--ignore=tests/py/test_lint.py", "--ignore=tests/py/test_c.py", *rest])
     elif what == "build":
         test_python()
+    elif what == "cli-docs":
+        module("tests.cli_docs", rest)
     elif what == "matrix":
         module("tests.matrix.run", rest)
     elif what == "corpus":

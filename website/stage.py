@@ -23,7 +23,6 @@ FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2 *$", re.S | re.M)
 LANGUAGES = {".h": "c", ".c": "c", ".py": "python", ".pyi": "python", ".toml": "toml", ".sh": "bash"}
 PICTURES = (".svg", ".png", ".jpg", ".webp")
 LOGO = "docs/img/logo.svg"  # of the theme
-LATER = {f"docs/{name}.md" for name in ("cli",)}  # being written: a link may lead there already
 
 
 class Broken(Exception):
@@ -42,8 +41,7 @@ class Stage:
         self.folder.mkdir(parents=True)
         for path in sorted((self.root / "docs").rglob("*.md")):
             self._want(path.relative_to(self.root).as_posix())
-        for name in sorted(LATER | {LOGO}):
-            self._want(name)
+        self._want(LOGO)
         while self.waiting:
             self._put(self.waiting.pop())
 
@@ -55,9 +53,7 @@ class Stage:
     def _put(self, name: str) -> None:
         source, target = self.root / name, self.folder / page_of(self.root, name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not source.exists():
-            target.write_text(f"# {source.stem}\n\nBeing written.\n", "utf-8")
-        elif source.is_dir():
+        if source.is_dir():
             target.write_text(self._rewrite(_listing(self.root, name), f"{name}/x", target), "utf-8")
         elif source.suffix == ".md":
             text = self._filled(source.read_text("utf-8"), name)
@@ -86,7 +82,7 @@ class Stage:
             if not to or re.match(r"[a-z]+:", to):
                 return match[0]
             wanted = normpath(f"{Path(name).parent.as_posix()}/{to}")
-            if wanted.startswith("..") or not (wanted in LATER or (self.root / wanted).exists()):
+            if wanted.startswith("..") or not (self.root / wanted).exists():
                 raise Broken(f"{name}: links to {to}, which is not there")
             if not wanted.endswith(".ipynb"):
                 self._want(wanted)

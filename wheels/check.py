@@ -82,7 +82,10 @@ def problems(wheel: Path, places: tuple[str, ...] = ()) -> list[str]:
             found.append(f"extensions: {', '.join(sorted(binaries)) or 'none'}; expected {EXTENSION}")
         if PTH not in names:
             found.append(f"{PTH} is missing: HUBJET_ENABLE would have no effect")
-        strays = {name for name in names if not name.startswith(("hubjet/", f"{info}/"))} - {PTH}
+        man = f"{info.removesuffix('.dist-info')}.data/data/share/man/man1/hubjet.1"
+        if man not in names:
+            found.append(f"{man} is missing")
+        strays = {name for name in names if not name.startswith(("hubjet/", f"{info}/"))} - {PTH, man}
         found += [f"{name} does not belong into a wheel" for name in sorted(strays)]
         if EXTENSION in names:
             found += [f"the extension {line}" for line in extension_problems(Path(archive.extract(EXTENSION, folder)), places)]

@@ -14,6 +14,7 @@
 #include "engine/hosts.h"
 #include "engine/job.h"
 #include "engine/ladder.h"
+#include "engine/news.h"
 #include "engine/plan.h"
 #include "engine/route.h"
 #include "engine/supply.h"
@@ -302,6 +303,7 @@ struct hj_job {
   struct hj_fetch *fetches;
   size_t n;
   struct hj_limits limits;
+  struct hj_news *news;                /* NULL: nobody listens */
   struct hj_net net;
   struct hj_route routes[HJ_ROUTES_MAX];
   unsigned routes_n;

@@ -131,6 +131,7 @@ void hj_fetch_over(struct hj_fetch *f)
     atomic_fetch_add(&j->files_failed, 1);
   else
     atomic_fetch_add(&j->files_done, 1);
+  hj_news_ended(j->news, f->index); /* last: from here on its outcome is read */
 }
 
 void hj_fetch_free_parts(struct hj_fetch *f)
@@ -340,8 +341,10 @@ static bool wants_look(const struct hj_fetch *f)
 
 void hj_fetch_begin(struct hj_fetch *f, uint64_t now_ms)
 {
-  if (!f->began_ms)
+  if (!f->began_ms) {
     f->began_ms = now_ms;
+    hj_news_began(f->job->news, f->index);
+  }
   if (f->want->dest == HJ_DEST_MEMORY)
     f->memory_taken = f->size < HJ_SMALL_MAX ? f->size : HJ_SMALL_MAX;
   else if (f->size == HJ_SIZE_UNKNOWN)

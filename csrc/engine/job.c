@@ -25,6 +25,7 @@ static void free_job(struct hj_job *j)
   for (size_t i = 0; j->fetches && i < j->n; i++)
     hj_fetch_release(&j->fetches[i]);
   hj_mem_free(j->fetches);
+  hj_news_close(j->news);
   for (size_t i = 0; j->wants && i < j->n; i++)
     hj_want_release(&j->wants[i]);
   hj_mem_free(j->wants);
@@ -64,6 +65,8 @@ int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_l
   j->net = hj_limits_net(&j->limits);
   j->fetches = hj_mem_zero(n, sizeof *j->fetches, e);
   if (!j->fetches)
+    goto out;
+  if (j->limits.news && hj_news_open(&j->news, n, e))
     goto out;
   for (size_t i = 0; i < n; i++)
     if (hj_want_check(&j->wants[i], e) || hj_fetch_init(&j->fetches[i], j, i, e))
@@ -191,6 +194,8 @@ bool hj_outcome_header(const struct hj_outcome *o, size_t *i, const char **name,
   }
   return false;
 }
+
+bool hj_job_news(struct hj_job *j, struct hj_news_item *out) { return !inherited(j) && hj_news_take(j->news, out); }
 
 void hj_job_end(struct hj_job *j, uint32_t patience_ms)
 {

@@ -3,7 +3,7 @@
  *   new -> start -> poll until 1 -> outcomes ... -> free        cancel at any time
  *
  * Owns     the wants and limits it is given (their structs are emptied). Outcomes belong to the job.
- * Threads  new, start, free: one thread. poll, look, cancel: any thread. Never blocks on network or disk, save free.
+ * Threads  new, start, free: one thread. poll, look, news, cancel: any thread. Never blocks on network or disk, save free.
  * Errors   new: HJ_E_BADARG, HJ_E_NAME, HJ_E_NOMEM. start: what prevents the engine from running. What happens to a file
  *          is in its outcome: one file's failure never ends the others.
  * Promise  received ranges stay on disk whatever ends the job, unless they are proven wrong. After fork the child's poll answers
@@ -13,6 +13,7 @@
 #ifndef HJ_JOB_H
 #define HJ_JOB_H
 
+#include "engine/news.h"
 #include "engine/want.h"
 
 struct hj_job;
@@ -56,6 +57,9 @@ uint64_t hj_job_clock_ms(void);             /* the clock of such waits */
 void hj_job_cancel(struct hj_job *j);
 struct hj_progress_view hj_job_look(struct hj_job *j);
 size_t hj_job_count(const struct hj_job *j);
+/* What happened since the last call, one thing at a time, if limits.news; false: no more for now. Any thread. The outcome of a file that ENDED
+ * may be looked at while the others go on. */
+bool hj_job_news(struct hj_job *j, struct hj_news_item *out);
 /* After poll said 1. The pointers live as long as the job. */
 void hj_job_outcome(struct hj_job *j, size_t i, struct hj_outcome *out);
 /* Who brought the k-th part of it: the want's own URL is 0, its mirrors follow. false: there are no more. */

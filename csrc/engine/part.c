@@ -408,7 +408,7 @@ static void on_done(void *user, struct hj_request *request, const struct hj_repl
   struct hj_fetch *f = p->fetch;
   uint64_t now_ms = hj_clock_ms();
   struct hj_err own = p->err;
-  bool from_inside = hj_request_from_inside(request, &p->url);
+  bool from_inside = f->job->limits.private_redirects || hj_request_from_inside(request, &p->url);
   if (e->code != HJ_E_OK)
     p->family = hj_request_family(request);
   if (!hj_request_found_no_room(request) && !hj_request_turned_away(request))

@@ -137,6 +137,7 @@ static bool is_final(struct hj_part *p, const struct hj_err *e, const struct hj_
     return true;
   }
   if (e->code == HJ_E_CHANGED || (e->code == HJ_E_RANGE && p->barren >= 2)) {
+    hj_news_stumbled(f->job->news, f->index, e, 0);
     hj_fetch_restart(f, e, e->code == HJ_E_RANGE, now_ms);
     return true;
   }
@@ -203,6 +204,7 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
     hj_fetch_fail(f, detour && f->err.code != HJ_E_OK ? &f->err : e, true);
     return;
   }
+  hj_news_stumbled(j->news, f->index, e, verdict.after_ms);
   if (e->code == HJ_E_HTTP_LIMITED || e->http == 503)
     hj_route_back_off(j, hj_part_origin(p), now_ms);
   if (mixed) /* neither a promise nor a validator: what landed may be of another version than what comes next */

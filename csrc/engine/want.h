@@ -54,6 +54,8 @@ struct hj_limits {
   char *run_dir;                   /* where processes of one user see each other; NULL: they do not */
   bool polite;                     /* the others in the house should not notice (engine/polite.h) */
   bool offline, sync, ipv4_only, allow_http_downgrade;
+  bool private_redirects;          /* a public host may send us into a private network: split DNS, caches of the house */
+  bool news;                       /* somebody wants to hear of each file (engine/news.h) */
 };
 
 void hj_want_init(struct hj_want *w);

@@ -303,8 +303,8 @@ int ext_args_limits(struct ext_state *s, PyObject *given, struct hj_limits *l)
       number_u32(dict, "connect_ms", &l->connect_ms) || number_u32(dict, "give_up_ms", &l->give_up_ms) ||
       path(s, dict, "ca_file", &l->ca_file) || path(s, dict, "ca_dir", &l->ca_dir) || text(s, dict, "proxy_http", &l->proxy_http) ||
       text(s, dict, "proxy_https", &l->proxy_https) || text(s, dict, "no_proxy", &l->no_proxy) || flag(dict, "polite", &l->polite) || flag(dict, "offline", &l->offline) ||
-      flag(dict, "sync", &l->sync) || flag(dict, "ipv4_only", &l->ipv4_only) ||
-      flag(dict, "allow_http_downgrade", &l->allow_http_downgrade)) {
+      flag(dict, "sync", &l->sync) || flag(dict, "ipv4_only", &l->ipv4_only) || flag(dict, "news", &l->news) ||
+      flag(dict, "allow_http_downgrade", &l->allow_http_downgrade) || flag(dict, "private_redirects", &l->private_redirects)) {
     hj_limits_release(l);
     rc = -1;
   }

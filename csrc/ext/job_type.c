@@ -246,10 +246,56 @@ static PyObject *job_results(PyObject *self, PyObject *unused)
   return list;
 }
 
+/* Steals result and error. */
+static PyObject *told(const char *what, size_t file, PyObject *result, PyObject *error, uint64_t again_ms)
+{
+  PyObject *d = result && error ? PyDict_New() : NULL;
+  if (!d) {
+    Py_XDECREF(result);
+    Py_XDECREF(error);
+    return NULL;
+  }
+  if (put(d, "result", result)) {
+    Py_DECREF(error);
+    Py_CLEAR(d);
+  } else if (put(d, "error", error) || put(d, "what", PyUnicode_FromString(what)) || put(d, "file", PyLong_FromSize_t(file)) ||
+             put(d, "again_s", PyFloat_FromDouble((double)again_ms / 1000.0))) {
+    Py_CLEAR(d);
+  }
+  return d;
+}
+
+static PyObject *news_of(struct ext_state *s, struct hj_job *j, const struct hj_news_item *n)
+{
+  struct hj_outcome o;
+  if (n->kind == HJ_NEWS_STUMBLED)
+    return told("stumbled", n->file, none(), ext_error_object(s, &n->err), n->again_ms);
+  if (n->kind == HJ_NEWS_BEGAN)
+    return told("began", n->file, none(), none(), 0);
+  hj_job_outcome(j, n->file, &o);
+  return told("ended", n->file, result_of(s, j, n->file, &o), none(), 0);
+}
+
+static PyObject *job_news(PyObject *self, PyObject *unused)
+{
+  struct hj_job *j = open_job(self);
+  struct hj_news_item n;
+  PyObject *list = j ? PyList_New(0) : NULL;
+  (void)unused;
+  while (list && hj_job_news(j, &n)) {
+    PyObject *item = news_of(state_of(self), j, &n);
+    if (!item || PyList_Append(list, item))
+      Py_CLEAR(list);
+    Py_XDECREF(item);
+  }
+  return list;
+}
+
 static PyMethodDef methods[] = {
   { "start", job_start, METH_NOARGS, "start() -> None: hands the job to the engine. Raises what prevents it from running." },
   { "wait", job_wait, METH_VARARGS, "wait(seconds) -> bool: True when every file has ended. Gives up the GIL, runs signal handlers." },
   { "look", job_look, METH_NOARGS, "look() -> dict: counters that only grow; bytes." },
+  { "news", job_news, METH_NOARGS, "news() -> list[dict]: what happened to its files since the last call, with limits news=True." },
   { "results", job_results, METH_NOARGS, "results() -> list[dict]: how each wanted file ended, in order. After wait() was True." },
   { "cancel", job_cancel, METH_NOARGS, "cancel() -> None: returns at once; what was received stays on disk." },
   { "close", job_close, METH_NOARGS, "close() -> None: cancels what runs and lets go. Also done when the object goes." },

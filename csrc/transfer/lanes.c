@@ -40,6 +40,7 @@ struct hj_lane *hj_lanes_find(struct hj_lanes *l, const struct hj_url *url)
   (void)hj_text_copy(h->origin, sizeof h->origin, url->origin, strlen(url->origin));
   h->sort = url->https ? HJ_LANE_UNKNOWN : HJ_LANE_SINGLE; /* HTTP/2 is agreed on under TLS only */
   h->streams = HJ_LANE_STREAMS;
+  h->wait = HJ_LANE_CALM;
   return h;
 }
 
@@ -99,13 +100,31 @@ void hj_lane_over(struct hj_lane *h, bool opening)
 
 void hj_lane_fell_silent(struct hj_lane *h) { h->silent = h->sort == HJ_LANE_MANY; }
 
+/* All lanes are full, libcurl says, with fewer questions than were thought to fit. */
+static void lower(struct hj_lane *h)
+{
+  if (h->held) {
+    h->streams = h->held;
+    h->wait = h->wait < HJ_LANE_CALM_MAX / 4 ? h->wait * 4 : HJ_LANE_CALM_MAX;
+  } else {
+    h->streams = h->streams > HJ_LANE_STREAMS_SURE ? HJ_LANE_STREAMS_SURE : h->streams / 2;
+  }
+  h->held = h->calm = 0;
+  HJ_TRACE(HJ_T_NET, 0, "%s takes fewer questions at once than was thought: now %u on each connection", h->origin, h->streams);
+}
+
+static void lift(struct hj_lane *h)
+{
+  h->held = h->streams;
+  h->streams = h->streams < HJ_LANE_STREAMS / 2 ? h->streams * 2 : HJ_LANE_STREAMS;
+  h->calm = 0;
+}
+
 bool hj_lane_opened(struct hj_lane *h, int fd, bool told, bool first)
 {
   if (!told && h->sort == HJ_LANE_MANY) {
-    if (h->streams > 1 && h->out <= ready(h) * h->streams) { /* else they were closed meanwhile */
-      h->streams = h->streams > HJ_LANE_STREAMS_SURE ? HJ_LANE_STREAMS_SURE : h->streams / 2;
-      HJ_TRACE(HJ_T_NET, 0, "%s takes fewer questions at once than was thought: now %u on each connection", h->origin, h->streams);
-    }
+    if (h->streams > 1 && h->out <= ready(h) * h->streams) /* else they were closed meanwhile */
+      lower(h);
     return false;
   }
   if (!told && h->sort == HJ_LANE_UNKNOWN && ready(h)) {
@@ -137,8 +156,11 @@ void hj_lane_closed(struct hj_lane *h, int fd)
 /* A question that found an idle connection made for ranges (HTTP/1.1) says nothing about what the server can do. */
 void hj_lane_answered(struct hj_lane *h, bool many, bool made)
 {
-  if (many)
+  if (many) {
     h->sort = HJ_LANE_MANY;
-  else if (made)
+    if (h->streams < HJ_LANE_STREAMS && ++h->calm >= h->wait)
+      lift(h);
+  } else if (made) {
     h->sort = HJ_LANE_SINGLE;
+  }
 }

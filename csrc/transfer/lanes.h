@@ -26,6 +26,8 @@
 #define HJ_LANE_STREAMS 128u     /* nginx, CloudFront and other fronts of AWS; who allows fewer says so before anything is sent */
 #define HJ_LANE_STREAMS_SURE 100u /* what servers should allow at least (RFC 9113, 6.5.2): the first step down */
 #define HJ_LANE_BUSY 8u          /* questions on each lane before a further one is opened */
+#define HJ_LANE_CALM 512u         /* answers after which a lowered number is doubled: a connection that broke off looks like a full one */
+#define HJ_LANE_CALM_MAX (1u << 20) /* four times as many after each raise that was refused: some servers allow fewer for good */
 #define HJ_LANE_HOSTS_MAX 64u
 #define HJ_LANE_SOCKETS_MAX 32u  /* two for each lane while address families race; more (HTTP/1.1) are not followed */
 
@@ -37,7 +39,9 @@ struct hj_lane {
   enum hj_lane_sort sort;
   unsigned out;             /* questions under way */
   unsigned opening;         /* of those: how many will open a connection, and have not yet */
-  unsigned streams;         /* questions at once on one lane; lowered when the server turns out to allow fewer */
+  unsigned streams;         /* questions at once on one lane; lowered when the server turns out to allow fewer, tried again later */
+  unsigned held;            /* what it was before it was raised again; 0: it was not */
+  unsigned calm, wait;      /* answers since the last change; how many of them earn a raise */
   unsigned n;               /* connections */
   bool silent;              /* one of them brings nothing: nobody joins, until all who wait there have left it and it is closed */
   bool refused;             /* UNKNOWN: it was tried, and libcurl wanted a further connection: the answer is waited for */

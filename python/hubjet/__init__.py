@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         TokenNeeded,
         TokenRefused,
     )
-    from ._events import FileDone, FileFailed, JobDone, JobFailed, Planned, Progress, Waiting
+    from ._events import FileDone, FileFailed, FileStarted, JobDone, JobFailed, Planned, Progress, Stumbled, Waiting
     from ._fetch import fetch
     from ._job import Job, start
     from ._limits import limit_rate, polite
@@ -83,6 +83,7 @@ __all__ = [
     "FileDone",
     "FileFailed",
     "FileReceipt",
+    "FileStarted",
     "GateNotAccepted",
     "GatePending",
     "HubjetError",
@@ -111,6 +112,7 @@ __all__ = [
     "Setting",
     "Status",
     "StorageError",
+    "Stumbled",
     "TimedOut",
     "TlsError",
     "Token",
@@ -154,6 +156,7 @@ _HOMES = {
     "FileDone": "_events",
     "FileFailed": "_events",
     "FileReceipt": "_receipt",
+    "FileStarted": "_events",
     "Job": "_job",
     "JobDone": "_events",
     "JobFailed": "_events",
@@ -163,6 +166,7 @@ _HOMES = {
     "Report": "_doctor",
     "Setting": "_config",
     "Status": "_status",
+    "Stumbled": "_events",
     "Token": "_auth",
     "Waiting": "_events",
     "about": "_cache",

@@ -28,6 +28,11 @@ _TLS = {
     "TLS_STORE": "correct the path named above, or unset it",
 }
 
+_PRIVATE = (
+    "if that host is your own network's (a mirror or cache that your DNS leads to), set HUBJET_PRIVATE_REDIRECTS=1; else the server that sent "
+    "you there should not be asked again"
+)
+
 PORTAL = (
     "the login page of this network, or a firewall, answers in place of the hub: open {host} in a browser and log in, or ask "
     "whoever runs the network to allow it"
@@ -81,6 +86,10 @@ def page_of(body: bytes | str | None, content_type: str) -> Page | None:
 
 def add_page(error: HubjetError, excerpt: str | None, headers: Mapping[str, str]) -> None:
     """Says that a page answered, and how it begins. Once."""
+    if error.code == "REDIRECT" and "private network" in error.message:
+        if error.advice != _PRIVATE:
+            _advise(error, _PRIVATE)
+        return
     kind = "text/html" if error.code == "PORTAL" else headers.get("content-type", "")
     page = page_of(excerpt, kind) if error.portal is None and excerpt else None
     if error.code == "REDIRECT" and page is None and error.portal is None and "plain http" in error.message:

@@ -20,8 +20,8 @@ import sys
 
 from . import __version__
 from . import _errors as errors
-from ._cli_options import SETTINGS, Misuse, nearest
-from ._cli_say import as_typed, columns, flush, out, talk, talk_error
+from ._cli_options import SETTINGS, Misuse, nearest, quoted
+from ._cli_say import RED, as_typed, columns, flush, out, talk, talk_line
 from ._config import Setting, command_line
 
 TYPE_CHECKING = False
@@ -71,9 +71,11 @@ OTHERS_SAY = {
     "auth": "login", "signin": "login", "signout": "logout", "user": "whoami", "account": "whoami", "token": "whoami",
 }  # fmt: skip
 
-EXIT_TEXT = """\
-exit codes: 0 done, 1 another failure, 2 wrong usage, 3 not found, 4 no access,
-5 network, 6 content is not what it should be, 7 disk, 130 interrupted"""
+EXIT_MEANINGS = {
+    0: "done", 1: "another failure", 2: "wrong usage", 3: "not found", 4: "no access", 5: "network",
+    6: "content is not what it should be", 7: "disk", 130: "interrupted",
+}  # fmt: skip
+EXIT_TEXT = "exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_MEANINGS.items())
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.AccessDenied, 4),
@@ -155,6 +157,8 @@ def _settings_of(options: Namespace) -> dict[str, Setting]:
 def _failed(error: BaseException, json: bool, verbose: bool) -> int:
     code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
     text = as_typed(str(error)) or type(error).__name__
+    if isinstance(error, errors.NetworkError) and "\n  do " not in text:
+        text += "\n  do        check the address, and this computer's network; `hubjet doctor` tries the way, step by step"
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted; what was received is kept, the same command goes on from there"
     if verbose and isinstance(error, Exception):
@@ -162,7 +166,7 @@ def _failed(error: BaseException, json: bool, verbose: bool) -> int:
     if json:
         talk(error_as_json(error, code, text))
     else:
-        talk_error(text)
+        talk_line(text, RED)
     return code
 
 
@@ -231,13 +235,13 @@ def _understood(words: list[str]) -> Namespace:
 def _no_verb(typed: str) -> tuple[str, str]:
     names = [row.name for row in VERBS]
     if typed.startswith(("http://", "https://")):
-        return f"{typed!r} is no verb; did you mean `hubjet get {typed}`?", ""
+        return f"{quoted(typed)} is no verb; did you mean `hubjet get {quoted(typed)[1:-1]}`?", ""
     if "/" in typed:
         return f"{typed!r} is no verb; did you mean `hubjet download {typed}`?", ""
     others = {**{name: name for name in names}, **OTHERS_SAY}
     near = list(dict.fromkeys(others[word] for word in nearest(typed, others)))
     guess = f"; did you mean {' or '.join(f'`hubjet {name}`' for name in near)}?" if near else ""
-    return f"there is no verb {typed!r}{guess}", f"the verbs are {', '.join(names)}"
+    return f"there is no verb {quoted(typed)}{guess}", "hubjet --help says what each verb does" if near else f"the verbs are {', '.join(names)}"
 
 
 class Verb(argparse.ArgumentParser):
@@ -281,14 +285,19 @@ class Verb(argparse.ArgumentParser):
         see = f"{self.prog} --help lists what there is"
         word = next((word for word in words if word.startswith("-")), None)
         if word is None:
-            return f"{self.prog} does not know what to do with {' '.join(map(repr, words))}", see
+            return f"{self.called} does not know what to do with {' '.join(map(quoted, words))}", see
         name = word.partition("=")[0]
         near = nearest(name, self._option_string_actions)
-        return f"{self.prog} has no option {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""), see
+        return f"{self.called} has no option {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""), see
+
+    @property
+    def called(self) -> str:
+        """The verb; a message begins with the program's name."""
+        return self.prog.removeprefix("hubjet ")
 
     def error(self, message: str) -> NoReturn:
         """argparse's complaint, without half a page of usage in front of it."""
-        raise Misuse(f"{self.prog}: {message}" if self.prog != "hubjet" else message, f"{self.prog} --help lists what there is")
+        raise Misuse(f"{self.called}: {message}" if self.called != "hubjet" else message, f"{self.prog} --help lists what there is")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if message:  # by argparse itself a help that could not be written would be a success

@@ -1,4 +1,4 @@
-"""Options that several verbs of the command line have, and what a value must be. Imports nothing of ours."""
+"""Options that several verbs of the command line have, and what a value must be. Imports _names, for some."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ SETTINGS = {
     "timeline": "--trace",
     "offline": "--offline",
 }
+
+
+def quoted(word: str) -> str:
+    """What was typed, as it may be repeated: no token that stands in the wrong place, no password of a URL."""
+    if word.startswith("hf_"):
+        return "'hf_…'"
+    if "://" in word:
+        from ._names import shown
+
+        return repr(shown(word))
+    return repr(word)
 
 
 def filled(text: str) -> str:

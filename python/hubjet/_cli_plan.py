@@ -7,7 +7,7 @@ import sys
 
 from . import _errors as errors
 from . import _native, _plan, _words
-from ._cli_say import at_home, out_json, out_table, talk
+from ._cli_say import at_home, out_json, out_table, talk, talk_line
 from ._errors import StorageError, explain
 from ._plan import Todo
 
@@ -35,7 +35,7 @@ def check(plan: Plan, files: Sequence[str], include: Sequence[str] | None, exclu
     if not plan.rows and (include or exclude):
         raise _nothing_chosen(plan, idle, exclude)
     for pattern in idle:
-        talk(f"hubjet: --include {pattern!r} chooses no file of {plan.repo.id}{_there_is(pattern, plan)}")
+        talk_line(f"--include {pattern!r} chooses no file of {plan.repo.id}{_there_is(pattern, plan)}")
 
 
 def _no_such_file(plan: Plan, missing: Sequence[str]) -> errors.EntryNotFound:
@@ -106,7 +106,7 @@ def _needed(plan: Plan) -> int | None:
         return None
     chosen = set(names)
     left = sum(row.left for row in plan.rows if row.filename in chosen)
-    return left if left < 0.7 * plan.left else None
+    return left if 0 < left < 0.7 * plan.left else None
 
 
 def out_table_of(plan: Plan, config: Config) -> None:
@@ -143,7 +143,7 @@ _WORDS = (
 
 def _time(plan: Plan, config: Config) -> str:
     """Nobody knows how fast a line is before bytes come; a limit is known."""
-    if config.limit_rate:
+    if config.limit_rate and plan.left >= config.limit_rate:
         return f"; {_words.span(plan.left / config.limit_rate)} at least ({config.origins['limit_rate']})"
     return "; how long that takes shows when bytes come"
 

@@ -123,8 +123,8 @@ def talk(text: str) -> None:
         pass  # benign: nobody listens
 
 
-def talk_error(text: str) -> None:
-    """What went wrong: a headline, then a line for each detail; on a terminal broken between words."""
+def talk_line(text: str, colour: str | None = None) -> None:
+    """A headline, then a line for each detail; on a terminal broken between words."""
     if sys.stderr is not None and sys.stderr.isatty():
         from textwrap import wrap
 
@@ -133,7 +133,7 @@ def talk_error(text: str) -> None:
             indent = " " * (12 if line.startswith("  ") else 2)
             lines += wrap(line, columns(sys.stderr), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
         text = "\n".join(lines).removeprefix("hubjet: ")
-    talk(f"{coloured('hubjet', RED, sys.stderr)}: {text}")
+    talk(f"{coloured('hubjet', colour, sys.stderr) if colour else 'hubjet'}: {text}")
 
 
 def at_home(path: str) -> str:
@@ -147,8 +147,8 @@ def at_home(path: str) -> str:
 # What a call's arguments are called here.
 _TYPED = {
     "force_download=True": "--force", "local_files_only=True": "--offline", "local_files_only": "--offline", "allow_patterns": "--include",
-    "ignore_patterns": "--exclude", "cache_dir=": "--cache-dir", "local_dir=": "--local-dir", "repo_type=": "--type", "repo_type": "--type",
-    "token=": "--token", "ca=": "--ca",
+    "ignore_patterns": "--exclude", "cache_dir=": "--cache-dir", "local_dir=": "--local-dir", "repo_type=...": "--type", "repo_type": "--type",
+    "token=": "--token", "ca=": "--ca", "call hubjet.login()": "run `hubjet login`", "from argument\n": "from --token\n",
 }  # fmt: skip
 
 

@@ -377,6 +377,12 @@ class Config:
     memory: int = _option("Bytes of buffers of all downloads of this process, hard.", _size, 256 << 20, "HUBJET_MEMORY")
     sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
     ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _flag, False, "HUBJET_IPV4_ONLY")
+    private_redirects: bool = _option(
+        "Whether a public host may send us to an address in a private network: names that lead to a cache of the house's there.",
+        _flag,
+        False,
+        "HUBJET_PRIVATE_REDIRECTS",
+    )
     ca: str | None = _option(
         "File or folder of certificates to trust, and nothing else: in place of ca_file and ca_dir.", _path, None, "HUBJET_CA"
     )

@@ -362,7 +362,7 @@ def not_here(hub: Hub, revision: str, local_only: bool, what: str, here: str, **
         shut, do = "local_files_only=True", "pass local_files_only=False"
     else:
         origin = hub.config.origins["offline"]
-        shut, do = f"offline mode ({origin})", f"switch it off ({origin})"
+        shut, do = f"offline mode ({origin})", f"leave {origin} out" if origin.startswith("--") else f"switch it off ({origin})"
     return errors.LocalEntryNotFound(
         explain(f"{what} is not in the cache, and the network is shut by {shut}", here=here, do=f"{do} to fetch it"),
         repo_id=hub.repo.id,

@@ -22,6 +22,24 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class FileStarted:
+    """A file is asked for. `size` in bytes, None: not known before the answer."""
+
+    filename: str
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Stumbled:
+    """A try failed, for a reason that may pass (`error`), and is made again after `again_s` seconds; what came is kept. Of very many in a
+    moment the newest are told."""
+
+    filename: str
+    error: BaseException
+    again_s: float
+
+
+@dataclass(frozen=True)
 class FileDone:
     """A file is here, whole and proven. `digest`: "sha256:…" or "git-sha1:…" it was compared with or, where none was known, that was computed
     (None: not computed); `size` in bytes; `fetched`: bytes that came over the network in this run; `path`: where it lies."""
@@ -58,7 +76,7 @@ class Progress:
 
     `state`: "starting" until the first byte is asked for, "running", "waiting" (see Waiting), "done", "failed", "cancelled". `bytes` that are here of
     `size` (None: not known yet), what an earlier run left included; `files_done` of `files`; `rate` in bytes per second over the
-    network in the last three seconds; `eta_s`: seconds to go at that rate, None: unknown; `connections` now; `elapsed_s` since the start.
+    network in the last seconds; `eta_s`: seconds to go at the rate of a longer time, None: unknown; `connections` now; `elapsed_s` since the start.
     """
 
     state: Literal["starting", "running", "waiting", "done", "failed", "cancelled"]
@@ -94,4 +112,4 @@ class JobFailed:
 
 
 if TYPE_CHECKING:
-    Event = Planned | FileDone | FileFailed | Waiting | Progress | JobDone | JobFailed
+    Event = Planned | FileStarted | Stumbled | FileDone | FileFailed | Waiting | Progress | JobDone | JobFailed

@@ -112,16 +112,17 @@ def _has_digest(place: str, digest: str) -> bool:
 def _run(want: Want, url: str, token: Token | str | bool | None, config: Config, meter: Meter) -> Result:
     """One job; a second one with a token if the hub asks for it."""
     limits, name = _transport.limits(config), [os.path.basename(want["path"])]
+    anywhere = origin_of(url) != origin_of(config.endpoint)
     credentials = _credentials(url, token, config)
     found = credentials.first() if credentials is not None else None
     result = _transport.run([_with_token(want, url, found)], limits, config, meter, name)[0]
-    error = _transport.error_of(result)
+    error = _transport.error_of(result, anywhere=anywhere)
     meter.took(os.path.basename(want["path"]), want, result)
     if credentials is not None and found is None and isinstance(error, errors.AccessDenied) and error.portal is None:
         found = credentials.asked()
         if found is not None:
             result = _transport.run([_with_token(want, url, found)], limits, config, meter, name)[0]
-            error = _transport.error_of(result)
+            error = _transport.error_of(result, anywhere=anywhere)
             meter.took(os.path.basename(want["path"]), want, result)
     if isinstance(error, HubjetError) and shown(url) not in error.message:
         error.add_line("wanted", shown(url))

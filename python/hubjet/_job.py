@@ -1,5 +1,5 @@
 """`hubjet.start()`: a download beside the caller, with events, progress, cancel, await. Imports _errors, _config, _listen, _events, _tally,
-_fetch, _loader, _transport.
+_fetch, _loader, _receipt, _transport.
 
 One Python thread for each started job. A download is a straight line of questions, plans, jobs of the extension and names on the disk, and the
 thread walks along it as the caller would: nothing of it is written a second time. It sleeps in the extension without the GIL and costs
@@ -19,9 +19,9 @@ from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from . import _errors as errors
-from . import _fetch, _listen, _loader, _trace, _transport
+from . import _fetch, _listen, _loader, _receipt, _trace, _transport
 from ._config import resolve, settings
-from ._events import FileDone, FileFailed, JobDone, JobFailed, Planned, Progress, Waiting
+from ._events import FileDone, FileFailed, FileStarted, JobDone, JobFailed, Planned, Progress, Stumbled, Waiting
 from ._tally import QUOTA_MS, Tally
 
 TYPE_CHECKING = False
@@ -30,11 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
     from contextvars import Context
     from types import TracebackType
-    from typing import Any, Literal, overload
+    from typing import Any, Literal, NamedTuple, overload
 
     from ._events import Event
     from ._native import Job as NativeJob
-    from ._native import Result
+    from ._native import Result, Want
+    from ._receipt import Receipt
+else:
+    from ._record import NamedTuple
 
 R = TypeVar("R")
 
@@ -42,6 +45,13 @@ EVENTS_KEPT = 10_000  # for those who come late; 200 bytes each
 LINGER_S = 0.2  # what a stopped job's thread may take before others stop waiting for it
 
 STOPPED = "the job was stopped; what was received is kept, the next call goes on from there"
+
+
+class _Files(NamedTuple):
+    """Of one job of the extension: what its files are called, and their sizes; -1: not known."""
+
+    names: Sequence[str]
+    sizes: Sequence[int]
 
 
 class _Work:
@@ -58,10 +68,11 @@ class _Work:
         self.looked = 0  # how often there was something new to see of the progress
         self.outcome: tuple[Any, BaseException | None] | None = None
         self.ended: Literal["done", "failed", "cancelled"] | None = None
+        self.receipt: Receipt | None = None
         self.wakers: list[Callable[[], object]] = []
         self.thread: threading.Thread | None = None
         self._native: tuple[NativeJob, ...] = ()
-        self._names: dict[int, Sequence[str]] = {}
+        self._files: dict[int, _Files] = {}
         self._waits: str | None = None
 
     # --- the listener: in the job's thread -------------------------------------------------------
@@ -71,44 +82,60 @@ class _Work:
         self.tally.plan(files, here, size, missing)
         self._say(Planned(files, here, size, missing))
 
-    def begins(self, job: NativeJob, names: Sequence[str]) -> None:
+    def begins(self, job: NativeJob, names: Sequence[str], wants: Sequence[Want]) -> None:
         """See _listen."""
         self._native = (*self._native, job)
         if any(names):
-            self._names[id(job)] = names
+            self._files[id(job)] = _Files(names, [want.get("size", -1) for want in wants])
             self.tally.begin(job)
         self._check()  # after it is known: whoever stops us now stops it, too
 
     def looks(self) -> None:
         """See _listen."""
         self._check()
+        for job in self._native:
+            self._read_news(job)
         seen = self.tally.sample()
         if seen.quota_ms >= QUOTA_MS and self._waits != "quota":
             self._waits = "quota"
             self._say(Waiting("quota", "the hub answers no more requests in this window of time", seen.quota_ms / 1000))
-        elif seen.elsewhere and self._waits is None:
+        elif seen.waiting and not seen.connections and self._waits is None:
             self._waits = "another process"
             self._say(Waiting("another process", "another process has a file on its way, which is waited for", None))
-        elif seen.quota_ms < QUOTA_MS and self._waits == "quota":
+        elif seen.quota_ms < QUOTA_MS and (self._waits == "quota" or not seen.waiting):
             self._waits = None
         self._tell_progress()
 
     def ends(self, job: NativeJob, results: Sequence[Result] | None) -> None:
         """See _listen."""
         self._native = tuple(one for one in self._native if one is not job)
-        names = self._names.pop(id(job), ())
-        if self.tally.end(job, None if self.stopped else results) and results is not None:
+        if results is not None and not self.stopped:
+            self._read_news(job)
+        files = self._files.pop(id(job), None)
+        if self.tally.end(job, None if self.stopped else results) and results is not None and files is not None:
             self._check()
             self.tally.sample()
-            for name, result in zip(names, results, strict=True):
-                if result["error"] is None:
-                    path = result["link"] or result["path"]
-                    self._say(FileDone(name, result["size"], result["digest"], path, result["from_net"], result["seconds"]))
-                elif not isinstance(result["error"], errors.AccessDenied):  # that may be asked again with a token
+            for name, result in zip(files.names, results, strict=True):
+                if result["error"] is not None and not isinstance(result["error"], errors.AccessDenied):  # that may be asked again with a token
                     self._say(FileFailed(name, result["error"]))
             self._tell_progress()
         elif results is not None:
             self._check()
+
+    def _read_news(self, job: NativeJob) -> None:
+        files = self._files.get(id(job))
+        if files is None:
+            return
+        for one in job.news():
+            name, result = files.names[one["file"]], one["result"]
+            if one["what"] == "began":
+                size = files.sizes[one["file"]]
+                self._say(FileStarted(name, size if size >= 0 else None))
+            elif one["what"] == "stumbled" and one["error"] is not None:
+                self._say(Stumbled(name, one["error"], one["again_s"]))
+            elif result is not None and result["error"] is None:
+                path = result["link"] or result["path"]
+                self._say(FileDone(name, result["size"], result["digest"], path, result["from_net"], result["seconds"]))
 
     def _check(self) -> None:
         if self.stopped:
@@ -159,7 +186,10 @@ class _Work:
     def run(self, context: Context, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The life of the thread."""
         try:
-            value = context.run(_quietly, _listen.hearing, self, function, *args, **kwargs)
+            try:
+                value = context.run(_quietly, _listen.hearing, self, function, *args, **kwargs)
+            finally:
+                self.receipt = _receipt.last_here()  # before anybody is told of the end
             if self.callback is not None and not self.stopped:
                 self.callback(self.tally.progress("done"))
         except errors.Cancelled as error:
@@ -189,7 +219,7 @@ def _wake(wakers: Sequence[Callable[[], object]]) -> None:
 class Job(Generic[R]):
     """A download on its way, as `hubjet.start` gives it.
 
-    `for event in job` or `async for`: Planned, FileDone, FileFailed, Waiting, Progress (the newest only, at most ten a
+    `for event in job` or `async for`: Planned, FileStarted, Stumbled, FileDone, FileFailed, Waiting, Progress (the newest only, at most ten a
     second), at last JobDone or JobFailed. `job.result(timeout)` or `await job`: what the function returned, or its error. `job.progress`: a
     Progress, at any time. `job.cancel()` stops it. `with hubjet.start(…) as job:` stops it at the end of the block.
 
@@ -222,6 +252,12 @@ class Job(Generic[R]):
     def cancelled(self) -> bool:
         """Whether it was stopped."""
         return self._ours.ended == "cancelled"
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What it brought: files, sizes, how they were verified, from where, how fast; of the last of hubjet's functions that it called, also if
+        that failed. None before its end."""
+        return self._ours.receipt
 
     def cancel(self) -> bool:
         """Stops it, at once; what was received is kept, and the same call goes on from there. False: it had ended already.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import ParamSpec, Protocol, TypeVar
 
-    from ._native import Job, Result
+    from ._native import Job, Result, Want
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         def planned(self, files: int, here: int, size: int | None, missing: int | None) -> None:
             """The call knows what it is to bring: `files` of `size` bytes; `here` of them need nothing, `missing` bytes come."""
 
-        def begins(self, job: Job, names: Sequence[str]) -> None:
+        def begins(self, job: Job, names: Sequence[str], wants: Sequence[Want]) -> None:
             """A job is about to start; "" among the names: a question to the API. Raises Cancelled when nothing more is wanted."""
 
         def looks(self) -> None:

@@ -69,6 +69,8 @@ class Limits(TypedDict, total=False):
     sync: bool  # fsync before a file is published (default True)
     ipv4_only: bool
     allow_http_downgrade: bool  # follow a redirect https -> http (default False)
+    private_redirects: bool  # follow a redirect of a public host into a private network (default False)
+    news: bool  # news() is asked (default False)
 
 class Look(TypedDict):
     """Counters of a running job; each only grows."""
@@ -123,6 +125,15 @@ class Result(TypedDict):
     sources: list[Supplied]  # the want's url, then its mirrors
     seconds: float
 
+class News(TypedDict):
+    """What happened to one file of a running job."""
+
+    what: Literal["began", "ended", "stumbled"]  # stumbled: a try failed, and it is tried again
+    file: int  # index in wants
+    result: Result | None  # of one that ended
+    error: BaseException | None  # why it stumbled
+    again_s: float  # when it is tried again
+
 @final
 class Job:
     """A list of wanted files, fetched together. Use: new, start, wait until True, results, close.
@@ -135,6 +146,7 @@ class Job:
     def start(self) -> None: ...
     def wait(self, seconds: float) -> bool: ...  # True: every file has ended
     def look(self) -> Look: ...
+    def news(self) -> list[News]: ...  # since the last call, in order; each file begins at most once, ends once; of stumbles the newest 32
     def results(self) -> list[Result]: ...  # in the order of wants; only after wait() was True
     def cancel(self) -> None: ...  # returns at once; wait() then becomes True and the unfinished files have Cancelled
     def close(self) -> None: ...  # cancels, waits 0.2 s for the job to be quiet, 8 ms after cancel or Ctrl-C; also done by the destructor. Any thread

@@ -127,6 +127,8 @@ class Receipt:
             rows = dict(self._came)
             for name, size in self._here or (() if rows else self._listed()):
                 rows.setdefault(name, FileReceipt(name, size, self._proven_before(name), HERE))
+            for one in [one for one in rows.values() if one.source == HERE and not one.size]:  # the hub was asked for its name only
+                rows[one.name] = one._replace(size=self._size_of(one.name))
             self._files = tuple(rows.values())
         return self._files
 
@@ -144,6 +146,11 @@ class Receipt:
                 if os.path.exists(place):
                     found.append((os.path.relpath(place, top).replace(os.sep, "/"), os.path.getsize(place)))
         return found
+
+    def _size_of(self, name: str) -> int:
+        place = self.path or ""
+        place = os.path.join(place, *name.split("/")) if os.path.isdir(place) else place
+        return os.path.getsize(place) if os.path.exists(place) else 0
 
     def _proven_before(self, name: str) -> str:
         """What the records of the cache say; a plain file in a folder of the user's is compared by its time only, and so is said to be
@@ -266,6 +273,11 @@ class keeping:
 def current() -> Receipt | None:
     """Of the call that runs in this thread, the innermost."""
     return _mine.open[-1] if _mine.open else None
+
+
+def last_here() -> Receipt | None:
+    """Of the last call of this thread that ended."""
+    return _mine.last
 
 
 def receipt() -> Receipt | None:

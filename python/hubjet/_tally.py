@@ -1,4 +1,4 @@
-"""How far a call is: what its jobs count, put together. Imports _events. Pure but for the looks: the clock is an argument.
+"""How far a call is: what its jobs count, put together. Imports _events, _progress_view. Pure but for the looks: the clock is an argument.
 
 A call makes several jobs: questions to the API, files that set out while the listing still came, a second try with a token. Counted are
 those with files; what a failed try had is not counted twice. A call may also be several of hubjet's functions one after the other:
@@ -7,9 +7,8 @@ each begins with a plan of its own, and the sums go on.
 
 from __future__ import annotations
 
-from collections import deque
-
 from ._events import Progress
+from ._progress_view import ETA_TAU_S, SHOWN_TAU_S, Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +23,17 @@ if TYPE_CHECKING:
         def look(self) -> Look: ...
 
 
-RATE_SPAN_S = 3.0  # a rate is of so long: long enough for the eye, short enough to see a stall
 QUOTA_MS = 1000  # less than a hub's window holds up any download is not worth a word
 
 
 class Counts:
     """Sums over jobs."""
 
-    __slots__ = ("connections", "done", "files", "from_net", "here", "quota_ms", "elsewhere", "size", "unknown")
+    __slots__ = ("connections", "done", "files", "from_net", "here", "quota_ms", "size", "unknown", "waiting")
 
     def __init__(self) -> None:
         self.files = self.done = self.size = self.here = self.unknown = self.connections = self.from_net = 0
-        self.quota_ms = self.elsewhere = 0
+        self.quota_ms = self.waiting = 0
 
     def add(self, look: Look) -> None:
         """One that runs."""
@@ -46,7 +44,7 @@ class Counts:
         self.unknown += look["sizes_unknown"]
         self.connections += look["connections"]
         self.from_net += look["from_net"]
-        self.elsewhere += look["elsewhere"]
+        self.waiting += look["waiting"]
         self.quota_ms = max(self.quota_ms, look["quota_ms"])
 
     def add_ended(self, results: Sequence[Result]) -> None:
@@ -70,7 +68,7 @@ class Tally:
         self._ended = Counts()
         self._before = Counts()  # of functions that returned before
         self._plan: tuple[int, int, int | None, int | None] | None = None
-        self._samples: deque[tuple[float, int]] = deque()
+        self._pace, self._long = Pace(SHOWN_TAU_S), Pace(ETA_TAU_S)  # as the bar's
 
     def plan(self, files: int, here: int, size: int | None, missing: int | None) -> None:
         """What comes from now on is that; what was fetched to find it out is part of it."""
@@ -104,7 +102,7 @@ class Tally:
                 ended.add(job.look())
             except ValueError:  # closed already
                 pass
-            ended.connections = ended.quota_ms = 0
+            ended.connections = ended.quota_ms = ended.waiting = 0
         self._running, self._ended = left, ended
         return True
 
@@ -136,19 +134,10 @@ class Tally:
     def sample(self) -> Counts:
         """One look for the rate; answers what it saw."""
         seen, now = self.look(), self._clock()
-        samples = self._samples
-        samples.append((now, seen.from_net + self._ended.from_net + self._before.from_net))
-        while len(samples) > 2 and now - samples[1][0] >= RATE_SPAN_S:
-            samples.popleft()
+        came = seen.from_net + self._ended.from_net + self._before.from_net
+        self._pace.feed(now, came)
+        self._long.feed(now, came)
         return seen
-
-    def rate(self) -> float:
-        """Bytes per second over the network in the last RATE_SPAN_S."""
-        try:
-            (first, had), (last, has) = self._samples[0], self._samples[-1]
-        except IndexError:
-            return 0.0
-        return max(has - had, 0) / (last - first) if last > first else 0.0
 
     def progress(self, ended: Literal["done", "failed", "cancelled"] | None = None) -> Progress:
         """The whole view. `ended`: how, if it is over."""
@@ -157,7 +146,7 @@ class Tally:
         files, done, here = before.files + total.files, before.done + total.done, before.here + total.here
         known = not total.unknown and (total.size > 0 or done > 0 or ended == "done")
         size = before.size + total.size if known else None
-        rate = 0.0 if ended else self.rate()
-        eta_s = max(size - here, 0) / rate if size is not None and rate > 0 and not ended else None
+        rate, lasting = (0.0, 0.0) if ended else (self._pace.rate() or 0.0, self._long.rate() or 0.0)
+        eta_s = max(size - here, 0) / lasting if size is not None and lasting > 0 else None
         state = ended or ("waiting" if running.quota_ms >= QUOTA_MS else "running" if running.files or files else "starting")
         return Progress(state, here, size, files, done, rate, eta_s, running.connections, self._clock() - self._began)

@@ -62,6 +62,7 @@ def limits(config: Config, *, quick: bool = False) -> Limits:
         "offline": config.offline,
         "sync": config.sync,
         "ipv4_only": config.ipv4_only,
+        "private_redirects": config.private_redirects,
     }
     if quick:
         chosen["tries"] = 1
@@ -101,6 +102,8 @@ class Running:
         _leave_if_ending()
         self._places = [want.get("path") or want.get("repo_dir") for want in wants]
         _trace.follow(config.trace, config.trace_file)
+        if self._listener is not None:
+            job_limits = {**job_limits, "news": True}
         job = _native.Job(wants, job_limits)
         if config.timeline is not None:
             from . import _timeline
@@ -109,7 +112,7 @@ class Running:
         self._job = job
         try:
             if self._listener is not None:
-                self._listener.begins(job, names)
+                self._listener.begins(job, names, wants)
             job.start()
         except BaseException:
             self.stop()
@@ -226,8 +229,9 @@ def _note(path: str) -> None:
     _ledger_file.note(path)
 
 
-def error_of(result: Result) -> BaseException | None:
-    """Why this file failed, None if it did not. Errors of hubjet get the answer's facts that C does not pass on."""
+def error_of(result: Result, *, anywhere: bool = False) -> BaseException | None:
+    """Why this file failed, None if it did not. Errors of hubjet get the answer's facts that C does not pass on. `anywhere`: it was not
+    the hub that was asked; of other servers a page that says 404 is nothing strange."""
     error = result["error"]
     if isinstance(error, HubjetError):
         headers = result["headers"]
@@ -240,7 +244,9 @@ def error_of(result: Result) -> BaseException | None:
             "hub_code": headers.get("x-error-code"),
         }
         error.__dict__.update({name: value for name, value in facts.items() if value is not None})
-        if error.code in ("REDIRECT", "PORTAL") or "<" in (result["excerpt"] or ""):
+        if anywhere and error.status == 404:
+            error.add_line("do", "check the URL: that server has no such file")
+        elif error.code in ("REDIRECT", "PORTAL") or "<" in (result["excerpt"] or ""):
             from . import _advice
 
             _advice.add_page(error, result["excerpt"], headers)

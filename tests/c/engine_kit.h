@@ -89,6 +89,7 @@ static inline struct hj_limits quick(void)
   struct hj_limits l;
   hj_limits_init(&l);
   l.sync = false;
+  l.news = true;
   return l;
 }
 
@@ -114,6 +115,13 @@ static inline void wait_job(struct hj_job *j)
   while (hj_job_poll(j, NEVER_MS) != 1)
     ;
   struct hj_progress_view v = hj_job_look(j);
+  struct hj_news_item news;
+  size_t began = 0, ended = 0;
+  while (hj_job_news(j, &news)) {
+    began += news.kind == HJ_NEWS_BEGAN;
+    ended += news.kind == HJ_NEWS_ENDED;
+  }
+  CHECK(!j->news || (ended == j->n && began <= ended) || !ended); /* none: it was waited for before */
   CHECK_EQ(v.state, 2);
   CHECK_EQ(v.files_done + v.files_failed, v.files);
   CHECK_EQ(v.connections, 0);

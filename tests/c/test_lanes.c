@@ -131,6 +131,53 @@ TEST(four_lanes_carry_what_the_server_takes_and_nobody_opens_a_fifth)
   hj_lanes_release(&all);
 }
 
+static void answers(struct hj_lane *h, unsigned n)
+{
+  while (n--)
+    hj_lane_answered(h, true, true);
+}
+
+/* A connection that breaks off just when all were full looks like a server that allows fewer. */
+TEST(a_number_that_was_lowered_by_mistake_comes_back)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  unsigned opened;
+  bring_up(h, 4);
+  for (unsigned i = 0; i < 2; i++) {
+    (void)ask_all(h, 4, &opened);
+    CHECK(!hj_lane_opened(h, 99, false, true));
+    over_all(h);
+  }
+  CHECK_EQ(h->streams, 50);
+  answers(h, HJ_LANE_CALM - 1);
+  CHECK_EQ(h->streams, 50);
+  answers(h, 1);
+  CHECK_EQ(h->streams, 100);
+  answers(h, HJ_LANE_CALM);
+  CHECK_EQ(h->streams, HJ_LANE_STREAMS);
+  CHECK_EQ(ask_all(h, 4, &opened), 512);
+  hj_lanes_release(&all);
+}
+
+TEST(who_allows_fewer_for_good_is_tried_less_and_less)
+{
+  struct hj_lane *h = lane("https://hub.example/");
+  unsigned opened, refusals = 0;
+  bring_up(h, 4);
+  for (unsigned asked = 0; asked < 1000000; asked += 30) {   /* it takes 30 on each of four */
+    if (ask_all(h, 4, &opened) > 120) {
+      CHECK(!hj_lane_opened(h, 99, false, true));
+      refusals++;
+    }
+    over_all(h);
+    answers(h, 30);
+    CHECK_GE(h->streams, 25);
+  }
+  CHECK_GE(refusals, 5);
+  CHECK_LE(refusals, 12);
+  hj_lanes_release(&all);
+}
+
 TEST(a_known_origin_gets_its_lanes_as_the_questions_come)
 {
   struct hj_lane *h = lane("https://hub.example/");

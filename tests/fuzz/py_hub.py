@@ -19,7 +19,7 @@ _feed = Feed(b"")
 class Answers:
     """Stands for a job: each question gets the next answer of the input."""
 
-    def __init__(self, wants: Any, _limits: Any, _config: Any) -> None:
+    def __init__(self, wants: Any, _limits: Any, _config: Any, _names: Any = ()) -> None:
         self.wants = list(wants)
 
     def finish(self, _meter: Any = None) -> list[Any]:

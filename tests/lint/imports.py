@@ -11,10 +11,11 @@ from pathlib import Path
 RANKS = (
     "_errors _events _listen _record _dry_run _words _patch_import _patch_bar",
     "_progress_view",
+    "_tally",
     "_progress_words _receipt_views",
     "_receipt",
     "_folder",
-    "_disk _names _tally _timeline _trace _proxies _status",
+    "_disk _names _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",
     "_progress_screens _vault",

@@ -310,6 +310,11 @@ with Raw(hub, bind="203.0.113.7", host="203.0.113.7") as public, Raw(hub, bind="
     where = "10.0.0.1"
     hubjet.hf_hub_download("org/name", "a.txt", force_download=True, token=False)
     result["after"] = len(result["reached"])
+    os.environ["HF_ENDPOINT"] = public.url                  # a public name, a cache of the house's behind it: split DNS
+    os.environ["HUBJET_PRIVATE_REDIRECTS"] = "1"
+    for where in ("10.0.0.1", "localhost"):
+        hubjet.hf_hub_download("org/name", "a.txt", force_download=True)
+    result["asked for"] = len(result["reached"]) - result["after"]
 """
 
 
@@ -332,9 +337,10 @@ def test_a_public_host_sends_nobody_into_a_private_network(tmp_path: Path) -> No
 
     seen = json.loads(run.stdout.splitlines()[-1])
     assert {where: text[:22] for where, text in seen["errors"].items()} == {where: "ProtocolError REDIRECT" for where in INSIDE}
-    assert all("private network" in text for text in seen["errors"].values())
+    assert all("private network" in text and text.count("HUBJET_PRIVATE_REDIRECTS=1") == 1 for text in seen["errors"].values())
     assert seen["tries"] == len(INSIDE), "asked once, and not again"
     assert (seen["before"], seen["after"]) == (0, 4), "nobody inside was asked, and those who may be, were"
+    assert seen["asked for"] == 2, "who says that it may be so is led there"
     assert "uthorization" not in "".join(seen["reached"])
 
 

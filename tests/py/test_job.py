@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import os
 import re
 import sys
@@ -61,7 +62,11 @@ def test_events_are_the_plan_each_file_with_its_digest_and_the_end(world: World)
     assert events[0] == hubjet.Planned(6, 0, total, total)
     assert events[-1] == hubjet.JobDone(job.result())
     files = {event.filename: event for event in events[1:-1] if isinstance(event, hubjet.FileDone)}
-    assert set(files) == {"m.bin", *SMALL} and len(events) == 8
+    assert set(files) == {"m.bin", *SMALL} and len(events) == 14
+    started = {event.filename: event.size for event in events if isinstance(event, hubjet.FileStarted)}
+    assert started == {"m.bin": SIZE, **{name: len(content) for name, content in SMALL.items()}}
+    for name, file in files.items():
+        assert events.index(hubjet.FileStarted(name, file.size)) < events.index(file)
     assert files["m.bin"].digest and files["m.bin"].digest.startswith("sha256:") and files["m.bin"].fetched == SIZE
     assert files["0.json"].digest and files["0.json"].digest.startswith("git-sha1:")
     assert Path(files["m.bin"].path or "").read_bytes() == b"1" * SIZE
@@ -100,7 +105,7 @@ def test_several_iterate_and_each_sees_all(world: World, late: bool) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(seen[0]) == 7 and seen[0] == seen[1] == seen[2]
+    assert len(seen[0]) == 12 and seen[0] == seen[1] == seen[2]
 
 
 def test_a_file_that_fails_is_told_and_so_is_the_end(world: World) -> None:
@@ -115,6 +120,42 @@ def test_a_file_that_fails_is_told_and_so_is_the_end(world: World) -> None:
         job.result()
     assert caught.value is events[-1].error
     assert job.done and not job.cancelled and job.progress.state == "failed"
+
+
+def test_a_file_is_told_when_it_is_here_and_not_when_all_are(held: Any) -> None:
+    job = begun(held)
+    for event in job:
+        if isinstance(event, hubjet.FileDone):
+            break
+    assert event.filename == "config.json" and not job.done
+    held.open()
+    assert [e.filename for e in job if isinstance(e, hubjet.FileDone)] == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "options", "kind"),
+    [("drop", {"n": 1_000_000}, hubjet.NetworkError), ("status", {"code": 503}, hubjet.ServerError), ("wrong_range", {}, hubjet.ProtocolError)],
+)
+def test_a_try_that_failed_is_told_with_its_cause_and_when_it_is_made_again(world: World, behaviour: str, options: Any, kind: type) -> None:
+    world.repo("org/a").commit({"m.bin": b"1" * SIZE})
+    world.fault("cdn", "*m.bin", behaviour, times=1, **options)
+    events = list(hubjet.start(hubjet.snapshot_download, "org/a"))
+    stumbled = [event for event in events if isinstance(event, hubjet.Stumbled)]
+    assert stumbled and all(event.filename == "m.bin" and 0 <= event.again_s < 60 for event in stumbled)
+    assert any(isinstance(event.error, kind) for event in stumbled), stumbled
+    assert isinstance(events[-1], hubjet.JobDone) and events.index(stumbled[0]) < next(i for i, e in enumerate(events) if isinstance(e, hubjet.FileDone))
+
+
+def test_the_receipt_is_there_when_the_end_is_told(world: World) -> None:
+    world.repo("org/a").commit({"m.bin": b"1" * SIZE, **SMALL})
+    job = hubjet.start(hubjet.snapshot_download, "org/a")
+    assert job.receipt is None or job.done
+    job.result(60)
+    assert job.receipt is not None and job.receipt.what == "org/a" and len(job.receipt.files) == 6 and job.receipt.fetched >= SIZE
+    lost = hubjet.start("org/nope")
+    with pytest.raises(hubjet.RepoNotFound):
+        lost.result(60)
+    assert lost.receipt is not None and lost.receipt.error and "org/nope" in lost.receipt.error
 
 
 def test_a_second_try_with_a_token_counts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,18 +203,22 @@ def test_settings_around_the_start_hold_for_the_job(world: World, tmp_path: Path
     assert tmp_path / "other" in job.result(60).parents
 
 
-def test_no_bar_appears_beside_the_caller_unless_it_is_wanted(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from hubjet import _progress
+class Terminal(io.StringIO):
+    """A screen with eyes before it."""
 
-    monkeypatch.setattr(_progress, "_somebody_looks", lambda: True)
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_bar_appears_beside_the_caller_unless_it_is_wanted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
     world.repo("org/a").commit({"m.bin": b"1" * SIZE})
     hubjet.start(hubjet.hf_hub_download, "org/a", "m.bin").result(60)
-    assert capsys.readouterr().err == ""
+    assert screen.getvalue() == ""
     with hubjet.settings(progress=True):
         hubjet.start(hubjet.hf_hub_download, "org/a", "m.bin", force_download=True).result(60)
-    assert "m.bin" in capsys.readouterr().err
+    assert screen.getvalue() != ""
 
 
 # --- progress -----------------------------------------------------------------------------------------
@@ -461,7 +506,7 @@ class Native:
 
     def __init__(self, **values: int) -> None:
         zero = dict.fromkeys(("files", "files_done", "files_failed", "size", "sizes_unknown", "held", "elsewhere", "from_net", "on_disk",
-                              "proven", "connections", "requests", "limit_rate", "waits", "quota_ms"), 0)  # fmt: skip
+                              "proven", "connections", "requests", "limit_rate", "waits", "quota_ms", "waiting"), 0)  # fmt: skip
         self.values: Any = {"state": "running", "polite": False, **zero, **values}
 
     def look(self) -> Any:
@@ -470,30 +515,29 @@ class Native:
     def cancel(self) -> None:
         pass
 
+    def news(self) -> list[Any]:
+        return []
+
 
 def result(size: int, from_net: int, error: BaseException | None = None) -> Any:
     return {"size": size, "from_net": from_net, "error": error, "digest": None, "path": "p", "link": None, "seconds": 0.1, "status": "done"}
 
 
-def test_the_rate_is_of_the_last_seconds_and_the_rest_of_the_time_follows_from_it() -> None:
+def test_the_rate_is_of_the_last_seconds_and_the_rest_of_the_time_follows() -> None:
     now = [0.0]
     tally, job = Tally(lambda: now[0]), Native(files=1, size=1000, held=100)
     assert tally.progress().state == "starting"
     tally.plan(1, 0, 1000, 1000)
     tally.begin(job)
     for second in range(1, 11):
-        job.values.update(from_net=second * 10 if second < 7 else 60 + (second - 6) * 50)
-        job.values.update(on_disk=job.values["from_net"])
+        job.values.update(from_net=second * 50, on_disk=second * 50)
         now[0] = float(second)
         tally.sample()
     view = tally.progress()
-    assert view.rate == 50 and view.bytes == 360 and view.eta_s == (1000 - 360) / 50 and view.elapsed_s == 10
-    now[0] = 12.0  # two seconds of nothing, one of 50 bytes
-    tally.sample()
-    assert tally.rate() == pytest.approx(50 / 3)
-    now[0] = 15.0
-    tally.sample()
-    assert tally.rate() == 0 and tally.progress().eta_s is None
+    assert view.rate == pytest.approx(50) and view.bytes == 600 and view.eta_s == pytest.approx(8) and view.elapsed_s == 10
+    for now[0] in range(11, 40):
+        tally.sample()
+    assert tally.progress().rate < 1 and (tally.progress().eta_s or 0) > 80
 
 
 def test_a_size_that_is_not_known_yet_is_not_said() -> None:
@@ -530,9 +574,9 @@ def test_what_failed_is_not_counted_and_what_was_let_go_of_is_as_it_was() -> Non
 
 def test_waiting_is_said_once_when_it_begins() -> None:
     work, job = _Work("x", None), Native(files=1, size=100)
-    work.begins(job, ["m.bin"])  # type: ignore[arg-type]
-    for quota_ms, elsewhere in ((0, 0), (90_000, 0), (80_000, 0), (0, 0), (0, 50), (0, 60)):
-        job.values.update(quota_ms=quota_ms, elsewhere=elsewhere)
+    work.begins(job, ["m.bin"], [{"url": "http://x"}])  # type: ignore[arg-type]
+    for quota_ms, waiting, connections in ((0, 0, 1), (90_000, 0, 0), (80_000, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (0, 1, 0)):
+        job.values.update(quota_ms=quota_ms, waiting=waiting, connections=connections)
         work.looks()
     assert [(event.cause, event.seconds) for event in work.log] == [("quota", 90.0), ("another process", None)]  # type: ignore[union-attr]
     assert _tally.QUOTA_MS <= 1000

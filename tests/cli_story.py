@@ -1,0 +1,205 @@
+"""What docs/cli.md tells: text, commands that are run for it, and what happens to the hub between them (functions). See tests/cli_docs.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tests.server import World
+
+LINES = 40_000
+FILES = {
+    "README.md": b"# A model\n",
+    "config.json": b'{"model_type": "bert"}\n',
+    "tokenizer.json": b"{}\n",
+    "model.safetensors": b"weights " * LINES,
+    "pytorch_model.bin": b"weights." * LINES,
+    "onnx/model.onnx": b"weights!" * LINES,
+}
+
+
+def hub(world: World) -> None:
+    """What the hub of the story has."""
+    world.repo("org/model").commit(FILES)
+    world.repo("org/reviews", "dataset").commit({"train.csv": b"text,label\n" * 1000, "test.csv": b"text,label\n" * 100})
+    world.repo("org/gated", gated="auto").commit({"model.safetensors": b"secret " * 100})
+    world.file("model.bin", b"any bytes " * 1000)
+
+
+def newer(world: World) -> None:
+    """A second version of the model."""
+    repo = world.hub.repos["models", "org/model"]
+    repo.commit({**FILES, "config.json": b'{"model_type": "bert", "layers": 2}\n', "extra.json": b"{}\n"})
+
+
+STORY: Sequence[str | Sequence[str] | Callable[[World], None]] = (
+    hub,
+    """
+# On the command line
+
+What is shown here was run, in a terminal of 80 columns, against the embedded hub of the tests (`python3 tests/run.py cli-docs` runs it again; a
+test compares). N stands for numbers that differ from run to run.
+
+Data goes to stdout, talk to stderr: `folder=$(hubjet download org/model)` gets the folder and nothing else. Nothing is ever asked, so a
+script never waits for an answer; only `hubjet login` reads a token. `hubjet VERB --help` is everything about a verb, `man hubjet` everything at once.
+""",
+    ["hubjet", "hubjet --version"],
+    """
+## Look first
+
+`--dry-run` asks the hub for the list of files, compares it with what is here, and fetches nothing.
+""",
+    [
+        "hubjet download org/model --dry-run",
+        "hubjet download org/model --needed --dry-run",
+        "hubjet download org/model --include '*.json' --dry-run --limit-rate 4M",
+    ],
+    """
+## Download
+
+On a terminal the plan comes first, in a few lines; then a line of progress (not shown here); then, on stdout, where it is.
+""",
+    [
+        "hubjet download org/model config.json",
+        "hubjet download org/model --needed",
+        "hubjet download org/model --include '*.bin' --exclude 'onnx/*'",
+        "hubjet download org/model",
+        "hubjet download org/model",
+        "hubjet download org/reviews --type dataset --local-dir reviews",
+        "ls reviews",
+        "hubjet download org/model config.json README.md -q",
+    ],
+    """
+A file of yours is never overwritten, and what is asked for again with `--force` is fetched again:
+""",
+    [
+        "mkdir mine; echo mine > mine/test.csv; hubjet download org/reviews --type dataset --local-dir mine --dry-run",
+        "hubjet download org/model config.json --force",
+    ],
+    newer,
+    """
+The hub has a newer version now. What did not change is not fetched again.
+""",
+    ["hubjet download org/model --dry-run", "hubjet download org/model --offline", "hubjet download org/model"],
+    """
+Any URL will do; with `--sha256` the file appears only if it is right.
+""",
+    [
+        "hubjet get @CDN@/files/model.bin",
+        "hubjet get @CDN@/files/model.bin -o models/m.bin --sha256 " + "0" * 64,
+        "hubjet url org/model config.json --revision v1.0",
+    ],
+    """
+## What is here, and where
+
+Columns have blanks between them on a terminal, tabs in a pipe.
+""",
+    [
+        "hubjet ls",
+        "hubjet ls | cut -f2,3",
+        "hubjet ls --names",
+        "hubjet where org/model config.json",
+        "hubjet where org/nowhere",
+        "hubjet ls --cache-dir /tmp/no-cache",
+    ],
+    """
+## Typed wrong
+
+Two lines: what is wrong, with what was most likely meant; and what to do. The exit code is 2 (3 for what the hub does not have).
+""",
+    [
+        "hubjet downlod org/model",
+        "hubjet pull org/model",
+        "hubjet org/model",
+        "hubjet download org/model --inclde '*.json'",
+        "hubjet download",
+        "hubjet download org/model --type modle",
+        "hubjet download org/model --include '*.saftensors'",
+        "hubjet download org/model --include '*.json' --include '*.jsn' -q",
+        "hubjet download org/model confg.json",
+        "hubjet download org/model config.json tokenzer.json",
+        "hubjet download org//model",
+        "hubjet download org/model --local-dir \"$UNSET\"",
+        "echo '# mine' > README.md; hubjet download org/model --trace README.md",
+        "hubjet download org/model --limit-rate fast",
+        "HUBJET_MAX_CONNECTIONS=lots hubjet config max_connections",
+        "hubjet config max_conections",
+        "hubjet get @CDN@/files/model.bin -o -",
+    ],
+    """
+## When something is not right
+
+Each says what was wanted, what came, and what to do; [errors.md](errors.md) has all of them.
+""",
+    [
+        "hubjet download org/nope",
+        "hubjet download org/model --revision v9",
+        "hubjet download org/gated",
+        "hubjet download org/gated --token hf_wrong",
+        "hubjet download org/reviews --type dataset --offline",
+        "hubjet get @CDN@/files/none.bin",
+        "hubjet get @CDN@/files/model.bin --size 5000000000000000",
+        "hubjet whoami",
+        "hubjet ledger",
+        "hubjet download org/new --endpoint http://127.0.0.1:9 2>&1 | cat",
+    ],
+    """
+## Settings and limits
+""",
+    [
+        "HUBJET_LIMIT_RATE=8M hubjet config limit_rate polite",
+        "hubjet config cache_dir",
+        "HUBJET_LIMIT_RATE=8M hubjet config limit_rate --origin",
+        "hubjet limit",
+        "hubjet limit 4M",
+        "hubjet limit off --polite on",
+        "hubjet limit --polite off",
+        "HUBJET_LEDGER=book hubjet download org/model config.json; hubjet ledger book | cut -f3-7",
+    ],
+    """
+## For programs
+
+`--json` prints the data of every verb as JSON, on stdout. An error is then one line of JSON, the last on stderr:
+`{"error": {"type", "exit_code", "message", "details", …}}`, with the facts that are known (`status`, `url`, `repo_id`, `filename`, `retry_after`, …);
+`type` is the name of the [exception](errors.md).
+""",
+    [
+        "hubjet download org/model config.json --json -q",
+        "hubjet download org/model nope.json --json -q",
+        "hubjet download org/model --dry-run --json --include config.json",
+        "hubjet ls --json",
+        "hubjet limit --json",
+    ],
+    """
+| verb | what `--json` prints |
+| --- | --- |
+| `download`, `get` | an object: `path`, `what`, `revision`, `commit`, `size`, `fetched`, `resumed` (bytes), `seconds`, `rate` (bytes a second), `requests`, `error` (null), `files`: a list of `name`, `size`, `verified`, `source`, `fetched`, `resumed`, `seconds` |
+| `download --dry-run` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `folder`, `to_fetch` (`files`, `bytes`), `disk_free` (bytes, or null), `files`: a list of `filename`, `size` (or null), `todo` (`fetch`, `resume`, `link`, `copy`, `keep`, `here`), `reason`, `here` (bytes), `path` |
+| `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970) |
+| `ls --names` | a list of names |
+| `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
+| `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
+| `url` | an object: `url` |
+| `limit` | an object: `limit_rate` (bytes a second, or null), `polite` |
+| `login`, `whoami` | an object: `name`, `kind`, `endpoint`, `token_name`, `token_origin`, `role` |
+| `logout` | an object: `removed` |
+| `doctor` | see [doctor.md](doctor.md) |
+| `ledger` | a list of objects: `time`, `pid`, `why`, `method`, `origin`, `path`, `range`, `status`, `bytes`, `sent_token` |
+| `about` | an object: `hubjet`, `python`, `system`, `huggingface_hub`, `extension`, `libcurl`, `digests` |
+| `completion`, `run`, `help` | what they print without it |
+
+## How it ends
+
+@EXITS@
+
+Ctrl-C says one line and ends with 130; what was received is kept, and the same command goes on from there. A reader that has enough
+(`hubjet ls | head`) is no error; a stdout that cannot be written is one (7). Colours are for terminals whose user wants them: `NO_COLOR=1` and
+`TERM=dumb` switch them off. `hubjet doctor` ends with 1 if it found a problem; `hubjet run` ends as the program does.
+
+## Tab, and man
+""",
+    ["hubjet completion --help"],
+    """
+Offered are verbs, options and their values, settings, and the repositories, files and revisions that are in the cache; nobody is asked. The
+wheel brings the page of `man hubjet` (share/man/man1).
+""",
+)

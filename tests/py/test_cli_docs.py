@@ -1,0 +1,86 @@
+"""What is written of the command line is what it does: the man page, the page of commands that were run, the fields of its JSON."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hubjet import _cli
+
+from tests import cli_docs
+from tests.py.test_cli_words import run
+
+AGAIN = "write it again: python3 tests/run.py cli-docs"
+
+
+def changes(path: Path, now: str) -> str:
+    return "\n".join(difflib.unified_diff(path.read_text("utf-8").splitlines(), now.splitlines(), path.name, "now", lineterm="", n=1))
+
+
+def test_the_man_page_is_made_of_the_parser_of_today() -> None:
+    assert cli_docs.MAN.read_text("utf-8") == cli_docs.man(), f"{AGAIN}\n{changes(cli_docs.MAN, cli_docs.man())}"
+
+
+def test_the_commands_of_the_page_do_what_it_says() -> None:
+    now = cli_docs.page()
+    assert cli_docs.PAGE.read_text("utf-8") == now, f"{AGAIN}\n{changes(cli_docs.PAGE, now)}"
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_man_renders_the_page_without_a_warning(columns: int) -> None:
+    env = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": str(columns), "MANPAGER": "cat"}
+    done = subprocess.run(["man", "--warnings=w", "-l", str(cli_docs.MAN)], capture_output=True, text=True, env=env, timeout=60)
+    shown = re.sub(r".\x08", "", done.stdout)
+    assert (done.returncode, done.stderr) == (0, "") and "EXIT STATUS" in shown
+    for row in _cli.VERBS:
+        assert f"hubjet {row.name}" in shown, row.name
+
+
+def test_the_story_tries_many_options_and_messages() -> None:
+    page = cli_docs.PAGE.read_text("utf-8")
+    assert len(re.findall(r"^\$ .*hubjet", page, re.M)) >= 50
+    assert {code for code in re.findall(r"^# exit code (\d+)", page, re.M)} >= {"2", "3", "4", "6", "7"}
+    assert "Traceback" not in page
+
+
+def documented() -> dict[str, set[str]]:
+    """verb -> the names between backticks behind it, in the table of what --json prints."""
+    rows = re.findall(r"^\| (`.+?) \| (an object|a list).*?: (.+) \|$", cli_docs.PAGE.read_text("utf-8"), re.M)
+    return {verb: set(re.findall(r"`(\w+)`", fields)) for verbs, _, fields in rows for verb in re.findall(r"`([\w -]+)`", verbs)}
+
+
+def keys(value: Any) -> set[str]:
+    """All names in it; not those of settings and places, which are data there."""
+    if isinstance(value, list):
+        return set().union(*map(keys, value)) if value else set()
+    return set(value) | set().union(*(keys(inner) for inner in value.values() if isinstance(inner, list | dict))) if isinstance(value, dict) else set()
+
+
+@pytest.mark.usefixtures("hub_env")
+def test_the_json_of_each_verb_has_the_fields_that_are_documented(world: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.repo("org/model").commit({"a.txt": b"a"})
+    url = world.file("m.bin", b"m")
+    monkeypatch.setenv("HUBJET_LEDGER", str(tmp_path / "ledger"))
+    table = documented()
+
+    def fields(*arguments: str) -> set[str]:
+        code, out, err = run(capsys, *arguments, "--json")
+        assert code == 0, err
+        return keys(json.loads(out))
+
+    todo = {"fetch", "resume", "link", "copy", "keep", "here"}
+    assert fields("download", "org/model", "--dry-run") | todo == table["download --dry-run"]
+    assert fields("download", "org/model") == fields("get", url, "-o", str(tmp_path)) == table["download"] == table["get"]
+    assert fields("url", "org/model", "a.txt") == table["url"]
+    assert fields("limit") == table["limit"]
+    assert fields("about") == table["about"]
+    assert fields("ledger") == table["ledger"]
+    assert fields("ls") - {"main"} == table["ls"]
+    assert fields("where", "org/model", "a.txt") | {"value", "origin"} == table["where"]
+    assert fields("config", "polite", "--origin") - {"polite"} == table["config"]
