@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
     from typing import Any
 
-    from ._native import Job, Result
+    from ._native import Job, Result, Want
     from ._status import Counts
 
 STANDARD_WORKERS = 8  # theirs: what a caller gets who did not choose
@@ -39,14 +39,14 @@ class Group:
     def planned(self, files: int, here: int, size: int | None, missing: int | None) -> None:
         """Each file plans for itself; the whole is not known here."""
 
-    def begins(self, job: Job, names: Sequence[str]) -> None:
+    def begins(self, job: Job, names: Sequence[str], wants: Sequence[Want]) -> None:
         """See _listen."""
         with self._lock:
             if self._stopped:
                 raise Cancelled("interrupted")
             self._jobs.append(job)
             if self._outer is not None:
-                self._outer.begins(job, names)
+                self._outer.begins(job, names, wants)
 
     def looks(self) -> None:
         """See _listen."""

@@ -19,6 +19,7 @@ from hubjet import _tally
 from hubjet._job import _Work
 from hubjet._tally import Tally
 from tests.py.child import ROOT, Child
+from tests.py.peers import need_peer, peer_env
 from tests.server import World
 
 SIZE = 12_000_000
@@ -496,6 +497,34 @@ def test_a_forked_child_has_no_part_in_the_job_and_may_start_its_own(world: Worl
     with Child(FORK, child_env(world, cache)) as child:
         assert child.wait(60) == 0, child.err
         assert child.result == [0, False], child.err
+
+
+STOCK = """
+    import hubjet
+    from huggingface_hub import snapshot_download
+    hubjet.enable()
+    job = hubjet.start(snapshot_download, "org/held")
+    done, started = [], []
+    for event in job:
+        if isinstance(event, hubjet.FileDone):
+            done.append(event.filename)
+        if isinstance(event, hubjet.FileStarted):
+            started.append(event.filename)
+        if isinstance(event, hubjet.Progress) and event.bytes > 1_000_000 and done and len(started) == 2:
+            break
+    job.cancel()
+    job._work.thread.join(30)
+    result = [done, sorted(started), job._work.thread.is_alive()]
+"""
+
+
+@pytest.mark.parametrize("version", ["2.4", "1.33"])
+def test_the_stock_snapshot_download_under_enable_is_seen_and_stopped(world: World, held: Any, cache: Path, tmp_path: Path, version: str) -> None:
+    """It fetches in threads of its own."""
+    env = peer_env(world, tmp_path / "home", HF_HUB_CACHE=str(cache))
+    with Child(STOCK, env, str(need_peer(version))) as child:
+        assert child.wait(60) == 0, child.err
+        assert child.result == [["config.json"], ["config.json", "model.safetensors"], False]
 
 
 # --- the sums -------------------------------------------------------------------------------------------
