@@ -21,7 +21,7 @@ import sys
 from . import __version__
 from . import _errors as errors
 from ._cli_options import SETTINGS, Misuse, nearest, quoted
-from ._cli_say import RED, as_typed, columns, flush, out, talk, talk_line
+from ._cli_say import RED, as_typed, columns, flush, out, talk_as_it_is, talk_line
 from ._config import Setting, command_line
 
 TYPE_CHECKING = False
@@ -162,9 +162,9 @@ def _failed(error: BaseException, json: bool, verbose: bool) -> int:
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted; what was received is kept, the same command goes on from there"
     if verbose and isinstance(error, Exception):
-        talk(_way_to(error))
+        talk_as_it_is(_way_to(error))
     if json:
-        talk(error_as_json(error, code, text))
+        talk_as_it_is(error_as_json(error, code, text))
     else:
         talk_line(text, RED)
     return code

@@ -7,7 +7,7 @@ import sys
 
 from . import _errors as errors
 from ._cli_options import Misuse, add_cache, add_limits, add_repo_type, add_revision, filled, output
-from ._cli_say import out, out_json, talk
+from ._cli_say import out, out_json, talk, talk_as_it_is
 from ._config import resolve
 
 TYPE_CHECKING = False
@@ -182,5 +182,5 @@ def _out_result(json: bool, path: str, shown: bool) -> None:
 
     brought = receipt()
     if shown and brought is not None and brought.fetched:
-        talk(str(brought).partition("\n")[0])
+        talk_as_it_is(str(brought).partition("\n")[0])
     out_json({"path": path} if brought is None else {**brought.as_dict(), "path": path}) if json else out(path)

@@ -145,7 +145,7 @@ def _time(plan: Plan, config: Config) -> str:
     """Nobody knows how fast a line is before bytes come; a limit is known."""
     if config.limit_rate and plan.left >= config.limit_rate:
         return f"; {_words.span(plan.left / config.limit_rate)} at least ({config.origins['limit_rate']})"
-    return "; how long that takes shows when bytes come"
+    return "; the time shows when bytes come"
 
 
 def _version(plan: Plan) -> str:

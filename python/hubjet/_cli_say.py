@@ -69,7 +69,7 @@ def out_filled(text: str, indent: int) -> None:
     from textwrap import wrap
 
     lead = text[: len(text) - len(text.lstrip())]
-    indent = min(indent, columns() // 2)
+    indent = min(indent, columns() // 2 + 1)
     for line in wrap(text.lstrip(), columns(), initial_indent=lead, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
                      drop_whitespace=True, fix_sentence_endings=False):  # fmt: skip
         out(line)
@@ -88,15 +88,17 @@ def columns(stream: TextIO | None = None) -> int:
 
 
 def out_table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
-    """Columns: with blanks between them on a terminal, `right` those that end in line; a tab between them elsewhere, for `cut`."""
+    """Columns: with blanks between them on a terminal, `right` those that end in line, and the last one on a line of its own where it would
+    not fit; a tab between them elsewhere, for `cut`."""
     if sys.stdout is None or not sys.stdout.isatty():
         for row in rows:
             out("\t".join(row))
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    between = "  " if sum(widths) + 2 * len(widths) - 2 <= columns() else "\n    "
     for row in rows:
-        cells = (cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
-        out("  ".join(cells).rstrip())
+        *cells, last = (cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        out(f"{'  '.join(cells)}{between}{last}".rstrip())
 
 
 def flush() -> None:
@@ -116,24 +118,42 @@ def _not_written(error: OSError) -> StorageError:
 
 
 def talk(text: str) -> None:
-    """A line for people."""
+    """Words for people. A terminal gets its lines broken between words."""
+    talk_as_it_is(_fitted(text))
+
+
+def talk_line(text: str, colour: str | None = None) -> None:
+    """The same, behind the program's name."""
+    words = _fitted(f"hubjet: {text}")
+    talk_as_it_is(coloured("hubjet", colour, sys.stderr) + words.removeprefix("hubjet") if colour else words)
+
+
+def talk_as_it_is(text: str) -> None:
+    """The same with the lines it has: JSON, a traceback, numbers."""
     try:
         print(text, file=sys.stderr)
     except (OSError, ValueError):
         pass  # benign: nobody listens
 
 
-def talk_line(text: str, colour: str | None = None) -> None:
-    """A headline, then a line for each detail; on a terminal broken between words."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        from textwrap import wrap
+def _fitted(text: str) -> str:
+    if sys.stderr is None or not sys.stderr.isatty():
+        return text
+    return "\n".join(piece for line in text.split("\n") for piece in _broken(line, columns(sys.stderr)))
 
-        lines = []
-        for line in f"hubjet: {text}".split("\n"):
-            indent = " " * (12 if line.startswith("  ") else 2)
-            lines += wrap(line, columns(sys.stderr), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
-        text = "\n".join(lines).removeprefix("hubjet: ")
-    talk(f"{coloured('hubjet', colour, sys.stderr) if colour else 'hubjet'}: {text}")
+
+def _broken(line: str, width: int) -> list[str]:
+    """The line in pieces that fit; what stands beside a label goes on below itself."""
+    if len(line) <= width:
+        return [line]
+    from re import match
+    from textwrap import wrap
+
+    label = match(r" *\S+(?: \S+)? {2,}", line[:14])
+    if label and " " not in line[label.end() :]:
+        return [line]  # a path: no line would be long enough for it
+    indent = label.end() if label else 12 if line.startswith("  ") else 2
+    return wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def at_home(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -259,6 +260,21 @@ def test_ctrl_c_while_python_loads_the_command_is_no_traceback(tmp_path: Path) -
     (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt")
     done = shell("hubjet ls", PYTHONPATH=os.pathsep.join([str(tmp_path), str(Path(hubjet.__file__).parents[1])]))
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"hubjet: interrupted\n")
+
+
+def test_ctrl_c_says_one_line_and_the_same_command_goes_on(world: Any) -> None:
+    world.repo("org/large").commit({"a.bin": BIG * 80})
+    gate = world.gate("*a.bin", 9_000_000)
+    command = [sys.executable, "-m", "hubjet", "download", "org/large", "-q"]
+    env = {**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1])}
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    gate.wait_reached(9_000_000)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "") and err.startswith("hubjet: interrupted; what was received is kept") and err.count("\n") == 1, err
+    world.heal()
+    run = Run("download", "org/large", "--json", "-q")
+    assert run.code == 0 and json.loads(run.out)["resumed"] > 0
 
 
 def test_ctrl_c_while_python_ends_is_no_traceback(tmp_path: Path) -> None:

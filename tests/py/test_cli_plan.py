@@ -187,13 +187,24 @@ def test_a_terminal_is_told_that_less_would_do(repo: Any) -> None:
 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_tables_and_errors_fit_a_terminal(repo: Any, columns: int) -> None:
-    for arguments in (["limit"], ["download", "org/nope"], ["download", "org/model", "--include", "*.jsn"], ["config", "polite", "--origin"]):
+    hubjet.hf_hub_download("org/model", "config.json")
+    for arguments in (
+        ["limit"],
+        ["download", "org/nope"],
+        ["download", "org/model", "--include", "*.jsn"],
+        ["download", "org/model", "--dry-run"],
+        ["config", "polite", "--origin"],
+        ["doctor"],
+        ["about"],
+        ["ls", "--cache-dir", "nowhere"],
+    ):
         _, seen = on_terminal(*arguments, columns=columns)
-        assert [line for line in seen.splitlines() if len(line) > columns and len(line.split()) > 1] == [], seen
+        words = [line.split() for line in seen.splitlines() if len(line) > columns]
+        assert [line for line in words if len(line) > 1 and max(map(len, line)) < columns - 20] == [], seen
 
 
 def test_time_is_told_where_it_is_known(repo: Any, capsys: Any) -> None:
-    assert "how long that takes shows when bytes come" in run(capsys, "download", "org/model", "--dry-run")[2]
+    assert "the time shows when bytes come" in run(capsys, "download", "org/model", "--dry-run")[2]
     assert "5 min at least (--limit-rate)" in run(capsys, "download", "org/model", "--dry-run", "--limit-rate", "3K")[2]
 
 
