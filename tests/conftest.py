@@ -10,6 +10,7 @@ Fixtures
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -19,6 +20,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+
+# A shell without job control starts what it puts into the background with SIGINT ignored, and every child inherits that: Python then has no
+# KeyboardInterrupt, and the tests of Ctrl-C waited a minute each (seen 2026-11-23: `make sanitize &`).
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How many tests must have passed when the whole suite ran: raised with each batch, so that a suite that
 # collects nothing, or skips a folder, is red.
