@@ -5,6 +5,7 @@
 #include "ext/state.h"
 #include "ext/wait.h"
 #include "util/ledger.h"
+#include "util/mem.h"
 #include "util/timeline.h"
 #include "util/trace.h"
 #include "util/banned.h"
@@ -160,6 +161,13 @@ static PyObject *info_about(PyObject *self, PyObject *unused)
   return Py_BuildValue("{s:s,s:s,s:s}", "version", HJ_VERSION, "libcurl", hj_engine_versions(), "digests", hj_digest_versions());
 }
 
+static PyObject *info_memory(PyObject *self, PyObject *unused)
+{
+  (void)self;
+  (void)unused;
+  return Py_BuildValue("(LK)", (long long)hj_mem_live(), (unsigned long long)hj_mem_live_bytes());
+}
+
 static PyObject *info_shutdown(PyObject *self, PyObject *unused)
 {
   (void)self;
@@ -181,6 +189,7 @@ PyMethodDef ext_info_methods[] = {
   { "timeline", info_timeline, METH_VARARGS, "timeline(on) -> None: keep one, or not any more; as many ends as beginnings." },
   { "timeline_lines", info_timeline_lines, METH_NOARGS, "timeline_lines() -> bytes: takes what has gathered: JSON objects, each with ',\\n'." },
   { "about", info_about, METH_NOARGS, "about() -> dict: versions." },
+  { "memory", info_memory, METH_NOARGS, "memory() -> (blocks, bytes) that the extension, libcurl included, holds now." },
   { "shutdown", info_shutdown, METH_NOARGS, "shutdown() -> None: cancels every job, ends the threads." },
   { NULL, NULL, 0, NULL },
 };

@@ -226,4 +226,5 @@ def timeline_lines() -> bytes: ...  # takes what has gathered: JSON objects of C
 def limit_rate(bytes_per_s: int | None) -> None: ...  # of all jobs, now and later, in place of their own; 0: none; None: each its own
 def polite(on: bool | None) -> None: ...  # all jobs, now and later, in place of their own; None: each its own
 def about() -> dict[str, Any]: ...  # versions of libcurl, OpenSSL, xxHash; features; build flags
+def memory() -> tuple[int, int]: ...  # blocks and bytes that the extension holds now, those of libcurl included
 def shutdown() -> None: ...  # stops the engine's threads (registered with atexit by the package); in a sub-interpreter it does nothing

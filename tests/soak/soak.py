@@ -31,6 +31,7 @@ REPOS, PLAIN = 40, 12
 EVERY = 20  # downloads, a process says what it has open
 LONGEST_S = 60  # GIVE_UP_MS and the slowest answers, many times over
 GROWTH_MAX = 6 << 20  # of memory, from the second quarter of a process's downloads to the last
+LEFT_MAX = 4  # blocks: the ledger's ring is one
 # Not in a soak: they take their time, or end what a healthy server would not survive (they are in the matrix). "429, come back in 0 s" says
 # besides that 3,000 questions in 300 s are allowed.
 LEFT_OUT = ("20 bytes a second", "a head of 20", "headers without end", "103 Early Hints", "16 MB behind", "the hub is down", "come back in 1 s", "come back in 0 s", "the listing's")
@@ -50,7 +51,8 @@ class Report:
     examples: dict[str, str] = field(default_factory=dict)
     slowest: float = 0.0
     growth: list[int] = field(default_factory=list)
-    slopes: list[tuple[int, float]] = field(default_factory=list)  # downloads of one process, and bytes more for each in its second half
+    slopes: list[tuple[int, dict[str, float]]] = field(default_factory=list)  # downloads of one process, and bytes more for each in its second half
+    left: list[tuple[int, int]] = field(default_factory=list)  # blocks and bytes of the extension, more at the end of a process than at its beginning
     peak_rss: int = 0
     broken: list[str] = field(default_factory=list)
 
@@ -64,7 +66,9 @@ class Report:
             ("processes killed", str(self.kills)),
             ("longest call", f"{self.slowest:.1f} s"),
             ("memory of a process", f"at most {self.peak_rss / 1e6:.0f} MB; grew by {max(self.growth, default=0) / 1e6:.1f} MB at most, {min(self.growth, default=0) / 1e6:.1f} at least, in the last three quarters"),
-            ("its slope", ", ".join(f"{slope:+.0f} bytes a download in the second half of {n:,}" for n, slope in self.slopes) or "-"),
+            ("its slope", ", ".join(f"{slope['rss']:+.0f} bytes a download in the second half of {n:,} (heap in use {slope['heap']:+.0f}, "
+                                    f"the extension's blocks {slope['held']:+.0f})" for n, slope in self.slopes) or "-"),  # fmt: skip
+            ("the extension's memory after its end", ", ".join(f"{blocks:+,} blocks, {held:+,} bytes" for blocks, held in self.left) or "-"),
             ("promises broken", str(len(self.broken))),
         ]
         text = f"# Soak, seed {self.seed}\n\n| what | how much |\n| --- | --- |\n" + "".join(f"| {a} | {b} |\n" for a, b in rows)
@@ -81,13 +85,13 @@ class Process:
     def __init__(self, world_file: Path, number: int, last: int, env: dict[str, str]) -> None:
         self.world_file, self.number, self.last, self.env = world_file, number, last, env
         self.next = 0
-        self.rss: list[int] = []
+        self.counts: list[dict[str, int]] = []
         self.kill_at = 0.0
         self.spawn()
 
     def spawn(self) -> None:
         self.started = time.monotonic()
-        self.rss = []
+        self.counts = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.soak.worker", str(self.world_file), str(self.number), str(self.next), str(self.last)],
             stdout=subprocess.PIPE, env=self.env, cwd=ROOT)
@@ -222,7 +226,7 @@ def note(line: dict[str, Any], process: Process, report: Report, allowed: set[st
     if line["seconds"] > LONGEST_S:
         report.broken.append(f"process {process.number}, download {line['n']}: {line['seconds']} s")
     if "counts" in line:
-        process.rss.append(line["counts"]["rss"])
+        process.counts.append(line["counts"])
         report.peak_rss = max(report.peak_rss, line["counts"]["rss"])
     if "error" in line:
         report.errors[line["error"]] += 1
@@ -239,13 +243,18 @@ def end_of_process(process: Process, line: dict[str, Any], report: Report) -> No
     began, ended = line["began"], line["ended"]
     if ended["fds"] > began["fds"] or ended["threads"] > began["threads"]:
         report.broken.append(f"process {process.number} leaked: {began} became {ended}: {line['open']}")
-    quarter = len(process.rss) // 4
+    report.left.append((ended["blocks"] - began["blocks"], ended["held"] - began["held"]))
+    if report.left[-1][0] > LEFT_MAX:
+        report.broken.append(f"process {process.number} ended with {report.left[-1][0]} blocks of memory more than it began with")
+    quarter = len(process.counts) // 4
     if quarter >= 4:
-        second, last = process.rss[quarter : 2 * quarter], process.rss[-quarter:]
-        growth = sorted(last)[len(last) // 2] - sorted(second)[len(second) // 2]
+        rss = [counts["rss"] for counts in process.counts]
+        growth = int(statistics.median(rss[-quarter:]) - statistics.median(rss[quarter : 2 * quarter]))
         report.growth.append(growth)
-        half = process.rss[len(process.rss) // 2 :]
-        report.slopes.append((EVERY * len(process.rss), statistics.linear_regression(range(0, EVERY * len(half), EVERY), half).slope))
+        half = process.counts[len(rss) // 2 :]
+        downloads = range(0, EVERY * len(half), EVERY)
+        slopes = {what: statistics.linear_regression(downloads, [counts[what] for counts in half]).slope for what in ("rss", "heap", "held")}
+        report.slopes.append((EVERY * len(rss), slopes))
         if growth > GROWTH_MAX:
             report.broken.append(f"process {process.number} grew by {growth} bytes")
 

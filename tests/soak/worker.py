@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -35,8 +36,24 @@ def rss() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+class _Heap(ctypes.Structure):
+    """struct mallinfo2 of glibc 2.33: what of the heap is in use, as opposed to what was freed and lies between."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+
+
+try:
+    _mallinfo = ctypes.CDLL(None).mallinfo2
+    _mallinfo.restype = _Heap
+except AttributeError:
+    _mallinfo = None
+
+
 def counts() -> dict[str, int]:
-    return {"fds": len(open_files()), "threads": len(os.listdir("/proc/self/task")), "rss": rss()}
+    blocks, held = _native.memory()
+    heap = _mallinfo() if _mallinfo else None
+    return {"fds": len(open_files()), "threads": len(os.listdir("/proc/self/task")), "rss": rss(), "blocks": blocks, "held": held,
+            "heap": heap.uordblks + heap.hblkhd if heap else 0}  # fmt: skip
 
 
 def digest(path: str | Path) -> str:
