@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from . import _errors as errors
 from . import _token_store, _trace, _transport, _vault
-from ._auth import Token, find_token, how_to_give, no_token, sendable
+from ._auth import Token, find_token, no_token, sendable
 from ._config import environment_token, resolve
 from ._edge import public
 from ._errors import HubjetError, explain
@@ -251,7 +251,7 @@ def _asked_for(config: Config) -> str:
     in_kernel = "ipykernel" in sys.modules
     tokens = f"{config.endpoint}/settings/tokens"
     nobody = errors.NoToken(
-        explain("nobody can be asked for a token here", do=f"hubjet.login(token=…), or make one at {tokens} and {how_to_give()}"), page=tokens
+        explain("nobody can be asked for a token here", do=f"make one at {tokens}; pass it as hubjet.login(token=…), or set HF_TOKEN"), page=tokens
     )
     if not in_kernel and (sys.stdin is None or not sys.stdin.isatty()):
         raise nobody
