@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import hubjet
 import pytest
 from hubjet import _cli
 
@@ -47,6 +48,27 @@ def test_the_story_tries_many_options_and_messages() -> None:
     assert len(re.findall(r"^\$ .*hubjet", page, re.M)) >= 50
     assert {code for code in re.findall(r"^# exit code (\d+)", page, re.M)} >= {"2", "3", "4", "6", "7"}
     assert "Traceback" not in page
+
+
+# Public functions and the verb that does the same; "" for those that mean something within a Python program only.
+VERB_OF = {
+    "about": "about", "config": "config", "doctor": "doctor", "fetch": "get", "from_pretrained": "download", "hf_hub_download": "download",
+    "hf_hub_url": "url", "ledger": "ledger", "limit_rate": "limit", "login": "login", "logout": "logout", "ls": "ls", "polite": "limit",
+    "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "enable": "run", "enabled": "run",
+    "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "",
+}  # fmt: skip
+
+
+def test_what_can_be_called_can_be_typed() -> None:
+    called = {name for name in hubjet.__all__ if name[0].islower()}
+    assert called == set(VERB_OF), "say in VERB_OF which verb does it"
+    verbs = {row.name for row in _cli.VERBS}
+    assert set(filter(None, VERB_OF.values())) | {"completion", "help"} == verbs
+
+
+def test_the_readme_shows_every_verb() -> None:
+    block = next(b for b in re.findall(r"```text\n(.*?)```", (cli_docs.ROOT / "README.md").read_text("utf-8"), re.S) if b.startswith("hubjet"))
+    assert {row.name for row in _cli.VERBS} - set(re.findall(r"hubjet (\w+)", block)) == set()
 
 
 def documented() -> dict[str, set[str]]:
