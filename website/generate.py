@@ -101,9 +101,8 @@ def _command_line() -> dict[str, str]:
     def shown(*words: str) -> str:
         return subprocess.run([sys.executable, "-m", "hubjet", *words, "--help"], env=clean, capture_output=True, text=True, check=True).stdout
 
-    verbs = re.search(r"\{?([a-z-]+(?:[|,][a-z-]+){3,})\}?", shown())
     found: dict[str, list[str]] = {}
-    for verb in re.split(r"[|,]", verbs[1]) if verbs else []:
+    for verb in re.findall(r"^  ([a-z]+) {2,}", shown().partition("verbs:")[2], re.M):
         words = set(re.findall(r"--[a-z-]+", shown(verb)))
         for name in _config.OPTIONS:
             if "--" + name.replace("_", "-") in words:
