@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
     from typing import Any
 
+    from ._listen import Listener
     from ._native import Job, Result, Want
     from ._status import Counts
 
@@ -30,7 +31,7 @@ WORKERS = 32  # the engine's most connections to one host
 class Group:
     """The downloads that run in one pool. A listener (_listen) of each; whoever listens to the caller hears of them, one at a time."""
 
-    def __init__(self, outer: Any) -> None:
+    def __init__(self, outer: Listener | None) -> None:
         self._outer = outer
         self._lock = Lock()
         self._jobs: list[Job] = []
@@ -76,7 +77,8 @@ class Pool(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As ever."""
-        return super().submit(_listen.hearing, self.group, fn, *args, **kwargs)
+        listener: Listener = self.group  # said, so that a type checker compares the two
+        return super().submit(_listen.hearing, listener, fn, *args, **kwargs)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
