@@ -626,6 +626,11 @@ def may_colour() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def is_first_rank() -> bool:
+    """Whether this process is the one of its machine that talks: launchers (torchrun, accelerate, Slurm) start several side by side."""
+    return all(os.environ.get(name, "0") in ("", "0") for name in ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"))
+
+
 def is_dumb_terminal() -> bool:
     """Whether the terminal can only append (an editor's, a batch system's)."""
     return os.environ.get("TERM") == "dumb"

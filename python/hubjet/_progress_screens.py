@@ -279,6 +279,8 @@ def board(progress: bool | None, ours: bool) -> Board | None:
     key: tuple[object, ...]
     if shell is not None:
         key = (os.getpid(), "kernel", id(shell), getattr(shell, "execution_count", 0))
+    elif not progress and not ours and not _config.is_first_rank():
+        return None  # eight of them on one terminal would write over each other; the first one brings it for all
     elif stream is not None and is_terminal(stream):
         key = (os.getpid(), "terminal", id(stream))
     elif stream is not None and (progress or ours):

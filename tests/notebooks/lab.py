@@ -27,6 +27,13 @@ SETTINGS = {
     "notebook-extension/tracker": '{"windowingMode": "none"}',  # else cells that are out of sight are not in the page
 }
 
+RENAME = """names => {
+    const walker = document.createTreeWalker(document.querySelector('.jp-Notebook'), NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode())
+        for (const [here, there] of names)
+            if (node.data.includes(here)) node.data = node.data.replaceAll(here, there);
+}"""
+
 
 class Lab:
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
@@ -146,7 +153,11 @@ class Page:
         return all(re.fullmatch(r"\[\d+\]:", prompt.strip()) for prompt in prompts)
 
     def shot(self, path: Path, cells: tuple[int, int] | None = None) -> Path:
-        """A picture of these cells (first, last), or of the notebook."""
+        """A picture of these cells (first, last), or of the notebook; with the names of people's places instead of this machine's."""
+        hub = self.lab.env["HF_ENDPOINT"]
+        names = [[str(ROOT / "python"), "…/site-packages"], [str(self.lab.folder / ".home"), "~"], [str(self.lab.folder), "~"],
+                 [hub, "https://huggingface.co"], [hub.partition("://")[2], "huggingface.co"]]  # fmt: skip
+        self.page.evaluate(RENAME, names)
         box = None
         if cells is not None:
             self.page.locator(".jp-Cell").nth(cells[0]).scroll_into_view_if_needed()

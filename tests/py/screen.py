@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -84,7 +85,7 @@ class Terminal:
         paths = os.pathsep.join([str(ROOT / "python"), str(ROOT)])
         self.process = subprocess.Popen(
             [sys.executable, "-c", script], stderr=writer, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-            env={**os.environ, "PYTHONPATH": paths, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **env},
+            env={**os.environ, "PYTHONPATH": paths, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "PYTHONFAULTHANDLER": "1", **env},
         )  # fmt: skip
         os.close(writer)
         self._chunks: list[bytes] = []
@@ -107,6 +108,9 @@ class Terminal:
     def wait(self) -> str:
         try:
             self.out = self.process.communicate(timeout=60)[0]
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler writes where each thread is
+            self.process.communicate(timeout=10)
         finally:
             self.process.kill()
         self._thread.join(10)

@@ -171,6 +171,19 @@ def test_a_bar_that_is_a_context_manager_is_used_as_one() -> None:
     assert Managed.entered == 1 and Managed.bars[0].closed
 
 
+def test_a_caller_s_bar_says_what_a_quota_holds_up() -> None:
+    class Saying(Recorder):
+        said: list[str] = []
+
+        def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+            Saying.said.append(s)
+
+    with Meter(config(), "m", bar_class=Saying) as meter:
+        for quota_ms in (0, 90_000, 40_000, 0, 0):
+            meter.show(look(size=100, on_disk=50, quota_ms=quota_ms))
+    assert Saying.said == ["the hub's quota: 90 s", "the hub's quota: 40 s", ""]
+
+
 # The hub's quota -----------------------------------------------------------------------------------
 
 

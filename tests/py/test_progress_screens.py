@@ -256,6 +256,14 @@ def test_a_program_without_logging_hears_nothing(monkeypatch: pytest.MonkeyPatch
     assert screens.board(None, False) is None
 
 
+@pytest.mark.parametrize("name", ["LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"])
+def test_of_several_ranks_on_a_machine_the_first_one_talks(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(sys, "stderr", Stream())
+    for rank, progress, shown in (("0", None, True), ("3", None, False), ("3", True, True)):
+        monkeypatch.setenv(name, rank)
+        assert (screens.board(progress, False) is not None) is shown
+
+
 def test_one_place_has_one_board_while_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Stream())
     first = screens.board(None, False)
@@ -389,7 +397,7 @@ def test_a_terminal_shows_one_line_that_moves(seen: dict[str, Any], place: str) 
     moving = [rows[0] for rows in screen.frames if rows and "%" in rows[0]]
     shares = [int(re.findall(r"(\d+)%", row)[0]) for row in moving]
     assert shares == sorted(shares) and len(set(shares)) >= 2
-    assert all("MB/s" in row for row in moving[1:])
+    assert all("B/s" in row for row in moving[1:])
     assert text.isascii() if place == "ascii" else ("━" in text or place == "narrow")
 
 
