@@ -180,9 +180,9 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
 | `url` | an object: `url` |
 | `limit` | an object: `limit_rate` (bytes a second, or null), `polite` |
-| `login`, `whoami` | an object: `name`, `kind`, `endpoint`, `token_name`, `token_origin`, `role` |
+| `login`, `whoami` | an object: `name`, `fullname`, `kind`, `token_name`, `role`, `reads_gated` (or null), `scopes` (a list of lists), `token_origin`, `endpoint` |
 | `logout` | an object: `removed` |
-| `doctor` | see [doctor.md](doctor.md) |
+| `doctor` | an object: `worst` (ok, note, problem), `findings`: a list of `place`, `step`, `verdict`, `text`, `do` ([doctor.md](doctor.md)) |
 | `ledger` | a list of objects: `time`, `pid`, `why`, `method`, `origin`, `path`, `range`, `status`, `bytes`, `sent_token` |
 | `about` | an object: `hubjet`, `python`, `system`, `huggingface_hub`, `extension`, `libcurl`, `digests` |
 | `completion`, `run`, `help` | what they print without it |

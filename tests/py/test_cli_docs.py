@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import os
@@ -103,6 +104,9 @@ def test_the_json_of_each_verb_has_the_fields_that_are_documented(world: Any, tm
     assert fields("limit") == table["limit"]
     assert fields("about") == table["about"]
     assert fields("ledger") == table["ledger"]
+    assert fields("doctor") == table["doctor"]
+    assert {field.name for field in dataclasses.fields(hubjet.Account)} == table["login"] == table["whoami"]
+    assert fields("logout") == table["logout"]
     assert fields("ls") - {"main"} == table["ls"]
     assert fields("where", "org/model", "a.txt") | {"value", "origin"} == table["where"]
     assert fields("config", "polite", "--origin") - {"polite"} == table["config"]
