@@ -35,8 +35,10 @@ notebooks:       ## progress and receipts in real Jupyter in a real browser (hea
 	@$(PYTHON) tests/run.py notebooks $(ARGS)
 wheel:           ## dist/*.whl for Linux, with libcurl, nghttp2 and OpenSSL inside; two minutes, then seconds (docs/building.md)
 	@$(PYTHON) tests/run.py wheel $(ARGS)
+bare:            ## the wheels in systems without compiler and libcurl: Debian 12, Ubuntu 22.04, aarch64, musl; the sdist (root, Debian's mirror)
+	@$(PYTHON) tests/run.py bare $(ARGS)
 lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test silence torture fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel lint clean
+.PHONY: help demo test silence torture fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel bare lint clean

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,10 +17,11 @@ HERE = Path(__file__).resolve().parent
 FLOOR = (3, 10)
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded builds load no abi3 modules
 NEEDS = {"libcurl": "7.68", "openssl": "1.1.1", "libxxhash": "0.8"}
-INSTALL = {
+INSTALL = {  # Debian and Ubuntu, Fedora and RHEL, Alpine, Arch, macOS
     "apt-get": "apt-get install -y gcc python3-dev pkg-config libcurl4-openssl-dev libssl-dev libxxhash-dev",
     "dnf": "dnf install -y gcc python3-devel pkgconf libcurl-devel openssl-devel xxhash-devel",
     "apk": "apk add gcc musl-dev python3-dev pkgconf curl-dev openssl-dev xxhash-dev",
+    "pacman": "pacman -S --needed gcc pkgconf curl openssl xxhash",
     "brew": "brew install pkg-config curl openssl@3 xxhash",
 }
 VERSION = re.search(r'^version = "(.+)"', (HERE / "pyproject.toml").read_text("utf-8"), re.M).group(1)
@@ -31,24 +33,25 @@ def stop(reason: str) -> None:
     sys.exit(f"\ncannot build hubjet's C core: {reason}\ninstall what is missing and try again:\n  " + "\n  ".join(lines))
 
 
-def ask_pkg_config(*args: str) -> list:
+def pkg_config(*args: str) -> subprocess.CompletedProcess:
     tool = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
-    if not tool:
-        stop("pkg-config was not found")
-    done = subprocess.run([tool, *args], capture_output=True, text=True)
-    if done.returncode:
-        stop(done.stderr.strip().splitlines()[0] if done.stderr.strip() else f"pkg-config {' '.join(args)} failed")
-    return done.stdout.split()
+    return subprocess.run([tool, *args], capture_output=True, text=True) if tool else stop("pkg-config was not found")
 
 
 class Build(build_ext):
-    """Asks pkg-config only when something is really built: metadata alone needs no compiler."""
+    """Asks for what it needs only when something is really built: metadata alone needs no compiler."""
 
     def build_extension(self, ext: Extension) -> None:
-        for name, version in NEEDS.items():
-            ask_pkg_config("--print-errors", f"--atleast-version={version}", name)
-        ext.extra_compile_args += ask_pkg_config("--cflags", *NEEDS)
-        ext.extra_link_args += ask_pkg_config("--libs", *NEEDS)
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+        if not self.compiler.compiler_type == "msvc" and not shutil.which(compiler):
+            stop(f"no C compiler ({compiler}) was found")
+        if not any((Path(place) / "Python.h").exists() for place in self.include_dirs):
+            stop(f"Python.h of this Python ({sys.version.split()[0]}) was not found")
+        missing = [f"{name} >= {version}" for name, version in NEEDS.items() if pkg_config(f"--atleast-version={version}", name).returncode]
+        if missing:
+            stop(f"pkg-config does not know {', '.join(missing)}")
+        ext.extra_compile_args += pkg_config("--cflags", *NEEDS).stdout.split()
+        ext.extra_link_args += pkg_config("--libs", *NEEDS).stdout.split()
         super().build_extension(ext)
 
 

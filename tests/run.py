@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|bare|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -62,6 +62,12 @@ WHEEL = {  # and for `make wheel`
     "command xz": "xz-utils",
     "command readelf": "binutils",
     "file /usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
+}
+BARE = {  # and for `make bare`
+    "command debootstrap": "debootstrap",
+    "command qemu-aarch64-static": "qemu-user-static",
+    "command unshare": "util-linux",
+    "command musl-gcc": "musl-tools",
 }
 # The tests' witnesses. HUBJET_TORCH chooses another build of torch (say, a wheel file without CUDA).
 TORCH = os.environ.get("HUBJET_TORCH", "torch==2.13.0")
@@ -248,6 +254,13 @@ def wheel(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "wheels", *arguments], environment())
 
 
+def bare(arguments: list[str]) -> None:
+    system_packages({**WHEEL, **BARE})
+    python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "wheels.bare", *arguments], environment())
+
+
 def module(name: str, arguments: list[str]) -> None:
     python = test_python()
     os.chdir(ROOT)
@@ -311,6 +324,8 @@ def main() -> None:
         docs(rest)
     elif what == "wheel":
         wheel(rest)
+    elif what == "bare":
+        bare(rest)
     elif what == "clean":
         shutil.rmtree(BUILD, ignore_errors=True)
         for made in (ROOT / "python" / "hubjet").glob("_native*.so"):

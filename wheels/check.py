@@ -14,8 +14,8 @@ from pathlib import Path
 
 from wheels import recipe
 
-NAME = re.compile(r"hubjet-[\w.]+-cp310-abi3-manylinux_2_28_(x86_64|aarch64)\.whl")
-EXTENSION = "hubjet/_native.abi3.so"
+# one file for every ordinary Python, and one for each free-threaded one, which loads no abi3
+NAME = re.compile(r"hubjet-[\w.]+-(?:cp310-abi3|cp(3\d+)-cp\1t)-(manylinux_2_28|musllinux_1_2)_(x86_64|aarch64)\.whl")
 PTH = "hubjet-enable.pth"
 LICENSES = ["LICENSE", "licenses/SOURCES.txt", *(f"licenses/{name}.txt" for name in recipe.LIBRARIES)]
 VERSIONS = (b"libcurl/", b"OpenSSL 3.", b"nghttp2/")
@@ -40,15 +40,23 @@ def newest_glibc(names: set[str]) -> tuple[int, ...]:
     return max(found, default=(0,))
 
 
-def extension_problems(path: Path, places: tuple[str, ...] = ()) -> Iterator[str]:
+def extension(wheel: str) -> str:
+    """What the one binary in a wheel of this name is called."""
+    named = NAME.fullmatch(wheel)
+    if not named or not named[1]:
+        return "hubjet/_native.abi3.so"
+    return f"hubjet/_native.cpython-{named[1]}t-{named[3]}-linux-{'gnu' if named[2].startswith('many') else 'musl'}.so"
+
+
+def extension_problems(path: Path, places: tuple[str, ...] = (), libc: str = "manylinux") -> Iterator[str]:
     """`places`: folders of this machine, which the file must not name."""
     defined, wanted = symbols(_tool("nm", "-D", str(path)))
     names = {name.partition("@")[0] for name in defined}
     if names != recipe.EXPORTS:
         yield f"exports {', '.join(sorted(names)[:5])} ({len(names)}), not {', '.join(recipe.EXPORTS)} alone"
     needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", _tool("readelf", "-d", str(path))))
-    if needed - recipe.NEEDED:
-        yield f"needs {', '.join(sorted(needed - recipe.NEEDED))}"
+    if needed - recipe.NEEDED[libc]:
+        yield f"needs {', '.join(sorted(needed - recipe.NEEDED[libc]))}"
     glibc = newest_glibc(wanted)
     if glibc > recipe.MOST_GLIBC:
         yield f"needs glibc {'.'.join(map(str, glibc))}"
@@ -78,8 +86,9 @@ def problems(wheel: Path, places: tuple[str, ...] = ()) -> list[str]:
         if f"License-Expression: {recipe.LICENSE}" not in metadata:
             found.append(f"the metadata does not say {recipe.LICENSE}")
         binaries = {name for name in names if ".so" in Path(name).suffixes}
-        if binaries != {EXTENSION}:
-            found.append(f"extensions: {', '.join(sorted(binaries)) or 'none'}; expected {EXTENSION}")
+        binary = extension(wheel.name)
+        if binaries != {binary}:
+            found.append(f"extensions: {', '.join(sorted(binaries)) or 'none'}; expected {binary}")
         if PTH not in names:
             found.append(f"{PTH} is missing: HUBJET_ENABLE would have no effect")
         man = f"{info.removesuffix('.dist-info')}.data/data/share/man/man1/hubjet.1"
@@ -87,6 +96,7 @@ def problems(wheel: Path, places: tuple[str, ...] = ()) -> list[str]:
             found.append(f"{man} is missing")
         strays = {name for name in names if not name.startswith(("hubjet/", f"{info}/"))} - {PTH, man}
         found += [f"{name} does not belong into a wheel" for name in sorted(strays)]
-        if EXTENSION in names:
-            found += [f"the extension {line}" for line in extension_problems(Path(archive.extract(EXTENSION, folder)), places)]
+        if binary in names:
+            libc = "musllinux" if "musllinux" in wheel.name else "manylinux"
+            found += [f"the extension {line}" for line in extension_problems(Path(archive.extract(binary, folder)), places, libc)]
     return found

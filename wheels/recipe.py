@@ -16,7 +16,10 @@ SUITE = "trixie"  # Debian stable: OpenSSL 3.5 LTS
 MOST_BYTES = 6 << 20  # of a wheel
 MOST_GLIBC = (2, 28)  # manylinux_2_28: Debian 10, Ubuntu 20.04, RHEL 8 and what came after
 EXPORTS = {"PyInit__native"}
-NEEDED = {"libc.so.6", "libpthread.so.0", "libm.so.6", "libdl.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+NEEDED = {  # what an extension may ask of the system
+    "manylinux": {"libc.so.6", "libpthread.so.0", "libm.so.6", "libdl.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"},
+    "musllinux": {"libc.so"},
+}
 LAYOUT = 2  # of a library's folder: raised when its files get other names
 EPOCH = "1767225600"  # SOURCE_DATE_EPOCH, any fixed moment: the same inputs give the same bytes
 # The licence of the wheel as a whole; the sdist is Apache-2.0 alone.
@@ -25,7 +28,7 @@ LICENSE = "Apache-2.0 AND curl AND MIT AND BSD-2-Clause"
 
 @dataclass(frozen=True)
 class Target:
-    """One kind of machine. The suffix of `zig`'s triple is the oldest glibc that must do."""
+    """One kind of machine and C library. The suffix of `zig`'s triple is the oldest glibc that must do."""
 
     zig: str
     openssl: str
@@ -36,6 +39,8 @@ class Target:
 TARGETS = {
     "x86_64": Target("x86_64-linux-gnu.2.28", "linux-x86_64", "manylinux_2_28_x86_64", "x86_64-linux-gnu"),
     "aarch64": Target("aarch64-linux-gnu.2.28", "linux-aarch64", "manylinux_2_28_aarch64", "aarch64-linux-gnu"),
+    "x86_64-musl": Target("x86_64-linux-musl", "linux-x86_64", "musllinux_1_2_x86_64", "x86_64-linux-musl"),
+    "aarch64-musl": Target("aarch64-linux-musl", "linux-aarch64", "musllinux_1_2_aarch64", "aarch64-linux-musl"),
 }
 
 
@@ -149,11 +154,13 @@ def sources_text(versions: Mapping[str, str], compiler: str) -> str:
 
 
 def travels(auditwheel: str, platform_tag: str) -> bool:
-    """Does `auditwheel show` say that the wheel runs wherever the tag promises? An older glibc than promised is fine."""
-    pattern = r"manylinux_(\d+)_(\d+)_(\w+)"
+    """Does `auditwheel show` say that the wheel runs wherever the tag promises? An older glibc or musl than promised is fine."""
+    pattern = r"(manylinux|musllinux)_(\d+)_(\d+)_(\w+)"
     said = re.search(rf'consistent with the following platform tag: "{pattern}"', " ".join(auditwheel.split()))  # it breaks lines at will
     promised = re.fullmatch(pattern, platform_tag)
-    return bool(said and promised and said[3] == promised[3] and (int(said[1]), int(said[2])) <= (int(promised[1]), int(promised[2])))
+    if not (said and promised and (said[1], said[4]) == (promised[1], promised[4])):
+        return False
+    return (int(said[2]), int(said[3])) <= (int(promised[2]), int(promised[3]))
 
 
 VERSION_SCRIPT = "{ global: " + "".join(f"{name}; " for name in sorted(EXPORTS)) + "local: *; };\n"

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def _one(library: recipe.Library, known: list[str], work: Path, environment: dic
     sys.exit(f"no source package {library.name} >= {library.at_least} could be had; listed: {', '.join(known) or 'none'}")
 
 
-def unpack(work: Path, strict: bool = False) -> dict[str, Source]:
+def unpack(work: Path, strict: bool = False, libraries: Mapping[str, recipe.Library] = recipe.LIBRARIES) -> dict[str, Source]:
     environment = _apt(work)
-    known = recipe.candidates(_ask("apt-cache", "showsrc", *recipe.LIBRARIES, env=environment).stdout)
-    return {name: _one(library, known.get(name, []), work, environment, strict) for name, library in recipe.LIBRARIES.items()}
+    known = recipe.candidates(_ask("apt-cache", "showsrc", *libraries, env=environment).stdout)
+    return {name: _one(library, known.get(name, []), work, environment, strict) for name, library in libraries.items()}

@@ -53,7 +53,14 @@ static uint32_t idle_ms(void) { return HJ_ENGINE_IDLE_MS; }
 
 const char *hj_engine_agent(void) { return user_agent; }
 
-void hj_engine_user_agent(const char *text) { (void)hj_text_copy(user_agent, sizeof user_agent, text, strlen(text)); }
+/* Each interpreter that imports us says the same: written once, so that nobody writes while the network thread reads. */
+void hj_engine_user_agent(const char *text)
+{
+  hj_mutex_lock(&lock);
+  if (strcmp(user_agent, text) != 0)
+    (void)hj_text_copy(user_agent, sizeof user_agent, text, strlen(text));
+  hj_mutex_unlock(&lock);
+}
 
 void hj_engine_limit_rate(uint64_t rate)
 {

@@ -16,7 +16,7 @@
 
 struct job_object {
   PyObject_HEAD
-  struct hj_job *job;     /* from init until the object goes: one thread may be in wait() while another one closes */
+  _Atomic(struct hj_job *) job; /* from init until the object goes: one thread may be in wait() while another one closes */
   atomic_bool closed;
   atomic_bool hurry;      /* a signal handler raised, or it was cancelled */
 };
@@ -30,6 +30,7 @@ static int job_init(PyObject *self, PyObject *args, PyObject *kwargs)
   struct ext_state *s = state_of(self);
   struct hj_err e = HJ_ERR_INIT;
   struct hj_want *wants = NULL;
+  struct hj_job *made = NULL, *none_yet = NULL;
   struct hj_limits limits;
   PyObject *list, *dict = NULL;
   size_t n = 0;
@@ -45,12 +46,16 @@ static int job_init(PyObject *self, PyObject *args, PyObject *kwargs)
     ext_args_wants_free(wants, n);
     return -1;
   }
-  hj_job_new(&me->job, wants, n, &limits, &e);
+  hj_job_new(&made, wants, n, &limits, &e);
   ext_args_wants_free(wants, n);
   hj_limits_release(&limits);
-  if (e.code == HJ_E_OK)
+  if (e.code == HJ_E_OK && atomic_compare_exchange_strong(&me->job, &none_yet, made))
     return 0;
-  ext_raise(s, &e);
+  if (e.code == HJ_E_OK) { /* another thread, or an argument's __str__ or __fspath__, was here meanwhile */
+    ext_wait_free(made, 0);
+    PyErr_SetString(PyExc_RuntimeError, "this Job was made before");
+  } else
+    ext_raise(s, &e);
   return -1;
 }
 

@@ -1,4 +1,5 @@
 /* plat/plat_linux.c - files: what Linux does its own way. */
+#ifdef __linux__
 #include "plat/file.h"
 
 #include <errno.h>
@@ -118,49 +119,14 @@ static int rename_noreplace(const char *from, const char *to)
   return sys;
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-  struct stat x, y;
-  return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* Atomic, for files: a name cannot be linked over. man 2 link: on NFS the answer may be wrong when the server made the
- * link and died before it could say so; the repeated request then finds the name taken, by ourselves. */
-static int link_and_unlink(const char *from, const char *to)
-{
-  int sys = hj_fault(HJ_OP_LINK);
-  if (!sys)
-    HJ_RETRY(sys, link(from, to));
-  if (sys == EEXIST && is_same_file(from, to))
-    sys = 0;
-  if (!sys)
-    (void)unlink(from); /* benign: the new name is there; the old one is a leftover that sweeping finds */
-  return sys;
-}
-
-/* Not atomic: two writers may both find nothing. The content behind a name of ours is decided by its digest, so the
- * loser replaces equal bytes by equal bytes. */
-static int look_and_rename(const char *from, const char *to)
-{
-  struct stat st;
-  int sys;
-  HJ_RETRY(sys, lstat(to, &st));
-  if (!sys)
-    return EEXIST;
-  if (sys == ENOENT)
-    HJ_RETRY(sys, rename(from, to));
-  return sys;
-}
-
 int hj_path_rename_new(const char *from, const char *to, struct hj_err *e)
 {
   int sys = hj_fault(HJ_OP_RENAME);
   if (!sys)
     sys = rename_noreplace(from, to);
   if (not_offered(sys)) { /* NFS, CIFS, ZFS before 2.2, FUSE */
-    sys = link_and_unlink(from, to);
-    if (sys && sys != EEXIST && sys != ENOENT) /* Drive's FUSE and exFAT answer EPERM or ENOSYS to link(); folders, too */
-      sys = look_and_rename(from, to);
+    sys = hj_posix_rename_new(from, to);
   }
   return sys ? hj_fail_path(e, sys, "could not rename to", to) : HJ_E_OK;
 }
+#endif

@@ -1,4 +1,5 @@
 /* plat/plat_linux_proc.c - this process, others, and dice: what Linux does its own way. */
+#ifdef __linux__
 #include "plat/proc.h"
 
 #include <errno.h>
@@ -244,3 +245,4 @@ int hj_proc_on_fork(void (*fn)(void), struct hj_err *e)
     sys = pthread_atfork(NULL, NULL, fn);
   return sys ? hj_fail_sys(e, sys, "could not ask to be told of a fork") : HJ_E_OK;
 }
+#endif

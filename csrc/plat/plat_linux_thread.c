@@ -1,4 +1,5 @@
 /* plat/plat_linux_thread.c - timed waits, bells and thread names: what Linux does its own way. */
+#ifdef __linux__
 #include "plat/thread.h"
 
 #include <errno.h>
@@ -78,3 +79,4 @@ int hj_bell_wait(hj_bell *b, uint32_t ms)
     return errno == EINTR ? -1 : 0;
   return n > 0;
 }
+#endif

@@ -1,4 +1,5 @@
 /* plat/plat_posix.c - start-up and messages, for Linux and macOS. */
+#ifndef _WIN32
 #include "plat/plat.h"
 
 #include <pthread.h>
@@ -72,3 +73,4 @@ int hj_fail_path_at(struct hj_err *e, const char *file, int line, int sys, const
     e->code = HJ_E_NAME;
   return (int)e->code;
 }
+#endif

@@ -1,4 +1,5 @@
 /* plat/plat_posix_dir.c - folders, for Linux and macOS. */
+#ifndef _WIN32
 #include "plat/dir.h"
 
 #include <dirent.h>
@@ -277,3 +278,4 @@ int hj_dir_stat(struct hj_dir *d, const char *path, struct hj_stat *out, struct 
   hj_stat_fill(out, &st);
   return HJ_E_OK;
 }
+#endif

@@ -1,4 +1,5 @@
 /* plat/plat_posix_file.c - one open file, for Linux and macOS. What differs is in plat_linux.c. */
+#ifndef _WIN32
 #include "plat/file.h"
 
 #include <errno.h>
@@ -202,3 +203,4 @@ void hj_file_unlock(hj_file *f)
   HJ_RETRY(sys, flock(f->fd, LOCK_UN));
   (void)sys; /* benign: a lock that cannot be given back was none */
 }
+#endif

@@ -1,4 +1,5 @@
 /* plat/plat_posix_path.c - one file by its name, for Linux and macOS. What differs is in plat_linux.c. */
+#ifndef _WIN32
 #include "plat/file.h"
 
 #include <errno.h>
@@ -103,3 +104,46 @@ int hj_disk_free(const char *path, uint64_t *bytes, struct hj_err *e)
   *bytes = v.f_blocks == 0 ? UINT64_MAX : (uint64_t)v.f_bavail * (v.f_frsize ? v.f_frsize : v.f_bsize);
   return HJ_E_OK;
 }
+
+static bool is_same_file(const char *a, const char *b)
+{
+  struct stat x, y;
+  return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Atomic, for files: a name cannot be linked over. man 2 link: on NFS the answer may be wrong when the server made the
+ * link and died before it could say so; the repeated request then finds the name taken, by ourselves. */
+static int link_and_unlink(const char *from, const char *to)
+{
+  int sys = hj_fault(HJ_OP_LINK);
+  if (!sys)
+    HJ_RETRY(sys, link(from, to));
+  if (sys == EEXIST && is_same_file(from, to))
+    sys = 0;
+  if (!sys)
+    (void)unlink(from); /* benign: the new name is there; the old one is a leftover that sweeping finds */
+  return sys;
+}
+
+/* Not atomic: two writers may both find nothing. The content behind a name of ours is decided by its digest, so the
+ * loser replaces equal bytes by equal bytes. */
+static int look_and_rename(const char *from, const char *to)
+{
+  struct stat st;
+  int sys;
+  HJ_RETRY(sys, lstat(to, &st));
+  if (!sys)
+    return EEXIST;
+  if (sys == ENOENT)
+    HJ_RETRY(sys, rename(from, to));
+  return sys;
+}
+
+int hj_posix_rename_new(const char *from, const char *to)
+{
+  int sys = link_and_unlink(from, to);
+  if (sys && sys != EEXIST && sys != ENOENT) /* Drive's FUSE and exFAT answer EPERM or ENOSYS to link(); folders, too */
+    sys = look_and_rename(from, to);
+  return sys;
+}
+#endif

@@ -1,4 +1,5 @@
 /* plat/plat_posix_thread.c - threads and locks, for Linux and macOS. Timed waits and bells are in plat_linux_thread.c. */
+#ifndef _WIN32
 #include "plat/thread.h"
 
 #include <signal.h>
@@ -102,3 +103,4 @@ void hj_cond_release(hj_cond *c) { (void)pthread_cond_destroy(c); }
 void hj_cond_wait(hj_cond *c, hj_mutex *m) { (void)pthread_cond_wait(c, m); }
 void hj_cond_signal(hj_cond *c) { (void)pthread_cond_signal(c); }
 void hj_cond_broadcast(hj_cond *c) { (void)pthread_cond_broadcast(c); }
+#endif

@@ -25,6 +25,9 @@ const char *hj_path_tail(const char *path, const char **dots);
 struct hj_stat;
 void hj_stat_fill(struct hj_stat *out, const struct stat *st);
 
+/* Renames where the system has no call of its own that keeps a name that is taken, or this file system does not offer it. An errno. */
+int hj_posix_rename_new(const char *from, const char *to);
+
 /* One per OS (plat_linux.c, plat_macos.c). */
 int64_t hj_os_mtime_ns(const struct stat *st);
 void hj_os_thread_name(const char *name);   /* of the calling thread */

@@ -132,3 +132,19 @@ def test_a_request_is_what_it_was_when_it_was_given(tmp_path: Path) -> None:
     job = _native.Job([want])
     assert want == {"url": 7}
     job.close()
+
+
+def test_a_job_that_is_made_twice_at_once_is_one_job(tmp_path: Path) -> None:
+    """The first is still reading its arguments when the second is done: it gives way, and nothing of it stays."""
+    job = _native.Job.__new__(_native.Job)
+    plain: dict[str, object] = {"url": "http://127.0.0.1:1/x", "memory": 10}
+
+    class Again:
+        def __str__(self) -> str:
+            job.__init__([plain])  # type: ignore[misc]
+            return "value"
+
+    with pytest.raises(RuntimeError, match="made before"):
+        job.__init__([{**plain, "headers": [("name", Again())]}])  # type: ignore[misc]
+    assert job.look()["state"] == "new"
+    job.close()

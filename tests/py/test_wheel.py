@@ -99,11 +99,12 @@ def test_a_library_is_built_anew_when_anything_that_went_into_it_changed() -> No
 
 @pytest.mark.parametrize(
     ("said", "good"), [("manylinux_2_28_x86_64", True), ("manylinux_2_5_x86_64", True), ("manylinux_2_34_x86_64", False),
-                       ("manylinux_2_28_aarch64", False), ("linux_x86_64", False)]
+                       ("manylinux_2_28_aarch64", False), ("linux_x86_64", False), ("musllinux_1_2_x86_64", False)]
 )  # fmt: skip
 def test_auditwheels_verdict_is_read(said: str, good: bool) -> None:
     text = f'x.whl\nis consistent with\nthe following platform tag:\n"{said}".\n\nThe wheel'
     assert recipe.travels(text, "manylinux_2_28_x86_64") is good
+    assert recipe.travels(text, "musllinux_1_2_x86_64") is (said == "musllinux_1_2_x86_64")
 
 
 # --- check.py notices ------------------------------------------------------------------------------------------------------------
@@ -137,6 +138,12 @@ def test_an_extension_that_is_not_fit_to_travel_is_refused(tmp_path: Path, code:
     assert any(told in line for line in found), found
 
 
+def test_an_extension_for_musl_must_not_need_glibc(tmp_path: Path) -> None:
+    path = compiled(tmp_path, SAYS, "-Wl,--no-as-needed", "-lc")
+    assert list(check.extension_problems(path)) == []
+    assert any("needs libc.so.6" in line for line in check.extension_problems(path, libc="musllinux"))
+
+
 def test_the_newest_glibc_is_found_by_number_not_by_letter() -> None:
     assert check.newest_glibc({"read@GLIBC_2.2.5", "x@GLIBC_2.34", "y@GLIBC_2.4", "z"}) == (2, 34)
     assert check.newest_glibc({"z"}) < recipe.MOST_GLIBC
@@ -146,7 +153,7 @@ def packed(folder: Path, *, leave_out: str = "", name: str = "hubjet-0.1.0-cp310
     extension, path = compiled(folder, SAYS).read_bytes(), folder / name
     files = {
         "hubjet/__init__.py": b"",
-        check.EXTENSION: extension,
+        check.extension(name): extension,
         check.PTH: b"import os\n",
         "hubjet-0.1.0.data/data/share/man/man1/hubjet.1": b".TH",
         "hubjet-0.1.0.dist-info/METADATA": f"License-Expression: {recipe.LICENSE}\n".encode(),
@@ -164,6 +171,12 @@ def test_a_wheel_with_everything_in_it_is_good(tmp_path: Path) -> None:
     assert check.problems(packed(tmp_path)) == []
 
 
+def test_a_wheel_of_a_free_threaded_python_has_an_extension_of_its_own(tmp_path: Path) -> None:
+    name = "hubjet-0.1.0-cp313-cp313t-manylinux_2_28_x86_64.whl"
+    assert check.extension(name) == "hubjet/_native.cpython-313t-x86_64-linux-gnu.so"
+    assert check.problems(packed(tmp_path, name=name)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -173,6 +186,7 @@ def test_a_wheel_with_everything_in_it_is_good(tmp_path: Path) -> None:
         ({"leave_out": "hubjet-enable.pth"}, "hubjet-enable.pth is missing"),
         ({"leave_out": "man1/hubjet.1"}, "hubjet.1 is missing"),
         ({"name": "hubjet-0.1.0-cp311-cp311-linux_x86_64.whl"}, "is no name of a wheel of ours"),
+        ({"name": "hubjet-0.1.0-cp313-cp314t-manylinux_2_28_x86_64.whl"}, "is no name of a wheel of ours"),
         ({"more": "hubjet/other.so"}, "extensions: hubjet/_native.abi3.so, hubjet/other.so"),
         ({"more": "csrc/util/err.h"}, "csrc/util/err.h does not belong into a wheel"),
     ],
@@ -195,3 +209,39 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(tmp_path: Pat
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode and "cannot build hubjet's C core" in done.stderr and "libcurl" in done.stderr
     assert re.search(r"libcurl.*-dev|libcurl-devel|curl-dev|brew install", done.stderr)
+
+
+def build_with(tmp_path: Path, **environment: str) -> str:
+    """What setup.py says at the end, built in this environment."""
+    import os
+    import sys
+
+    words = [sys.executable, "setup.py", "-q", "build_ext", "--build-temp", str(tmp_path / "t"), "--build-lib", str(tmp_path / "l")]
+    done = subprocess.run(words, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert done.returncode and "Traceback" not in done.stderr, done.stderr
+    return done.stderr[done.stderr.index("cannot build hubjet's C core"):]
+
+
+def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    for name, version in {"libcurl": "7.60.0", "openssl": "3.0"}.items():
+        (tmp_path / f"{name}.pc").write_text(recipe.pkg_config(name, version, "/nowhere", []))
+    said = build_with(tmp_path, PKG_CONFIG_LIBDIR=str(tmp_path), PKG_CONFIG_PATH="")
+    assert "libcurl >= 7.68, libxxhash >= 0.8" in said.splitlines()[0] and "openssl" not in said.splitlines()[0]
+
+
+def test_a_missing_compiler_is_named(tmp_path: Path) -> None:
+    said = build_with(tmp_path, CC="no-such-compiler -O2")
+    assert "no C compiler (no-such-compiler)" in said and ("apt-get install -y gcc" in said or "gcc" in said)
+
+
+def test_a_missing_pkg_config_is_named(tmp_path: Path) -> None:
+    import shutil as tools
+    import sysconfig
+
+    (tmp_path / "bin").mkdir()
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    (tmp_path / "bin" / compiler).symlink_to(str(tools.which(compiler)))
+    said = build_with(tmp_path, PATH=str(tmp_path / "bin"), PKG_CONFIG="")
+    assert "pkg-config was not found" in said
+    for line in ("apt-get install", "dnf install", "apk add", "pacman -S", "brew install"):
+        assert line in said, "where no package manager is known, each has its line"
