@@ -1,4 +1,4 @@
-"""python -m wheels [--target x86_64|aarch64|x86_64-musl|aarch64-musl] [--python 3.13t] [--strict]: dist/hubjet-….whl. `make wheel` sets up first.
+"""python -m wheels [--target x86_64|aarch64|x86_64-musl] [--python 3.13t] [--strict]: dist/hubjet-….whl. `make wheel` sets up first.
 
 The steps: Debian's sources, three static libraries (kept under build/wheel by what went into them), an sdist, the wheel from the
 sdist, and then the doubts: auditwheel, check.py, smoke.py.
@@ -61,7 +61,7 @@ def wheel(archive: Path, made: dict[str, Path], found: dict[str, sources.Source]
     (place / "exports.map").write_text(recipe.VERSION_SCRIPT)
     environment = {
         **kit.environment,
-        "LDSHARED": "zcc -shared",
+        "LDSHARED": "zld",
         "CFLAGS": f"{recipe.FLAGS} -DNDEBUG",
         "LDFLAGS": " ".join([*recipe.LINK, f"-Wl,--version-script={place}/exports.map"]),
         "PKG_CONFIG_LIBDIR": ":".join(str(path / "pkgconfig") for path in made.values()),

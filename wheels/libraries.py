@@ -40,11 +40,13 @@ def tools(work: Path, target: recipe.Target) -> Tools:
         script = place / name
         script.write_text(f'#!/bin/sh\nexec "{zig}" {words} "$@"\n')
         script.chmod(0o755)
+    (place / "zld").write_text(recipe.LINKER.format(rename=recipe.MUSL_RENAME.format(target.zig.partition("-")[0]) if "musl" in target.zig else ""))
+    (place / "zld").chmod(0o755)
     keep = {k: v for k, v in os.environ.items() if k not in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "CC", "LIBS", "MAKEFLAGS")}
     cache = str(work / "zig-cache")
     environment = {
         **keep,
-        "PATH": f"{place}:{keep.get('PATH', '')}",
+        "PATH": f"{place}:{Path(sys.executable).parent}:{keep.get('PATH', '')}",
         "CC": "zcc", "AR": "zar", "RANLIB": "zranlib",
         "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache,
         "SOURCE_DATE_EPOCH": recipe.EPOCH, "LC_ALL": "C", "PKG_CONFIG_LIBDIR": "",

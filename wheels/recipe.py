@@ -18,7 +18,7 @@ MOST_GLIBC = (2, 28)  # manylinux_2_28: Debian 10, Ubuntu 20.04, RHEL 8 and what
 EXPORTS = {"PyInit__native"}
 NEEDED = {  # what an extension may ask of the system
     "manylinux": {"libc.so.6", "libpthread.so.0", "libm.so.6", "libdl.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"},
-    "musllinux": {"libc.so"},
+    "musllinux": {"libc.musl-x86_64.so.1"},
 }
 LAYOUT = 2  # of a library's folder: raised when its files get other names
 EPOCH = "1767225600"  # SOURCE_DATE_EPOCH, any fixed moment: the same inputs give the same bytes
@@ -40,7 +40,6 @@ TARGETS = {
     "x86_64": Target("x86_64-linux-gnu.2.28", "linux-x86_64", "manylinux_2_28_x86_64", "x86_64-linux-gnu"),
     "aarch64": Target("aarch64-linux-gnu.2.28", "linux-aarch64", "manylinux_2_28_aarch64", "aarch64-linux-gnu"),
     "x86_64-musl": Target("x86_64-linux-musl", "linux-x86_64", "musllinux_1_2_x86_64", "x86_64-linux-musl"),
-    "aarch64-musl": Target("aarch64-linux-musl", "linux-aarch64", "musllinux_1_2_aarch64", "aarch64-linux-musl"),
 }
 
 
@@ -166,6 +165,10 @@ def travels(auditwheel: str, platform_tag: str) -> bool:
 VERSION_SCRIPT = "{ global: " + "".join(f"{name}; " for name in sorted(EXPORTS)) + "local: *; };\n"
 # zig's linker has no --exclude-libs; without a version script OpenSSL's assembly symbols would be seen by, and taken from, others.
 LINK = ("-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-s")
+
+# zig calls musl's library libc.so, Alpine and auditwheel libc.musl-ARCH.so.1; musl's loader takes either for itself.
+LINKER = '#!/bin/sh\nzcc -shared "$@" || exit\nwhile [ "$1" != -o ]; do shift; done\n{rename}'
+MUSL_RENAME = 'exec patchelf --replace-needed libc.so libc.musl-{}.so.1 "$2"\n'
 
 
 def with_licenses(pyproject: str) -> str:
