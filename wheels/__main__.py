@@ -42,6 +42,8 @@ def sdist(place: Path) -> Path:
         shutil.copytree(ROOT / name, tree / name, ignore=skip)
     for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, tree / name)
+    (tree / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "hubjet.1", tree / "docs")
     _run([sys.executable, "-c", code, str(place)], tree, {**os.environ, "SOURCE_DATE_EPOCH": recipe.EPOCH})
     return next(place.glob("*.tar.gz"))
 
