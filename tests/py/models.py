@@ -144,6 +144,7 @@ class Hub:
             "https://example.com/w.bin": self.other,
             "https://example.com/weights.bin": self.other,
             "hubjet.login()": f"hubjet.login({self.token!r})",  # nobody is there to be asked
+            '"/srv/hub"': repr(str(self.world.folder / "srv-hub")),
             "9f2c…": hashlib.sha256(PLAIN).hexdigest(),
         }
 

@@ -25,6 +25,8 @@ def _runs(path: Path) -> bool:
     return any(kind in ("python", "bash") for kind, _text in FENCE.findall(path.read_text("utf-8")))
 
 
+pytestmark = pytest.mark.timeout(300)  # whoever comes first waits for all of them
+
 NAMES = [path.relative_to(ROOT).as_posix() for path in [*filter(_runs, PAGES), *NOTEBOOKS]]
 
 
@@ -33,25 +35,27 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """All of them in one go: the imports of torch and transformers are paid once."""
     python = ROOT / "build" / "venv-notebook" / "bin" / "python"
     assert python.exists(), "`make build` makes build/venv-notebook"
-    out = tmp_path_factory.mktemp("documents") / "out.json"
+    folder = tmp_path_factory.mktemp("documents")
+    out, wrong = folder / "out.json", folder / "wrong.md"
+    wrong.write_text("```python\nimport hubjet\nhubjet.no_such_name\n```\n\n```bash\necho before\nhubjet no-such-verb\necho behind\n```\n")
     clean = {name: os.environ[name] for name in KEPT if name in os.environ}
-    done = subprocess.run([str(python), "-m", "tests.py.documents", str(out)], cwd=ROOT, env={**clean, "PYTHONPATH": f"{ROOT / 'python'}:{ROOT}"},
+    done = subprocess.run([str(python), "-m", "tests.py.documents", str(out), *NAMES, str(wrong)], cwd=ROOT, env={**clean, "PYTHONPATH": f"{ROOT / 'python'}:{ROOT}"},
                           capture_output=True, text=True, timeout=290)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(out.read_text("utf-8"))
+    answers = json.loads(out.read_text("utf-8"))
+    return {**answers, "wrong": answers[str(wrong)]}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_document_shows_runs(ran: Any, name: str) -> None:
     assert ran[name]["error"] == ""
 
 
-def test_a_document_that_is_wrong_is_noticed(tmp_path: Path) -> None:
-    """The two ways it is run, each with a block that fails."""
-    from tests.py import documents
-
-    assert [text for kind, text in documents.FENCE.findall("```python\na\n```\n\n```text\nb\n```\n```bash\nc\n```\n")] == ["a\n", "c\n"]
+def test_a_document_that_is_wrong_is_noticed(ran: Any) -> None:
+    """Of each kind a block that fails, and nothing of it runs behind that."""
+    error = ran["wrong"]["error"]
+    assert "AttributeError" in error and "no_such_name" in error
+    assert "exit code 2" in error and "before" in error and "behind" not in error
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -101,6 +105,8 @@ def test_what_can_run_is_not_hidden_among_what_cannot() -> None:
     for path in PAGES:
         for kind, text in FENCE.findall(path.read_text("utf-8")):
             assert kind in ("python", "bash", "text", "toml", "dockerfile"), (path.name, kind)
+            if kind in ("python", "bash"):
+                assert "/tmp/" not in text, (path.name, "what runs stays in its own folder")
             if kind == "text" and path.name != "cli.md":  # what that shows was run: test_cli_docs.py
                 assert not re.search(r"^(?:import hubjet|from hubjet|hubjet\.\w+\()", text, re.M), (path.name, text)
                 assert "[" in text or not re.search(r"^hubjet [a-z]", text, re.M), (path.name, text)  # brackets: a synopsis
