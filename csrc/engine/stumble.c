@@ -144,14 +144,22 @@ static bool is_final(struct hj_part *p, const struct hj_err *e, const struct hj_
   return false;
 }
 
+/* An address that keeps failing is asked for anew: another edge may answer. One that was never reached at all, at once: who named a dead
+ * host may name a living one the next time (a small file failed after six tries at the dead one; the hub was asked once). */
+static void doubt_address(struct hj_part *p, const struct hj_err *e)
+{
+  enum hj_source_state *state = &hj_part_supply(p)->source.state;
+  bool dead = *state == HJ_SOURCE_FRESH && (e->code == HJ_E_RESOLVE || e->code == HJ_E_CONNECT);
+  if (dead || (p->barren >= 2 && !p->first_way && (*state == HJ_SOURCE_REUSABLE || *state == HJ_SOURCE_FRESH)))
+    *state = HJ_SOURCE_UNKNOWN;
+}
+
 /* Rests, and then goes on: at another source, another family of addresses, or where it was. */
-static void rest(struct hj_part *p, const struct hj_step *step, const struct hj_verdict *verdict, uint64_t now_ms)
+static void rest(struct hj_part *p, const struct hj_err *e, const struct hj_step *step, const struct hj_verdict *verdict, uint64_t now_ms)
 {
   struct hj_fetch *f = p->fetch;
   struct hj_err s = HJ_ERR_INIT;
-  /* An address that keeps failing is asked for anew: another edge may answer. */
-  if (p->barren >= 2 && !p->first_way && hj_part_supply(p)->source.state == HJ_SOURCE_REUSABLE)
-    hj_part_supply(p)->source.state = HJ_SOURCE_UNKNOWN;
+  doubt_address(p, e);
   if (verdict->excused)
     f->job->moved_ms = now_ms + verdict->after_ms;
   if (step->rung == HJ_RUNG_SOURCE) {
@@ -210,5 +218,5 @@ void hj_part_stumble(struct hj_part *p, const struct hj_err *e, uint64_t now_ms)
   if (mixed) /* neither a promise nor a validator: what landed may be of another version than what comes next */
     hj_fetch_restart(f, e, false, now_ms + verdict.after_ms);
   else
-    rest(p, &step, &verdict, now_ms);
+    rest(p, e, &step, &verdict, now_ms);
 }

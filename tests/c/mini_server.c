@@ -29,6 +29,8 @@
 #define HEAD_MOST (96u << 10)
 #define SENT_AT_ONCE (256u << 10)
 
+#define NOBODY "http://127.0.0.1:1"
+
 struct file { char name[64], etag[72]; uint8_t *p; size_t n; enum mini_kind kind; };
 
 enum then { KEEP, CLOSE, STAY, GATE };
@@ -79,7 +81,7 @@ struct mini {
 /* ---- what a request says ------------------------------------------------------------------------------------------ */
 
 struct spec {
-  bool on, cut, hang, noif, whole, gzip, heads, empty, nolen, chunked, open, trailer, noetag, other, nocommit, nosize;
+  bool on, cut, hang, noif, whole, gzip, heads, empty, nolen, chunked, open, trailer, noetag, other, nocommit, nosize, dead;
   long long drop, stall, gate, status, retry, shift, shorter, longer, flip;
   char etag[100], commit[44];
 };
@@ -180,6 +182,7 @@ static void read_spec(struct mini *m, struct question *q, const char *text, size
     else if (is(item, "nocommit")) s.nocommit = true;
     else if (is(item, "commit")) (void)snprintf(s.commit, sizeof s.commit, "%s", item + 7);
     else if (is(item, "nosize")) s.nosize = true;
+    else if (is(item, "dead")) s.dead = true;
     else
       check_failed(__FILE__, __LINE__, "mini server: no such fault: %s", item);
   }
@@ -341,7 +344,7 @@ static int serve_resolve(struct mini *m, struct connection *c, struct question *
   if (!q->s.nocommit)
     say(c, "X-Repo-Commit: %s\r\n", commit);
   if (f->kind == MINI_SMALL) {
-    say(c, "Location: %s/api/resolve-cache/%s?etag=%%22%s%%22\r\nContent-Length: 0\r\n\r\n", before, f->name, f->etag);
+    say(c, "Location: %s%s/api/resolve-cache/%s?etag=%%22%s%%22\r\nContent-Length: 0\r\n\r\n", q->s.dead ? NOBODY : "", before, f->name, f->etag);
     return 307;
   }
   if (f->kind == MINI_BOUND && q->has_range)
@@ -350,7 +353,7 @@ static int serve_resolve(struct mini *m, struct connection *c, struct question *
     say(c, "X-Linked-Etag: \"%s\"\r\n", f->etag);
   if (!q->s.nosize)
     say(c, "X-Linked-Size: %zu\r\n", f->n);
-  say(c, "ETag: \"hub-%.20s\"\r\nLocation: %s%s/cdn/%s?signature=secret%s\r\nContent-Length: 7\r\n\r\nmoved\r\n", f->etag, m->origin[1], before, f->name, bound);
+  say(c, "ETag: \"hub-%.20s\"\r\nLocation: %s%s/cdn/%s?signature=secret%s\r\nContent-Length: 7\r\n\r\nmoved\r\n", f->etag, q->s.dead ? NOBODY : m->origin[1], before, f->name, bound);
   return 302;
 }
 

@@ -22,6 +22,7 @@
  *   gzip     Content-Encoding: gzip                     long=N   Content-Length N too large, then closed
  *   heads    a head without end                         empty    no body           nolen  no Content-Length, closed at the end
  *   chunked  Transfer-Encoding: chunked                 open     its last chunk never comes          trailer  and it ends with lies
+ *   dead     /resolve/ redirects to where nobody listens
  *   noetag   no ETag                                    etag=T   another one       flip=N byte N of the file is wrong
  *   other    another file's bytes and etags (NAME.other)   nocommit  commit=C  nosize  without these headers
  */

@@ -76,7 +76,8 @@ TEST(passing_troubles_with_a_promised_file_are_overcome) { overcome(true); }
 
 TEST(passing_troubles_of_the_hub_are_overcome)
 {
-  static const char *const faults[] = { "cut,once", "cut,times=2", "status=500,once", "status=429,retry=0,once", "status=429,retry=1,once", "hang,once" };
+  static const char *const faults[] = { "cut,once", "cut,times=2", "status=500,once", "status=429,retry=0,once", "status=429,retry=1,once", "hang,once",
+                                        "dead,once", "dead,times=2" };
   struct world w;
   struct hj_outcome o;
   open_world(&w);
