@@ -1,7 +1,8 @@
 """A world without a network, that notices who looks for one: `python -m tests.isolated.silence COMMAND...` (`make silence`: the whole suite).
 
 The command runs in a network namespace of its own. It has the loopback, and a route for everything else that leads to the loopback, too:
-what anybody sends there, names that are asked for included (resolv.conf names a server elsewhere), comes by here and is written down.
+what anybody sends there comes by here and is written down. So are names that are asked for: resolv.conf names a server of ours that answers each
+with "no such name". Names below .invalid and .test are nobody's (RFC 6761), and tests ask for them on purpose.
 Ends with 3 and a list if anything was sent to elsewhere, else with what the command ended with. Needs root.
 """
 
@@ -22,6 +23,7 @@ NAMESERVER = "10.99.0.53"
 SETUP = [
     "ip link set lo up",
     f"ip address add {HERE}/32 dev lo",
+    f"ip address add {NAMESERVER}/32 dev lo",
     f"ip route add default dev lo src {HERE}",
     "ip -6 address add fd99::1/128 dev lo",
     "ip -6 route add default dev lo src fd99::1",
@@ -30,8 +32,25 @@ ETH_P_ALL = 3
 STRANGE = 3
 
 
+def asked_name(question: bytes) -> str:
+    """The name that a message to a name server asks for."""
+    parts, at = [], 12
+    while at < len(question) and 0 < question[at] < 64:
+        parts.append(question[at + 1 : at + 1 + question[at]].decode("ascii", "replace"))
+        at += 1 + question[at]
+    return ".".join(parts)
+
+
+def no_such_name(question: bytes) -> bytes:
+    """The question again, as an answer: NXDOMAIN, with no records."""
+    end = 12
+    while end < len(question) and question[end]:
+        end += 1 + question[end]
+    return question[:2] + b"\x81\x83\x00\x01" + bytes(6) + question[12 : end + 5]
+
+
 def destination(frame: bytes) -> str | None:
-    """Where a packet goes: "udp 10.0.0.1 port 53"; None: nowhere that matters."""
+    """Where a packet goes: "udp 10.0.0.1 port 53 asking for huggingface.co"; None: nowhere that matters."""
     kind, packet = frame[12:14], frame[14:]
     if kind == b"\x08\x00" and len(packet) >= 20:
         address, protocol, behind = ipaddress.ip_address(packet[16:20]), packet[9], packet[(packet[0] & 15) * 4 :]
@@ -43,6 +62,13 @@ def destination(frame: bytes) -> str | None:
         return None
     if protocol == 58 and behind[:1] in (b"\x85", b"\x86", b"\x87", b"\x88", b"\x8f"):
         return None  # the kernel's own neighbour discovery
+    if protocol == 17 and str(address) == NAMESERVER:
+        if behind[:2] == b"\x00\x35":
+            return None  # our own answer
+        name = asked_name(behind[8:])
+        if name.rpartition(".")[2] in ("invalid", "test"):
+            return None
+        return f"udp {address} port {int.from_bytes(behind[2:4], 'big')} asking for {name}"
     if protocol in (6, 17) and len(behind) >= 4:
         return f"{'tcp' if protocol == 6 else 'udp'} {address} port {int.from_bytes(behind[2:4], 'big')}"
     return f"protocol {protocol} {address}"
@@ -57,19 +83,24 @@ class Watch:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 28)  # SO_RCVBUFFORCE: the suite moves gigabytes over this device
         self._socket.bind(("lo", 0))
+        self._names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._names.bind((NAMESERVER, 53))
         self._end, self._told = os.pipe()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
         while True:
-            ready, _, _ = select.select([self._socket, self._end], [], [])
+            ready, _, _ = select.select([self._socket, self._names, self._end], [], [])
+            if self._names in ready:
+                question, who = self._names.recvfrom(512)
+                self._names.sendto(no_such_name(question), who)
             if self._socket in ready:
                 self.looked += 1
-                where = destination(self._socket.recv(128))
+                where = destination(self._socket.recv(512))
                 if where is not None:
                     self.seen[where] += 1
-            elif self._end in ready:
+            elif self._end in ready and self._names not in ready:
                 return
 
     def end(self) -> Counter[str]:

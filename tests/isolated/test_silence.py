@@ -30,13 +30,19 @@ def in_silence(*command: str) -> subprocess.CompletedProcess[str]:
     [
         ("import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.7', 99))", "udp 192.0.2.7 port 99"),
         ("import socket; s = socket.socket(); s.settimeout(0.2); s.connect_ex(('192.0.2.7', 443))", "tcp 192.0.2.7 port 443"),
-        ("import socket\ntry: socket.getaddrinfo('huggingface.co', 443)\nexcept OSError: pass", "udp 10.99.0.53 port 53"),
+        ("import socket\ntry: socket.getaddrinfo('huggingface.co', 443)\nexcept OSError: pass", "udp 10.99.0.53 port 53 asking for huggingface.co"),
     ],
     ids=["datagram", "connection", "name"],
 )
 def test_who_speaks_is_heard(who: str, seen: str, tmp_path: Path) -> None:
     said = in_silence(sys.executable, "-c", who)
     assert said.returncode == 3 and seen in said.stderr, said.stderr
+
+
+def test_a_name_that_is_nobodys_is_refused_at_once_and_no_finding() -> None:
+    script = "import socket\ntry: socket.getaddrinfo('nowhere.invalid', 443)\nexcept socket.gaierror as e: print('no such name', e.errno == socket.EAI_NONAME)"
+    said = in_silence(sys.executable, "-c", script)
+    assert (said.returncode, said.stdout) == (0, "no such name True\n"), said.stderr
 
 
 SCENE = """
