@@ -435,13 +435,27 @@ static void cancel_all(struct hj_job *j)
       hj_fetch_cancel(&j->fetches[i]);
 }
 
+/* What went wrong somewhere in this job: for files that only waited. */
+static const struct hj_err *failure_of_any(const struct hj_job *j)
+{
+  for (size_t i = 0; i < j->n; i++)
+    if (j->fetches[i].err.code != HJ_E_OK)
+      return &j->fetches[i].err;
+  return NULL;
+}
+
 /* A job without any progress for give_up_ms fails whole: its retries would go on for ever otherwise. */
 static void give_up(struct hj_job *j, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
+  const struct hj_err *cause;
   if (!j->active || hj_job_still_ms(j, now_ms) < j->limits.give_up_ms)
     return;
-  hj_fail(&e, HJ_E_STALLED, "nothing moved for %u s", j->limits.give_up_ms / 1000);
+  cause = failure_of_any(j);
+  if (cause)
+    hj_fail(&e, HJ_E_STALLED, "nothing moved for %u s; another file's trouble: %s", j->limits.give_up_ms / 1000, cause->msg);
+  else
+    hj_fail(&e, HJ_E_STALLED, "nothing moved for %u s", j->limits.give_up_ms / 1000);
   for (size_t i = 0; i < j->n; i++) {
     struct hj_fetch *f = &j->fetches[i];
     struct hj_err last = f->err; /* names the cause, where there was one */

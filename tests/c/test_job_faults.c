@@ -217,6 +217,27 @@ TEST(a_job_that_does_not_move_gives_up)
   close_world(&w);
 }
 
+TEST(a_file_that_only_waited_names_what_the_others_met)
+{
+  struct world w;
+  struct hj_limits limits = quick();
+  open_world(&w);
+  add_thing(&w, "a", 5000, MINI_PLAIN);
+  add_thing(&w, "b", 5000, MINI_PLAIN);
+  struct hj_want wants[] = { want_path(&w, "/f/status=503/raw/a", "a"), want_path(&w, "/f/hang/raw/b", "b") };
+  limits.stall_ms = 60000;
+  limits.give_up_ms = 1000;
+  struct hj_job *j = start_job(wants, 2, &limits);
+  wait_job(j);
+  struct hj_outcome a = outcome_of(j, 0), b = outcome_of(j, 1);
+  expect_code(&a, HJ_E_HTTP_SERVER);
+  expect_code(&b, HJ_E_STALLED);
+  CHECK_HAS(b.err.msg, "nothing moved for 1 s; another file's trouble: ");
+  CHECK_HAS(b.err.msg, "503");
+  free_job_of(j);
+  close_world(&w);
+}
+
 TEST(connections_are_not_exceeded_when_many_rest_and_come_back)
 {
   enum { N = 40 };
