@@ -244,6 +244,20 @@ SCENES = {
     "local_dir": "hubjet.snapshot_download('org/name', local_dir='{place}/model', cache_dir='{place}/cache')",
     "fetch": "hubjet.fetch({url!r}, '{place}/w.bin', sha256={sha256!r})",
     "many": "hubjet.snapshot_download('org/many', cache_dir='{place}/cache')",
+    "resume": "hubjet.fetch({url!r}, '{place}/w.bin', sha256={sha256!r})",
+}
+# What the recorded process does before the call: the cuts then meet a partial that is made, left, taken up and finished.
+BEFORE = {
+    "resume": """
+import time
+job = hubjet.start(hubjet.fetch, {url!r}, '{place}/w.bin', sha256={sha256!r}, limit_rate='8M')
+while job.progress.bytes < 2 << 20 and not job.done:
+    time.sleep(0.002)
+job.cancel()
+while not job.done:
+    time.sleep(0.002)
+assert job.cancelled
+""",
 }
 
 
@@ -264,15 +278,15 @@ class Bench:
         self.world.repo("org/many").commit(many)
         self.url = self.world.file("weights.bin", big, faulty=True)
         self.sha256 = hashlib.sha256(big).hexdigest()
-        self.want = {"cold": files, "local_dir": files, "fetch": {"w.bin": big}, "many": many}
+        self.want = {"cold": files, "local_dir": files, "fetch": {"w.bin": big}, "many": many, "resume": {"w.bin": big}}
         self.good = {scene: {hashlib.sha256(c).hexdigest() for c in files.values()} for scene, files in self.want.items()}
         return self
 
     def __exit__(self, *_: object) -> None:
         self.world.close()
 
-    def call(self, scene: str, place: Path) -> str:
-        text = SCENES[scene].replace("{place}", str(place))
+    def call(self, scene: str, place: Path, table: dict[str, str] = SCENES) -> str:
+        text = table.get(scene, "").replace("{place}", str(place))
         return text.replace("{url!r}", repr(self.url)).replace("{sha256!r}", repr(self.sha256))
 
     def env(self) -> dict[str, str]:
@@ -284,7 +298,7 @@ class Bench:
         place.mkdir()
         log = self.folder / f"{scene}.log"
         env = {**self.env(), "LD_PRELOAD": str(self.shim), "POWER_UNDER": str(place), "POWER_LOG": str(log)}
-        script = f"import hubjet; {self.call(scene, place)}"
+        script = f"import hubjet\n{self.call(scene, place, BEFORE)}\n{self.call(scene, place)}"
         subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=120)
         return read_log(log, str(place))
 
