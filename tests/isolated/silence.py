@@ -25,7 +25,7 @@ SETUP = [
     f"ip address add {HERE}/32 dev lo",
     f"ip address add {NAMESERVER}/32 dev lo",
     f"ip route add default dev lo src {HERE}",
-    "ip -6 address add fd99::1/128 dev lo",
+    "ip -6 address add fd99::1/128 dev lo nodad",  # else it is tentative for an instant, and no route may name it (seen on a loaded machine)
     "ip -6 route add default dev lo src fd99::1",
 ]
 ETH_P_ALL = 3
