@@ -357,6 +357,16 @@ PIPES = {
 }
 
 
+class Shown(dict[str, Any]):
+    """By place; what went wrong in one of them is the failure of those who look there."""
+
+    def __getitem__(self, place: str) -> Any:
+        found = super().__getitem__(place)
+        if isinstance(found, AssertionError):
+            raise found
+        return found
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All places at once: what each showed. Half a second's worth of bytes a file, at a rate of its own for each process."""
@@ -377,7 +387,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                                    env={**os.environ, "PYTHONPATH": paths, **env(name, more)}, stdout=subprocess.DEVNULL)
             for name, (script, more) in PIPES.items()
         }  # fmt: skip
-        found: dict[str, Any] = {name: (one.wait(), one.columns) for name, one in ptys.items()}
+        found = Shown()
+        for name, one in ptys.items():
+            try:
+                found[name] = (one.wait(), one.columns)
+            except AssertionError as error:
+                found[name] = error
         for name, process in pipes.items():
             found[name] = process.communicate(timeout=60)[1]
             assert process.returncode == 0, found[name]
