@@ -112,6 +112,7 @@ HOOKS = (
         "make_user_agent",
         ("*library_name= *library_version= *user_agent=",),
     ),
+    Hook("huggingface_hub.utils._auth", "_get_token_from_google_colab", "_patch_quiet", "make_secret", ("",)),
     Hook("huggingface_hub.utils._detect_agent", "_get_registry", "_patch_quiet", "make_registry", ("",), since=True),
     Hook(
         "huggingface_hub.utils._telemetry",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Where the hooks are (_patch). Named here, so that waiting for them needs no knowledge of them.
 MODULES = (
+    "huggingface_hub.utils._auth",
     "huggingface_hub.utils._detect_agent",
     "huggingface_hub.utils._headers",
     "huggingface_hub.utils._telemetry",

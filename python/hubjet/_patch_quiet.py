@@ -1,4 +1,5 @@
-"""huggingface_hub's requests say nothing about this computer while enable() holds. Imports nothing of the package but its version.
+"""huggingface_hub's requests say nothing about this computer while enable() holds, and nobody waits long for a secret. Imports the package's
+version, and _vault in a notebook.
 
 Its user-agent names versions of Python, torch and of the calling library, and which AI agent runs the program; to know that it asks the hub for
 a list of agents. Under enable() all its requests carry our user-agent, the list is not asked for, and no telemetry is sent.
@@ -51,3 +52,19 @@ def make_telemetry(
             original(topic, **described)
 
     return _send_telemetry_in_thread
+
+
+def make_secret(
+    original: Callable[..., Any], active: Callable[[], bool], _module: ModuleType, _counts: Counts
+) -> Callable[..., Any]:
+    """utils._auth._get_token_from_google_colab: the last place of theirs, and they look at it before the first request, also for what is
+    public. It is asked as ours is: once, for 3 s at most, without a warning; what it says later holds from then on."""
+
+    def _get_token_from_google_colab() -> Any:
+        if not active():
+            return original()
+        from ._vault import COLAB
+
+        return COLAB.token()
+
+    return _get_token_from_google_colab

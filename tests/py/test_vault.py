@@ -255,3 +255,34 @@ def test_the_message_says_what_to_do_here(world: World, monkeypatch: pytest.Monk
         hubjet.from_pretrained("org/gated")
     do = {"colab": "Colab's secrets (the key on the left)", "kaggle": "Add-ons, Secrets", "elsewhere": "set HF_TOKEN, or call hubjet.login()"}
     assert do[where] in str(caught.value) and f"{world.endpoint}/settings/tokens" in str(caught.value)
+
+
+# --- what huggingface_hub asks, under enable() ----------------------------------------------------
+
+
+def test_under_enable_huggingface_hub_waits_for_the_vault_as_we_do(
+    colab: Colab, hurried: list[float], recwarn: pytest.WarningsRecorder
+) -> None:
+    """It asks before its first request, also for what is public: without a browser for 10 s, with a warning."""
+    import huggingface_hub
+
+    colab.secrets = {"HF_TOKEN": SECRET}
+    colab.browser.clear()
+    with hubjet.enabled():
+        assert [huggingface_hub.get_token(), huggingface_hub.get_token()] == [None, None]
+        assert colab.asked == ["HF_TOKEN"] and len(hurried) == 2 and max(hurried) <= _vault.WAIT_S
+        colab.browser.set()
+        for thread in threading.enumerate():
+            if thread.name == "hubjet-vault":
+                thread.join()
+        assert huggingface_hub.get_token() == SECRET
+    assert colab.asked == ["HF_TOKEN"] and not recwarn.list
+
+
+def test_under_enable_a_vault_that_says_no_is_not_asked_again_and_not_warned_of(colab: Colab, recwarn: pytest.WarningsRecorder) -> None:
+    import huggingface_hub
+
+    colab.secrets, colab.granted = {"HF_TOKEN": SECRET}, False
+    with hubjet.enabled():
+        assert [huggingface_hub.get_token(), huggingface_hub.get_token()] == [None, None]
+    assert colab.asked == ["HF_TOKEN"] and not recwarn.list
