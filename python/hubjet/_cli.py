@@ -270,7 +270,7 @@ class Verb(argparse.ArgumentParser):
             self.epilog = self.epilog and f"examples:\n{self.epilog}"
         return self
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.ready()
         if self._mixed or self._subparsers is not None:
             return super().parse_known_args(args, namespace)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
         def ready(self) -> ArgumentParser:
             """With its arguments."""
+            ...
 
 FILES, DIRS = (":files", ""), (":dirs", "")
 

@@ -70,7 +70,7 @@ def _option(
     *env: str,
     env_read: Callable[[str], Any] | None = None,
 ) -> Any:
-    make = default if callable(default) else lambda _known: Setting(default, "default")
+    make: Any = default if callable(default) else lambda _known: Setting(default, "default")
     return _Option(doc, read, make, env, env_read or read)
 
 

@@ -164,7 +164,8 @@ class Way:
             self.say(place, "clock", "note" if abs(skew) >= SKEW_NOTE_S else "ok", ahead if abs(skew) >= SKEW_NOTE_S else "agrees with the hub's")
 
     def _quota(self, place: str, answer: Probe) -> None:
-        fields = dict(part.strip().partition("=")[::2] for part in answer["headers"].get("ratelimit", "").split(";"))
+        parts = (part.strip().partition("=") for part in answer["headers"].get("ratelimit", "").split(";"))
+        fields = {name: value for name, _, value in parts}
         try:
             left, reset = int(fields["r"]), int(fields["t"])
         except (KeyError, ValueError):

@@ -254,6 +254,7 @@ __all__ = [
     name for name, thing in list(globals().items()) if isinstance(thing, type) and issubclass(thing, HubjetError)
 ]
 
+_name = ""
 for _name in __all__:  # people meet them as hubjet.X: in tracebacks, in pickles
     globals()[_name].__module__ = "hubjet"
 del _name

@@ -220,7 +220,7 @@ class _Patch:
             before.on = False  # somebody wrapped ours: we go on top, and the one below passes through
         try:
             holder, original = _find(hook, module)
-            if original is None and hook.since:
+            if not original and hook.since:
                 self.refused[hook] = "not in this version"
                 return
             shape = shape_of(original)

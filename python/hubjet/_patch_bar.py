@@ -56,7 +56,7 @@ class Bar:
             self._open(size)
         there = min(look["held"] + look["elsewhere"] + look["on_disk"], size)
         received = min(self._before + look["on_disk"], size)
-        if there > self._shown:
+        if there > self._shown and self._bar is not None:
             self._bar.update(there - self._shown)
             self._shown = there
         if received > self._received:

@@ -86,7 +86,7 @@ class Meter:
 
             self._over.append(ended(self._look))
             self._look = None
-        if job in self._along:
+        if job is not None and job in self._along:
             self._along.remove(job)
 
     def here(self, files: Sequence[tuple[str, int]]) -> None:
