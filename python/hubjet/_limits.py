@@ -38,9 +38,10 @@ def users_rate() -> int:
     """Bytes per second that `limit_rate(…, everywhere=True)` left; 0: none."""
     try:
         with open(_users_file("limit"), encoding="ascii") as file:
-            return int(file.read(20))
+            text = file.read(20).strip()
     except (OSError, ValueError):
         return 0
+    return int(text) if text.isdecimal() else 0  # anybody may have written it: "-3" is no rate (seen by the fuzzer)
 
 
 def polite(on: bool | None, *, everywhere: bool = False) -> None:
