@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|bare|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|bare|cross|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -261,6 +261,13 @@ def bare(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "wheels.bare", *arguments], environment())
 
 
+def cross(arguments: list[str]) -> None:
+    system_packages(WHEEL)
+    python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
+    os.chdir(ROOT)
+    os.execve(str(python), [str(python), "-m", "wheels.cross", *arguments], environment())
+
+
 def module(name: str, arguments: list[str]) -> None:
     python = test_python()
     os.chdir(ROOT)
@@ -326,6 +333,8 @@ def main() -> None:
         wheel(rest)
     elif what == "bare":
         bare(rest)
+    elif what == "cross":
+        cross(rest)
     elif what == "clean":
         shutil.rmtree(BUILD, ignore_errors=True)
         for made in (ROOT / "python" / "hubjet").glob("_native*.so"):

@@ -1,0 +1,46 @@
+"""python -m wheels.cross: all of csrc/ compiled for macOS, so that what nobody here can run does not rot: `make cross`. See docs/building.md.
+
+Compiled, not linked: zig has macOS's C library headers, but neither its frameworks nor a Python. libcurl's, OpenSSL's and xxHash's headers are those
+of the wheel for this machine, Python's those of this Python: both have the sizes of macOS (LP64), and none of their code is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from wheels import libraries, recipe, sources
+from wheels.__main__ import ROOT, WORK
+
+TARGETS = ("aarch64-macos", "x86_64-macos")
+FLAGS = ["-c", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-DPy_LIMITED_API=0x030A0000", '-DHJ_VERSION="0"']
+
+
+def main() -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    kit = libraries.tools(WORK, recipe.TARGETS["x86_64"])
+    made = libraries.build(WORK, sources.unpack(WORK), kit)
+    places = [ROOT / "csrc", *(path / "include" for path in made.values()), sysconfig.get_path("include")]
+    files = sorted((ROOT / "csrc").glob("*/*.c"))
+    with tempfile.TemporaryDirectory() as folder:
+
+        def compiled(job: tuple[str, Path]) -> str:
+            target, file = job
+            words = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, *(f"-I{place}" for place in places)]
+            done = subprocess.run([*words, "-o", f"{folder}/{target}-{file.stem}.o", str(file)], env=kit.environment, capture_output=True, text=True)
+            return f"{target}: {file.relative_to(ROOT)}\n{done.stderr}" if done.returncode else ""
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            wrong = [said for said in pool.map(compiled, [(target, file) for target in TARGETS for file in files]) if said]
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"{len(files)} files compiled for each of {', '.join(TARGETS)}, without a warning; nothing was linked or run")
+
+
+if __name__ == "__main__":
+    main()
