@@ -62,6 +62,7 @@ int hj_job_new(struct hj_job **out, struct hj_want *wants, size_t n, struct hj_l
   if (hj_limits_check(&j->limits, e) || hj_bell_open(&j->bell, e) || hj_random(&j->dice, sizeof j->dice, e))
     goto out;
   j->dice |= 1;
+  j->unknown_most = HJ_UNKNOWN_AT_ONCE;
   j->net = hj_limits_net(&j->limits);
   j->fetches = hj_mem_zero(n, sizeof *j->fetches, e);
   if (!j->fetches)
@@ -585,10 +586,8 @@ void hj_job_turn(struct hj_job *j, uint64_t now_ms)
   struct hj_fetch *next;
   const struct hj_route *next_route;
   bool hungry;
-  if (!j->moved_ms) {
+  if (!j->moved_ms)
     j->moved_ms = now_ms;
-    j->unknown_most = HJ_UNKNOWN_AT_ONCE;
-  }
   if (atomic_load(&j->cancelled))
     cancel_all(j);
   j->look_ms = 0;

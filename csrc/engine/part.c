@@ -601,13 +601,13 @@ static bool somebody_resolves(const struct hj_part *me)
   return false;
 }
 
-/* A plain stream that broke: the rest of it is asked for. */
 /* A small file of known size needs none; one of unknown size is asked for with a range, or a large one could not be shared out. */
 static bool needs_range(const struct hj_fetch *f)
 {
   return !f->single && !f->want->no_ranges && f->want->dest != HJ_DEST_MEMORY && !f->want->post && !f->in_memory;
 }
 
+/* A plain stream that broke: the rest of it is asked for. */
 static bool goes_on(const struct hj_part *p) { return p->fetch->resumes && p->pos > p->at && !p->fetch->in_memory; }
 
 void hj_part_ask(struct hj_part *p, uint64_t now_ms)

@@ -120,6 +120,32 @@ TEST(the_limit_may_change_while_a_job_runs)
   close_world(&w);
 }
 
+/* Three threads of a notebook, a limit of 4 MB/s: two files came, the third was never asked for (seen 2026-11-23). */
+TEST(a_job_that_comes_while_others_wait_for_the_limit_begins_too)
+{
+  struct world w;
+  struct hj_limits limits = quick(), same = quick();
+  open_world(&w);
+  const struct thing *t = add_thing(&w, "a.bin", 3 * MIB, MINI_LFS), *u = add_thing(&w, "b.bin", 2 * MIB, MINI_LFS);
+  struct hj_want want = want_store(&w, "/resolve/a.bin", "a.bin"), other = want_store(&w, "/resolve/b.bin", "b.bin");
+  limits.rate = same.rate = HJ_RATE_MIN;
+  struct hj_job *j = start_job(&want, 1, &limits), *late;
+  wait_for_waits(j);
+  late = start_job(&other, 1, &same);
+  while (!hj_job_look(late).rate && hj_job_poll(late, 1) != 1) /* the engine has seen it */
+    ;
+  hj_engine_limit_rate(0);
+  wait_job(j);
+  wait_job(late);
+  hj_engine_limit_rate(HJ_NO_OVERRIDE);
+  struct hj_outcome o = outcome_of(j, 0), p = outcome_of(late, 0);
+  expect_lfs(&o, t, "a.bin");
+  expect_lfs(&p, u, "b.bin");
+  free_job_of(j);
+  free_job_of(late);
+  close_world(&w);
+}
+
 TEST(a_waiting_job_can_be_cancelled_and_resumed)
 {
   struct world w;
