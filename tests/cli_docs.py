@@ -6,16 +6,12 @@ What differs from run to run (times, rates, room on the disk, dates) is written 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +20,7 @@ from hubjet import __version__, _cli
 from hubjet._config import OPTIONS
 from tests.cli_story import STORY
 from tests.server import World
+from tests.terminal import run_in_terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 MAN, PAGE = ROOT / "docs" / "hubjet.1", ROOT / "docs" / "cli.md"
@@ -117,22 +114,9 @@ class Terminal:
 
     def run(self, line: str) -> tuple[int, str]:
         """Exit code, and what is seen."""
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
         command = ["bash", "--norc", "-c", line]
-        done = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=self._env, cwd=self._home / "work")
-        os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # how Linux says that the last one has closed it
-                break
-            if not piece:
-                break
-            seen += piece
-        os.close(ours)
-        return done.wait(60), self._same(seen.decode().replace("\r\n", "\n"))
+        code, seen = run_in_terminal(command, COLUMNS, stdin=subprocess.DEVNULL, env=self._env, cwd=self._home / "work")
+        return code, self._same(seen)
 
     def _same(self, text: str) -> str:
         """Without what differs from run to run. Lines that were broken because of a long path are as they were seen."""

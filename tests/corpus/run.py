@@ -250,6 +250,20 @@ def compare(line: str, cases: list[Case], sides: tuple[str, str] = ("stock", "en
     return found
 
 
+def in_children(which: str, folder: Path) -> dict[str, Any]:
+    """What came of each case of "core" or "frameworks", on both lines at the same time."""
+    runs = {}
+    for line in LINES:
+        command = [sys.executable, "-m", "tests.corpus.run", f"--{which}", "--line", line, "--json", str(folder / line)]
+        runs[line] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    came: dict[str, Any] = {}
+    for line, run in runs.items():
+        printed, _ = run.communicate(timeout=600)
+        assert (folder / line).exists(), printed
+        came |= json.loads((folder / line).read_text())
+    return came
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make corpus", description=__doc__)
     parser.add_argument("--line", choices=LINES, action="append")

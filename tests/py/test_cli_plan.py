@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +13,7 @@ import pytest
 from hubjet import _plan
 from hubjet._plan import Plan, nearest_names, telling
 from tests.py.test_cli_words import run
+from tests.terminal import run_in_terminal
 
 pytestmark = pytest.mark.usefixtures("hub_env")
 
@@ -42,22 +38,8 @@ def dry(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, tuple[
 
 def on_terminal(*arguments: str, columns: int = 80) -> tuple[int, str]:
     """The command in a terminal of that width: exit code, and what is seen there. No bar: it depends on the time."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1]), "HF_HUB_DISABLE_PROGRESS_BARS": "1", "NO_COLOR": "1"}
-    done = subprocess.Popen([sys.executable, "-m", "hubjet", *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # how Linux says that the last one has closed it
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(ours)
-    return done.wait(60), seen.decode().replace("\r\n", "\n")
+    return run_in_terminal([sys.executable, "-m", "hubjet", *arguments], columns, env=env)
 
 
 def test_a_dry_run_says_of_each_file_what_is_done_and_why(repo: Any, cache: Path, capsys: Any) -> None:

@@ -5,10 +5,6 @@ Also that the comparison can fail: clients that are broken on purpose are caught
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
@@ -17,7 +13,7 @@ from tests.corpus.allowed import ALLOWED, judge
 from tests.corpus.broken import WAYS
 from tests.corpus.cases import LINES, load
 from tests.corpus.compare import differences
-from tests.corpus.run import Runner, chosen
+from tests.corpus.run import Runner, chosen, in_children
 from tests.py.child import ROOT
 
 CASES = load()
@@ -27,18 +23,7 @@ REPORT = (ROOT / "docs" / "enable-equality.md").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What came of each case, both lines at the same time."""
-    folder = tmp_path_factory.mktemp("corpus")
-    runs = {}
-    for line in LINES:
-        command = [sys.executable, "-m", "tests.corpus.run", "--core", "--line", line, "--json", str(folder / line)]
-        runs[line] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    came: dict[str, Any] = {}
-    for line, run in runs.items():
-        printed, _ = run.communicate(timeout=600)
-        assert Path(folder / line).exists(), printed
-        came |= json.loads((folder / line).read_text())
-    return came
+    return in_children("core", tmp_path_factory.mktemp("core"))
 
 
 @pytest.mark.parametrize(("line", "title"), [(line, title) for line in LINES for title in CASES if title in CORE[line]])

@@ -6,35 +6,20 @@ test_enable_equality.py. The same with seconds, 40 ms away: `make bench-framewor
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.corpus.calls_frameworks import LOADS
 from tests.corpus.cases import LINES
-from tests.py.child import ROOT
+from tests.corpus.run import in_children
 
 WARM_BY_THE_TREE = ("HfFileSystem.get_file, MiniLM",)  # it never looks at the cache: the file comes again, by both
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What came of each load, both lines at the same time."""
-    folder = tmp_path_factory.mktemp("frameworks")
-    runs = {}
-    for line in LINES:
-        command = [sys.executable, "-m", "tests.corpus.run", "--frameworks", "--line", line, "--json", str(folder / line)]
-        runs[line] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    came: dict[str, Any] = {}
-    for line, run in runs.items():
-        printed, _ = run.communicate(timeout=600)
-        assert Path(folder / line).exists(), printed
-        came |= json.loads((folder / line).read_text())
-    return came
+    return in_children("frameworks", tmp_path_factory.mktemp("frameworks"))
 
 
 @pytest.mark.parametrize("line", LINES)
