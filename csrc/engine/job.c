@@ -445,12 +445,16 @@ static const struct hj_err *failure_of_any(const struct hj_job *j)
   return NULL;
 }
 
-/* A job without any progress for give_up_ms fails whole: its retries would go on for ever otherwise. */
+/* A job without any progress for give_up_ms fails whole: its retries would go on for ever otherwise. So does one that could begin a file
+ * and does not, were there ever a reason for that again (one is known: a_job_that_comes_while_others_wait_for_the_limit_begins_too). */
 static void give_up(struct hj_job *j, uint64_t now_ms)
 {
   struct hj_err e = HJ_ERR_INIT;
   const struct hj_err *cause;
-  if (!j->active || hj_job_still_ms(j, now_ms) < j->limits.give_up_ms)
+  bool idle = !j->under_way.first && !j->light.first;
+  if (idle && !hj_throttle_is_open(j->throttle, j))
+    j->moved_ms = now_ms; /* the limit is paid off */
+  if ((!j->active && !idle) || hj_job_still_ms(j, now_ms) < j->limits.give_up_ms)
     return;
   cause = failure_of_any(j);
   if (cause)

@@ -217,6 +217,27 @@ TEST(a_job_that_does_not_move_gives_up)
   close_world(&w);
 }
 
+/* A fault of ours, were there one: a file that is never begun. It ends with an error, not never. */
+TEST(a_job_that_begins_nothing_gives_up)
+{
+  struct world w;
+  struct hj_limits limits = quick();
+  struct hj_err e = HJ_ERR_INIT;
+  open_world(&w);
+  add_thing(&w, "a", 5000, MINI_LFS);
+  struct hj_want want = want_store(&w, "/resolve/a", "a");
+  limits.give_up_ms = 100;
+  struct hj_job *j = job_of(&want, 1, &limits);
+  j->unknown_most = 0;
+  CHECK_OK(hj_job_start(j, &e), e);
+  wait_job(j);
+  struct hj_outcome o = outcome_of(j, 0);
+  expect_code(&o, HJ_E_STALLED);
+  CHECK_EQ(o.requests, 0);
+  free_job_of(j);
+  close_world(&w);
+}
+
 TEST(a_file_that_only_waited_names_what_the_others_met)
 {
   struct world w;
