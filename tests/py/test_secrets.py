@@ -268,7 +268,8 @@ def test_from_https_the_secret_goes_nowhere_else(to: str, tmp_path: Path, cache:
         three.to = {"hub": send(to.format(host="127.0.0.1", port=hub, other=cdn)), "cdn": serve, "third": serve}
         with pytest.raises(hubjet.NetworkError):
             fetch_it(three, "token", cache, monkeypatch, "hf_oneOriginOnly")
-        assert three.told("hf_oneOriginOnly") == {"hub": 1, "cdn": 0, "third": 0}
+        told = three.told("hf_oneOriginOnly")
+        assert told["hub"] >= 1 and told["cdn"] == told["third"] == 0, told  # what could not be reached is asked for anew at the hub
 
 
 def test_a_proxy_is_told_its_own_password_and_no_other(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
