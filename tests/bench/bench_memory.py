@@ -22,7 +22,7 @@ LIMIT = 64 * MIB
 
 @contextlib.contextmanager
 def cgroup(limit: int) -> Iterator[str | None]:
-    """A memory cgroup (v1) of our own; its `cgroup.procs`, or None where we may not."""
+    """A memory cgroup (v1, else v2) of our own; its `cgroup.procs`, or None where we may not."""
     place = Path(GROUPS, f"hubjet-bench-{os.getpid()}")
     try:
         place.mkdir()
