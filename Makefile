@@ -37,7 +37,7 @@ wheel:           ## dist/*.whl for Linux, with libcurl, nghttp2 and OpenSSL insi
 	@$(PYTHON) tests/run.py wheel $(ARGS)
 bare:            ## the wheels in systems without compiler and libcurl: Debian 12, Ubuntu 22.04, aarch64, musl; the sdist (root, Debian's mirror)
 	@$(PYTHON) tests/run.py bare $(ARGS)
-cross:           ## csrc/ compiled for macOS, so that it does not rot; nothing is linked or run
+cross:           ## csrc/ compiled for macOS and Windows, so that it does not rot; nothing is linked or run
 	@$(PYTHON) tests/run.py cross $(ARGS)
 lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)

@@ -3,15 +3,12 @@
 #include "plat/plat.h"
 
 #include <pthread.h>
-#include <string.h>
 #include <time.h>
 
 #include "plat/posix_int.h"
 #include "util/trace.h"
 
 #include "util/banned.h"
-
-#define PATH_SHOWN 140u /* leaves room in hj_err.msg for the words before and after */
 
 static void set_up(void)
 {
@@ -36,32 +33,10 @@ uint64_t hj_clock_ns(void) { return ns_of(CLOCK_MONOTONIC); }
 uint64_t hj_clock_ms(void) { return hj_clock_ns() / 1000000u; }
 int64_t hj_clock_wall_ns(void) { return (int64_t)ns_of(CLOCK_REALTIME); }
 
-int64_t hj_clock_span_ns(int64_t from, int64_t to)
-{
-  if (from < 0 && to > INT64_MAX + from)
-    return INT64_MAX;
-  if (from > 0 && to < INT64_MIN + from)
-    return INT64_MIN;
-  return to - from;
-}
-
 void hj_clock_pause_ms(uint32_t ms)
 {
   struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
   (void)nanosleep(&t, NULL);
-}
-
-const char *hj_path_tail(const char *path, const char **dots)
-{
-  size_t n = strlen(path);
-  *dots = "";
-  if (n <= PATH_SHOWN)
-    return path;
-  *dots = "...";
-  path += n - PATH_SHOWN;
-  while (((unsigned char)*path & 0xC0) == 0x80) /* not into the middle of an UTF-8 character */
-    path++;
-  return path;
 }
 
 int hj_fail_path_at(struct hj_err *e, const char *file, int line, int sys, const char *what, const char *path)

@@ -5,16 +5,12 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include "plat/any_int.h"
 #include "util/err.h"
-
-/* Most bytes for one read or write: Linux moves at most 0x7ffff000 at once, macOS refuses 2 GiB. */
-#define HJ_IO_MOST (1u << 30)
 
 /* A failed call on a name: "<what> <path>: <system's words>". EINVAL is about the name here (vfat, exfat: "a:b"). */
 #define hj_fail_path(e, sys, what, path) hj_fail_path_at((e), __FILE__, __LINE__, (sys), (what), (path))
 int hj_fail_path_at(struct hj_err *e, const char *file, int line, int sys, const char *what, const char *path);
-/* The end of a path that fits into a message; `*dots` is "..." if something is missing in front, else "". */
-const char *hj_path_tail(const char *path, const char **dots);
 
 /* Repeats a call that a signal interrupted; its errno, 0 = it worked. */
 #define HJ_RETRY(sys, call)               \

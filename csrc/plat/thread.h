@@ -6,15 +6,24 @@
 #ifndef HJ_PLAT_THREAD_H
 #define HJ_PLAT_THREAD_H
 
+#ifndef _WIN32
 #include <pthread.h>
+#endif
 #include <stdbool.h>
 #include <stdint.h>
 #include "util/err.h"
 
+#ifndef _WIN32
 typedef struct hj_thread { pthread_t id; bool started; } hj_thread;
 typedef pthread_mutex_t hj_mutex;
 typedef pthread_cond_t hj_cond;
 #define HJ_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#else /* the system's header has thousands of names that are not ours to spread */
+typedef struct hj_thread { void *id; bool started; } hj_thread;
+typedef struct hj_mutex { void *lock; } hj_mutex;  /* an SRWLOCK */
+typedef struct hj_cond { void *line; } hj_cond;    /* a CONDITION_VARIABLE */
+#define HJ_MUTEX_INIT { 0 }
+#endif
 
 int hj_thread_start(hj_thread *t, const char *name, void (*run)(void *), void *arg, struct hj_err *e);
 void hj_thread_join(hj_thread *t);                 /* takes one that never started */
