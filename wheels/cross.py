@@ -15,12 +15,14 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.c import build as program
 from wheels import libraries, recipe, sources
 from wheels.__main__ import ROOT, WORK
 
 TARGETS = ("aarch64-macos", "x86_64-macos", "x86_64-windows-gnu", "aarch64-windows-gnu")
 WITHOUT_PYTHON = {target for target in TARGETS if "windows" in target}
 FLAGS = ["-c", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-DPy_LIMITED_API=0x030A0000", '-DHJ_VERSION="0"']
+STRICT = [flag for flag in (*program.COMMON, *program.CLANG_ONLY) if flag.startswith("-W")]  # as `make analyse`, which does not see these files
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
 
         def compiled(job: tuple[str, Path]) -> str:
             target, file = job
-            words = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, *(f"-I{place}" for place in places)]
+            words = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, *(STRICT if file.stem.startswith("plat_windows") else ()), *(f"-I{place}" for place in places)]
             done = subprocess.run([*words, "-o", f"{folder}/{target}-{file.stem}.o", str(file)], env=kit.environment, capture_output=True, text=True)
             return f"{target}: {file.relative_to(ROOT)}\n{done.stderr}" if done.returncode else ""
 
