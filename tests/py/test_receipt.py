@@ -16,6 +16,8 @@ import pytest
 from hubjet import _receipt, _receipt_views
 from hubjet._receipt import FileReceipt
 
+from tests.py.peers import peer_env, run_peer
+
 SIZE = 3_000_000
 FILES = {"config.json": b"{}", "m.safetensors": b"1" * SIZE, "sub/vocab.txt": b"one\ntwo\n"}
 
@@ -64,10 +66,10 @@ def test_what_was_here_is_said_to_have_been_here(world: Any) -> None:
 
 
 @pytest.mark.usefixtures("hub_env")
-def test_what_another_program_brought_is_not_said_to_be_proven(world: Any, cache: Path) -> None:
-    stock = pytest.importorskip("huggingface_hub")
+def test_what_another_program_brought_is_not_said_to_be_proven(world: Any, cache: Path, tmp_path: Path) -> None:
     commit = world.repo("org/a").commit({"config.json": b"{}"})
-    stock.hf_hub_download("org/a", "config.json", cache_dir=cache, endpoint=world.endpoint)
+    script = "from huggingface_hub import hf_hub_download\nresult = hf_hub_download('org/a', 'config.json')"
+    run_peer("2.4", script, peer_env(world, tmp_path / "stock", HF_HUB_CACHE=str(cache)))  # in this process it would ask huggingface.co for agents
     hubjet.hf_hub_download("org/a", "config.json", revision=commit)
     assert [(one.verified, one.source) for one in last().files] == [("not by hubjet", "here")]
 
