@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.corpus.child import Tale
 
 LINES = ("2.4", "1.33")
-QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1"}  # the second: `hf` asks pypi.org for a newer one of itself
+QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1"}  # the second: `hf` asks the package registry for a newer one of itself
 HTTP = {**QUIET, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 ENVS: dict[str, dict[str, str]] = {
     "plain": HTTP,
