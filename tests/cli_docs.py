@@ -94,7 +94,7 @@ class Terminal:
     def __init__(self, world: World, folder: Path) -> None:
         self._world, self._folder = world, folder
         self._home, binary = folder / "home", folder / "bin" / "hubjet"
-        (self._home / "work").mkdir(parents=True)
+        (self._home / "data").mkdir(parents=True)
         binary.parent.mkdir()
         binary.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m hubjet \"$@\"\n")
         binary.chmod(0o755)
@@ -115,7 +115,7 @@ class Terminal:
     def run(self, line: str) -> tuple[int, str]:
         """Exit code, and what is seen."""
         command = ["bash", "--norc", "-c", line]
-        code, seen = run_in_terminal(command, COLUMNS, stdin=subprocess.DEVNULL, env=self._env, cwd=self._home / "work")
+        code, seen = run_in_terminal(command, COLUMNS, stdin=subprocess.DEVNULL, env=self._env, cwd=self._home / "data")
         return code, self._same(seen)
 
     def _same(self, text: str) -> str:

@@ -247,25 +247,23 @@ def docs(arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", "website", *arguments], environment())
 
 
-def wheel(arguments: list[str]) -> None:
-    system_packages(WHEEL)
+def of_wheels(name: str, packages: dict[str, str], arguments: list[str]) -> None:
+    system_packages(packages)
     python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
     os.chdir(ROOT)
-    os.execve(str(python), [str(python), "-m", "wheels", *arguments], environment())
+    os.execve(str(python), [str(python), "-m", name, *arguments], environment())
+
+
+def wheel(arguments: list[str]) -> None:
+    of_wheels("wheels", WHEEL, arguments)
 
 
 def bare(arguments: list[str]) -> None:
-    system_packages({**WHEEL, **BARE})
-    python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
-    os.chdir(ROOT)
-    os.execve(str(python), [str(python), "-m", "wheels.bare", *arguments], environment())
+    of_wheels("wheels.bare", {**WHEEL, **BARE}, arguments)
 
 
 def cross(arguments: list[str]) -> None:
-    system_packages(WHEEL)
-    python = venv("venv-wheel", [requirements("../wheels/requirements.txt")])
-    os.chdir(ROOT)
-    os.execve(str(python), [str(python), "-m", "wheels.cross", *arguments], environment())
+    of_wheels("wheels.cross", WHEEL, arguments)
 
 
 def module(name: str, arguments: list[str]) -> None:
