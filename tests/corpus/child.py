@@ -5,7 +5,7 @@ Use:        started with two pipes (HUBJET_CORPUS_FDS: read,write): a line of JS
             HUBJET_CORPUS_SIDE: "stock" or "enabled". facts["way"]: how this fork is broken (broken.py), or "".
 Owns:       nothing: each case is a fork that ends with it, so what huggingface_hub keeps in memory (listings, sessions, the tokens
             of Xet) begins as in a new process. Imports are done once, before the first fork.
-Promise:    naps of the client between its tries are left out (both sides), and hubjet tries twice, for half a second: what is compared
+Promise:    naps of the client between its tries are left out (both sides), a race of its own at making a folder, too, and hubjet tries twice, for half a second: what is compared
             is what comes of it. Standard library and the client only.
 """
 
@@ -290,6 +290,23 @@ def short_naps() -> None:
     time.sleep = lambda seconds: really(min(float(seconds), 0.002))
 
 
+def one_maker_of_the_store() -> None:
+    """Threads that make the store all repositories share at the same moment take each other's unfinished marker away, and what one of
+    them brought stays out of the store: in huggingface_hub's own code, and as likely on either side. Here they come one after another.
+    """
+    try:
+        from huggingface_hub.utils import _shared_blobs
+    except ImportError:  # a line that has no such store
+        return
+    making, really = threading.Lock(), _shared_blobs._ensure_shared_blobs_dir
+
+    def in_turn(*args: Any, **more: Any) -> bool:
+        with making:
+            return really(*args, **more)
+
+    _shared_blobs._ensure_shared_blobs_dir = in_turn
+
+
 def enable(patient: bool) -> None:
     import hubjet
     from hubjet import _transport
@@ -352,6 +369,7 @@ def main() -> None:
     if side == "enabled":
         enable(patient)
     early = early or import_client()
+    one_maker_of_the_store()
     if not patient:
         short_naps()
     lines.write({"ready": sorted(early)})
