@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hubjet import __version__, _cli
+from hubjet import __version__
+from hubjet._cli import main as _cli
 from hubjet._config import OPTIONS
 from tests.cli_story import STORY
 from tests.server import World

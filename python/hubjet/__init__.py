@@ -21,12 +21,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._account import Account, login, logout, whoami
-    from ._auth import Token
+    from ._auth.account import Account, login, logout, whoami
+    from ._auth.credentials import Token
     from ._cache import CachedRepo, about, contacts, ledger, ls, where
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
     from ._config import Setting, config, settings
-    from ._doctor import Report, doctor
+    from ._doctor.report import Report, doctor
     from ._dry_run import DryRunFileInfo
     from ._errors import (
         AccessDenied,
@@ -64,8 +64,8 @@ if TYPE_CHECKING:
     from ._job import Job, start
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
-    from ._receipt import FileReceipt, Receipt, receipt
-    from ._patch import disable, enable, enabled, status
+    from ._show.receipt import FileReceipt, Receipt, receipt
+    from ._patch.switch import disable, enable, enabled, status
     from ._status import Status
     from ._trace import trace
 
@@ -150,51 +150,51 @@ __all__ = [
 
 # Where the public names live that are not errors; the rest of __all__ is in _errors.
 _HOMES = {
-    "Account": "_account",
+    "Account": "_auth.account",
     "CachedRepo": "_cache",
     "DryRunFileInfo": "_dry_run",
     "FileDone": "_events",
     "FileFailed": "_events",
-    "FileReceipt": "_receipt",
+    "FileReceipt": "_show.receipt",
     "FileStarted": "_events",
     "Job": "_job",
     "JobDone": "_events",
     "JobFailed": "_events",
     "Planned": "_events",
     "Progress": "_events",
-    "Receipt": "_receipt",
-    "Report": "_doctor",
+    "Receipt": "_show.receipt",
+    "Report": "_doctor.report",
     "Setting": "_config",
     "Status": "_status",
     "Stumbled": "_events",
-    "Token": "_auth",
+    "Token": "_auth.credentials",
     "Waiting": "_events",
     "about": "_cache",
     "config": "_config",
     "contacts": "_cache",
-    "disable": "_patch",
-    "doctor": "_doctor",
-    "enable": "_patch",
-    "enabled": "_patch",
+    "disable": "_patch.switch",
+    "doctor": "_doctor.report",
+    "enable": "_patch.switch",
+    "enabled": "_patch.switch",
     "fetch": "_fetch",
     "from_pretrained": "_loader",
     "hf_hub_download": "_compat",
     "hf_hub_url": "_compat",
     "ledger": "_cache",
     "limit_rate": "_limits",
-    "login": "_account",
-    "logout": "_account",
+    "login": "_auth.account",
+    "logout": "_auth.account",
     "ls": "_cache",
     "polite": "_limits",
-    "receipt": "_receipt",
+    "receipt": "_show.receipt",
     "settings": "_config",
     "snapshot_download": "_compat",
     "start": "_job",
-    "status": "_patch",
+    "status": "_patch.switch",
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
     "where": "_cache",
-    "whoami": "_account",
+    "whoami": "_auth.account",
 }
 
 
@@ -202,7 +202,7 @@ def __getattr__(name: str) -> Any:
     if name == "_CACHED_NO_EXIST":  # not kept: which object it is depends on whether huggingface_hub is loaded by now
         return _home("_compat").cached_no_exist()
     if name in ("load_ipython_extension", "unload_ipython_extension"):  # IPython's names, for %load_ext hubjet
-        return getattr(_home("_patch"), name)
+        return getattr(_home("_patch.switch"), name)
     if name not in __all__:
         raise AttributeError(f"module 'hubjet' has no attribute {name!r}")
     value = getattr(_home(_HOMES.get(name, "_errors")), name)

@@ -1,4 +1,4 @@
-"""`python -m hubjet`, and what the command `hubjet` calls: the command line. Imports _cli."""
+"""`python -m hubjet`, and what the command `hubjet` calls: the command line. Imports _cli.main."""
 
 import sys
 
@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Runs one command. Ctrl-C while Python is still loading it, or ends, is no traceback either."""
     try:
-        from ._cli import main as run
+        from ._cli.main import main as run
 
         code = run()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Where things are and what is here; whom this process talked to. Imports _errors, _names, _config, _auth, _edge, _store,
+"""Where things are and what is here; whom this process talked to. Imports _errors, _names, _config, _auth.credentials, _edge, _store,
 _resolve.
 
 Reads only. Answers are values a program can use; the command line prints the same.

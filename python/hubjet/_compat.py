@@ -14,7 +14,7 @@ from ._edge import public, wraps
 from ._errors import HubjetError
 from ._hub import Hub
 from ._names import DEFAULT_REVISION, check_filename, check_revision, repo
-from ._receipt import keeping
+from ._show.receipt import keeping
 from ._resolve import find
 from ._snapshot import by_patterns
 from ._store import RepoStore
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Literal, ParamSpec, TypeVar, overload
 
-    from ._auth import Token
+    from ._auth.credentials import Token
     from ._config import Config
     from ._dry_run import DryRunFileInfo
 

@@ -1,5 +1,5 @@
 """One file of a repository, into the hub's cache. Imports _errors, _names, _hub, _store, _resolve, _transport,
-_progress, _trace, _listen.
+_show.progress, _trace, _listen.
 
 Requests: none when the commit is known and the file is here (or known to be missing), else one chain: the GET whose
 first answer names commit, size and digest and leads to the bytes. There is no HEAD. Order of writing: blob, link,
@@ -15,7 +15,7 @@ from . import _listen, _native, _plan, _trace, _transport
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import is_commit, is_etag
-from ._progress import Meter
+from ._show.progress import Meter
 from ._resolve import find, find_proven, may_serve
 from ._store import read_tree, require_space
 

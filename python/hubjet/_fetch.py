@@ -1,5 +1,5 @@
-"""Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth, _edge,
-_transport, _progress, _receipt, _listen."""
+"""Any http(s) URL to a file: in parallel, resumable, verified. Imports _errors, _names, _config, _auth.credentials, _edge,
+_transport, _show.progress, _show.receipt, _listen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from errno import EISDIR
 
 from . import _errors as errors
 from . import _listen, _native, _store, _transport
-from ._auth import Credentials, Token
+from ._auth.credentials import Credentials, Token
 from ._config import absolute, resolve
 from ._edge import public
 from ._errors import HubjetError
 from ._names import check_text, name_in_url, origin_of, shown
-from ._progress import Checking, Meter
-from ._receipt import keeping
+from ._show.progress import Checking, Meter
+from ._show.receipt import keeping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The Path that from_pretrained returns: in a notebook it shows what came, everywhere else it is a Path. Imports _receipt.
+"""The Path that from_pretrained returns: in a notebook it shows what came, everywhere else it is a Path. Imports _show.receipt.
 
 A module of its own, because it needs pathlib (4 ms) as soon as it is loaded.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
 
-    from ._receipt import Receipt
+    from ._show.receipt import Receipt
 
 _Plain: Any = type(Path())  # PosixPath or WindowsPath
 

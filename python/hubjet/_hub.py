@@ -1,6 +1,6 @@
 """The hub's HTTP protocol as data: URLs out, metadata in, refusals into errors that say what to do.
 
-Imports _errors, _names, _config, _auth, _store (the form of a listing), _transport, _mirrors, _modelscope. Decides nothing about
+Imports _errors, _names, _config, _auth.credentials, _store (the form of a listing), _transport, _mirrors, _modelscope. Decides nothing about
 the cache.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import _errors as errors
 from . import _trace, _transport
-from ._auth import Credentials, Token, how_to_give, refused
+from ._auth.credentials import Credentials, Token, how_to_give, refused
 from ._config import STANDARD_ENDPOINT
 from ._errors import HubjetError, explain
 from ._mirrors import Line
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, Literal, NamedTuple
 
-    from ._account import Account
+    from ._auth.account import Account
     from ._config import Config
     from ._mirrors import Endpoint
     from ._modelscope import Listing
     from ._names import Repo
     from ._native import Limits, Result, Want
-    from ._progress import Meter
+    from ._show.progress import Meter
 else:
     from ._record import NamedTuple
 
@@ -643,12 +643,12 @@ class Hub:
         """Whose token was refused, and what it lacks: one more question to the hub, once a call."""
         if self._token is None or not isinstance(error, _ABOUT_ACCOUNTS) or not self.line.on_first or self.line.first.modelscope:
             return {}
-        from . import _account
+        from ._auth import account
 
         if not self._account:
-            self._account.append(_account.ask_aside(self.config, self._token))
+            self._account.append(account.ask_aside(self.config, self._token))
         gated = error.hub_code == "GatedRepo" or "gated" in (error.server_message or "").lower()
-        return _account.lines_for(error, self._account[0], self.repo.id, gated=gated)
+        return account.lines_for(error, self._account[0], self.repo.id, gated=gated)
 
     def _token_story(self) -> str:
         if self._own_auth:

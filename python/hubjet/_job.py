@@ -1,5 +1,5 @@
-"""`hubjet.start()`: a download beside the caller, with events, progress, cancel, await. Imports _errors, _config, _listen, _events, _tally,
-_fetch, _loader, _receipt, _transport.
+"""`hubjet.start()`: a download beside the caller, with events, progress, cancel, await. Imports _errors, _config, _listen, _events, _show.tally,
+_fetch, _loader, _show.receipt, _transport.
 
 One Python thread for each started job. A download is a straight line of questions, plans, jobs of the extension and names on the disk, and the
 thread walks along it as the caller would: nothing of it is written a second time. It sleeps in the extension without the GIL and costs
@@ -19,10 +19,11 @@ from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from . import _errors as errors
-from . import _fetch, _listen, _loader, _receipt, _trace, _transport
+from . import _fetch, _listen, _loader, _trace, _transport
+from ._show import receipt
 from ._config import resolve, settings
 from ._events import FileDone, FileFailed, FileStarted, JobDone, JobFailed, Planned, Progress, Stumbled, Waiting
-from ._tally import QUOTA_MS, Tally
+from ._show.tally import QUOTA_MS, Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from ._events import Event
     from ._native import Job as NativeJob
     from ._native import Result, Want
-    from ._receipt import Receipt
+    from ._show.receipt import Receipt
 else:
     from ._record import NamedTuple
 
@@ -189,7 +190,7 @@ class _Work:
             try:
                 value = context.run(_quietly, _listen.hearing, self, function, *args, **kwargs)
             finally:
-                self.receipt = _receipt.last_here()  # before anybody is told of the end
+                self.receipt = receipt.last_here()  # before anybody is told of the end
             if self.callback is not None and not self.stopped:
                 self.callback(self.tally.progress("done"))
         except errors.Cancelled as error:

@@ -1,7 +1,7 @@
 """`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no
 network.
 
-Imports _errors, _names, _config, _edge, _hub, _store, _receipt, _folder, _snapshot, _choose, _trace. A framework is imported only when
+Imports _errors, _names, _config, _edge, _hub, _store, _show.receipt, _folder, _snapshot, _choose, _trace. A framework is imported only when
 it is to load.
 """
 
@@ -15,7 +15,7 @@ from ._edge import public
 from ._errors import BadName, explain
 from ._hub import Hub
 from ._names import check_revision, pattern_list, repo
-from ._receipt import keeping
+from ._show.receipt import keeping
 from ._snapshot import Choice, preview, snapshot
 from ._store import RepoStore
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from ._auth import Token
+    from ._auth.credentials import Token
     from ._dry_run import DryRunFileInfo
     from ._names import Patterns
     from ._store import Tree

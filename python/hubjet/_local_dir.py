@@ -29,7 +29,7 @@ from ._download import (
 from ._errors import HubjetError
 from ._hub import Ask
 from ._names import cut, fault_in, is_commit, is_etag
-from ._progress import Checking, Meter
+from ._show.progress import Checking, Meter
 from ._resolve import find, may_serve, missing
 from ._snapshot import fetch_asks, incomplete, listing
 from ._store import read_tree, require_space, write_below, write_tag, write_tree

@@ -1,5 +1,5 @@
 """Where a file will come from: the cache, or the network? Answers with a reason. Imports _errors, _names, _store,
-_trace, _progress.
+_trace, _show.progress.
 
 Looks at the disk, never at the network, and writes nothing but this: a blob that is not what its name says is set
 aside.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from . import _native, _trace
-from ._progress import Checking
+from ._show.progress import Checking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

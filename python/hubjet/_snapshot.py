@@ -23,7 +23,7 @@ from ._download import (
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import is_commit, keeper, pattern_list
-from ._progress import Meter
+from ._show.progress import Meter
 from ._resolve import Source, may_serve, plan
 from ._store import read_tree, require_space, write_tree
 

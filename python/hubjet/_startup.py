@@ -1,4 +1,4 @@
-"""enable() from the first moment of a program, where HUBJET_ENABLE asks for it. Imports _config and _patch_import.
+"""enable() from the first moment of a program, where HUBJET_ENABLE asks for it. Imports _config and _patch.imports.
 
 Called by hubjet-enable.pth (in the wheel) and by _site/sitecustomize.py (of `hubjet run`), in every Python program that is started so. It waits
 for huggingface_hub and loads nothing before that; it never raises: a program that would run without us runs.
@@ -6,7 +6,7 @@ for huggingface_hub and loads nothing before that; it never raises: a program th
 
 from __future__ import annotations
 
-from . import _patch_import
+from ._patch import imports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ def begin() -> None:
     try:
         from ._config import enable_is_asked_for
 
-        if enable_is_asked_for() and _patch_import.starter is None and _is_not_loaded():
-            _patch_import.starter = _patch_import.Waiter(_patch_import.MODULES, _arrived)
-            _patch_import.starter.start()
+        if enable_is_asked_for() and imports.starter is None and _is_not_loaded():
+            imports.starter = imports.Waiter(imports.MODULES, _arrived)
+            imports.starter.start()
     except Exception as error:
         _complain(error)
 
@@ -28,14 +28,14 @@ def begin() -> None:
 def _is_not_loaded() -> bool:
     import sys
 
-    return "hubjet._patch" not in sys.modules  # else somebody decides already
+    return "hubjet._patch.switch" not in sys.modules  # else somebody decides already
 
 
 def _arrived(module: ModuleType) -> None:
     try:
-        from . import _patch
+        from ._patch import switch
 
-        _patch.arrived(module)
+        switch.arrived(module)
     except Exception as error:
         _complain(error)
 

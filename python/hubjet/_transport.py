@@ -1,5 +1,5 @@
 """Runs jobs of the extension: limits from settings, progress while waiting, Ctrl-C. Imports _errors, _words, _config,
-_progress, _proxies, _trace, _listen, _advice, _ledger_file.
+_show.progress, _proxies, _trace, _listen, _advice, _ledger_file.
 
 The only module that makes a `_native.Job`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._native import Limits, Look, Result, Want
 
     class Meter(Protocol):
-        """Whoever shows how far a job is: ours (_progress), or a caller's bar (_patch_bar)."""
+        """Whoever shows how far a job is: ours (_show.progress), or a caller's bar (_patch.bar)."""
 
         def begin(self, job: Callable[[], Look | None]) -> None: ...  # `job()`: how far it is, also while another one is waited for
         def show(self, look: Look) -> None: ...

@@ -3,73 +3,79 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _events _listen _record _dry_run _words _patch_import _patch_bar",
-    "_progress_view",
-    "_tally",
-    "_progress_words _receipt_views",
-    "_receipt",
+    "_errors _events _listen _record _dry_run _words _patch.imports _patch.bar",
+    "_show.view",
+    "_show.tally",
+    "_show.wording _show.receipt_views",
+    "_show.receipt",
     "_folder",
     "_disk _names _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",
-    "_progress_screens _vault",
-    "_auth _token_store _limits _progress _store _ledger_file",
+    "_show.screens _auth.vaults",
+    "_auth.credentials _auth.store _limits _show.progress _store _ledger_file",
     "_advice",
-    "_patch_errors",
+    "_patch.errors",
     "_transport _resolve _mirrors _modelscope",
-    "_account",
+    "_auth.account",
     "_hub",
     "_plan",
     "_download _fetch _cache",
-    "_patch_body _patch_quiet _patch_pool",
-    "_patch_listing",
-    "_patch_meta _patch_fs",
-    "_patch",
+    "_patch.body _patch.quiet _patch.pool",
+    "_patch.listing",
+    "_patch.meta _patch.fs",
+    "_patch.switch",
     "_startup",
     "_run",
-    "_snapshot _doctor_way",
-    "_local_dir _doctor_disk",
-    "_loader _compat _doctor",
+    "_snapshot _doctor.way",
+    "_local_dir _doctor.disk",
+    "_loader _compat _doctor.report",
     "_job",
-    "_cli_say",
-    "_cli_options",
-    "_cli_plan",
-    "_cli_run",
-    "_cli_download _cli_cache _cli_settings _cli_look _cli_account _cli_complete",
-    "_cli",
+    "_cli.say",
+    "_cli.options",
+    "_cli.planned",
+    "_cli.run",
+    "_cli.download _cli.cache _cli.settings _cli.look _cli.account _cli.complete",
+    "_cli.main",
     "__init__ __main__",
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names.split()}
 CONSTANTS = {"__version__"}
+STARTS_ALONE = "_site"  # the folder that `hubjet run` puts before a program: it is no module of the package
 READS_ENVIRONMENT = "_config"
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 
-def _imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """(line, module of ours), at the top and inside functions."""
+def _imported(tree: ast.AST, here: str, known: Container[str]) -> Iterator[tuple[int, str]]:
+    """(line, module of ours), at the top and inside functions. `here`: the folder below hubjet, "" for its top; `known`: all modules."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level == 1 and module:
-                yield node.lineno, module.split(".")[0]
-            elif node.level == 1 or module == "hubjet":
-                for alias in node.names:
-                    if alias.name not in CONSTANTS:
-                        yield node.lineno, alias.name
-            elif module.startswith("hubjet."):
-                yield node.lineno, module.split(".")[1]
-        elif isinstance(node, ast.Import):
+        if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name == "hubjet":
-                    yield node.lineno, "__init__"
-                elif alias.name.startswith("hubjet."):
-                    yield node.lineno, alias.name.split(".")[1]
+                if alias.name == "hubjet" or alias.name.startswith("hubjet."):
+                    yield node.lineno, alias.name.removeprefix("hubjet").removeprefix(".") or "__init__"
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, here)
+            for alias in node.names if base is not None else ():
+                name = f"{base}.{alias.name}" if base else alias.name
+                if base and name not in known:
+                    yield node.lineno, base
+                elif name not in CONSTANTS:
+                    yield node.lineno, name
+
+
+def _base(node: ast.ImportFrom, here: str) -> str | None:
+    """What is imported from, below hubjet; "" is hubjet itself, None another package."""
+    module = node.module or ""
+    if node.level == 0:
+        return module.removeprefix("hubjet").removeprefix(".") if module.split(".")[0] == "hubjet" else None
+    top = here.split(".")[: len(here.split(".")) - node.level + 1] if here else []
+    return ".".join([*top, *([module] if module else [])])
 
 
 def _environment(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -83,13 +89,19 @@ def _environment(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def check(root: Path) -> Iterator[str]:
-    for path in sorted((root / "python" / "hubjet").glob("*.py")):
-        where, name = path.relative_to(root).as_posix(), path.stem
+    top = root / "python" / "hubjet"
+    files = {_name(path, top): path for path in sorted(top.rglob("*.py")) if path.relative_to(top).parts[0] != STARTS_ALONE}
+    for name, path in files.items():
+        where = path.relative_to(root).as_posix()
+        tree = ast.parse(path.read_text())
+        if path.name == "__init__.py" and path.parent != top:
+            if [node for node in tree.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]:
+                yield f"{where}: a folder's __init__ says what it is for, and nothing else"
+            continue
         if name not in RANK:
             yield f"{where}: give it a place in tests/lint/imports.py"
             continue
-        tree = ast.parse(path.read_text())
-        for line, other in _imported(tree):
+        for line, other in _imported(tree, name.rpartition(".")[0], RANK):
             if other == "_native":
                 continue
             if other not in RANK:
@@ -99,3 +111,7 @@ def check(root: Path) -> Iterator[str]:
         if name != READS_ENVIRONMENT:
             for line, what in _environment(tree):
                 yield f"{where}:{line}: only {READS_ENVIRONMENT}.py reads the environment ({what})"
+
+
+def _name(path: Path, top: Path) -> str:
+    return ".".join(path.relative_to(top).with_suffix("").parts)

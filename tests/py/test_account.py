@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import hubjet
-from hubjet import _account, _auth, _token_store, _vault
-from hubjet._account import Account, read_account
+from hubjet._auth import account as _account, credentials as _auth, store, vaults
+from hubjet._auth.account import Account, read_account
 from hubjet._config import resolve
 from tests.py.notebooks import Colab
 from tests.py.peers import peer_env, run_peer
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("hub_env")
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_auth, "_needing", set())
-    _vault.forget()
+    vaults.forget()
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_hubjet_finds_what_huggingface_hub_stored_and_keeps_it(world: World, hom
     hubjet.login(theirs)
     assert (home / "stored_tokens").read_text() == before, "byte for byte what they write"
     hubjet.login(ours)
-    assert _token_store.names(resolve()) == ["ours", "theirs"] and (home / "token").read_text() == ours
+    assert store.names(resolve()) == ["ours", "theirs"] and (home / "token").read_text() == ours
 
 
 def test_other_facts_of_other_tokens_stay_and_old_ones_of_this_one_go(world: World, home: Path) -> None:
@@ -213,8 +213,8 @@ def test_a_file_of_tokens_that_cannot_be_understood_is_left_alone_and_not_shown(
 
 @pytest.mark.parametrize(("name", "kept"), [("DEFAULT", "token DEFAULT"), ("a]b", "a]b"), ("line\nbreak", "line break"), ("", "token"), ("ä %(x)s", "ä %(x)s")])
 def test_any_name_can_be_kept(home: Path, name: str, kept: str) -> None:
-    assert _token_store.store(resolve(), "hf_x", name) == kept
-    assert _token_store.names(resolve()) == [kept]
+    assert store.store(resolve(), "hf_x", name) == kept
+    assert store.names(resolve()) == [kept]
 
 
 def test_a_link_in_the_place_of_the_token_stays_a_link(world: World, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +315,7 @@ def test_logout_forgets_all_or_one(world: World, home: Path) -> None:
     for name in ("one", "two", "three"):
         hubjet.login(world.token(name))
     assert hubjet.logout("one") is True and (home / "token").read_text() == "hf_test_three"
-    assert _token_store.names(resolve()) == ["three", "two"]
+    assert store.names(resolve()) == ["three", "two"]
     assert hubjet.logout("three") is True and not (home / "token").exists(), "it was the one in use"
     with pytest.raises(ValueError, match="there are: 'two'"):
         hubjet.logout("three")
@@ -473,6 +473,6 @@ def test_what_the_document_says_is_so() -> None:
     text = (ROOT / "docs" / "tokens.md").read_text("utf-8")
     for name in set(re.findall(r"hubjet\.(\w+)", text)) | set(re.findall(r"^\| `(\w+)` \|", text, re.M)):
         assert name in hubjet.__all__, name
-    assert f"at most {_vault.WAIT_S:.0f} seconds" in text and "HF_TOKEN_PATH" in text
+    assert f"at most {vaults.WAIT_S:.0f} seconds" in text and "HF_TOKEN_PATH" in text
     places = re.findall(r"^\| (.*?) \| (?:at once|when the hub asks)", text, re.M)
     assert [place.split()[0] for place in places] == ["argument", "`HF_TOKEN`,", "the", "Colab's", "Kaggle's"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import hubjet
 import pytest
-from hubjet import Token, _auth, _vault
-from hubjet._auth import Credentials, find_token, may_travel
+from hubjet import Token
+from hubjet._auth import credentials as _auth, vaults
+from hubjet._auth.credentials import Credentials, find_token, may_travel
 from hubjet._config import Config, resolve
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SECRET = "hf_never_to_be_seen"
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_auth, "_needing", set())
-    _vault.forget()
+    vaults.forget()
 
 
 def config(**settings: Any) -> Config:

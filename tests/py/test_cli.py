@@ -12,7 +12,8 @@ from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _cli, _download
+from hubjet import _download
+from hubjet._cli import main
 from hubjet._config import resolve
 
 pytestmark = pytest.mark.usefixtures("hub_env")
@@ -162,20 +163,20 @@ def test_the_help_tells_the_exit_codes() -> None:
     assert Run("--version").out.strip() == f"hubjet {hubjet.__version__}"
 
 
-@pytest.mark.parametrize(("arguments", "verbs"), [(["--help"], []), (["limit"], ["_cli_settings"]), (["ls"], ["_cli_cache"])])
+@pytest.mark.parametrize(("arguments", "verbs"), [(["--help"], []), (["limit"], ["settings"]), (["ls"], ["cache"])])
 def test_the_help_loads_no_verb_and_a_verb_only_its_own_module(arguments: list[str], verbs: list[str]) -> None:
     """Sixteen lines of help, and completion, should not wait for what downloads."""
-    code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); from hubjet._cli import main; main(sys.argv[1:])"
+    code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); from hubjet._cli.main import main; main(sys.argv[1:])"
     env = {**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-S", "-c", code, *arguments], capture_output=True, text=True, timeout=60, env=env)
     loaded = set(done.stderr.split())
-    assert {name for name in loaded if name.startswith("hubjet._cli_")} == {f"hubjet.{n}" for n in ("_cli_options", "_cli_say", *verbs)}
+    assert {name for name in loaded if name.startswith("hubjet._cli.")} == {f"hubjet._cli.{n}" for n in ("main", "options", "say", *verbs)}
     assert not loaded & {"json", "hubjet._hub", "hubjet._compat", "urllib.parse"} and ("logging" in loaded) == bool(verbs)
 
 
 def test_the_codes_promised_are_the_codes_used() -> None:
-    promised = {int(part.split()[0]) for part in _cli.EXIT_TEXT.partition(":")[2].replace("\n", " ").split(",")}
-    assert promised == {0, 1, *(code for _, code in _cli.EXIT_CODES)}
+    promised = {int(part.split()[0]) for part in main.EXIT_TEXT.partition(":")[2].replace("\n", " ").split(",")}
+    assert promised == {0, 1, *(code for _, code in main.EXIT_CODES)}
 
 
 def test_limits_of_the_command_line_are_settings(repo: Any) -> None:
@@ -280,10 +281,10 @@ def test_ctrl_c_says_one_line_and_the_same_command_goes_on(world: Any) -> None:
 def test_ctrl_c_while_python_ends_is_no_traceback(tmp_path: Path) -> None:
     """The first comes while the command runs, the second while the answer to it is on its way, the third while Python ends."""
     code = (
-        "import atexit, os, signal, sys, hubjet._cli, hubjet.__main__ as main\n"
+        "import atexit, os, signal, sys, hubjet._cli.main, hubjet.__main__ as main\n"
         "strike = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
         "atexit.register(strike)\n"
-        "hubjet._cli._run = hubjet._cli._failed = strike\n"
+        "hubjet._cli.main._run = hubjet._cli.main._failed = strike\n"
         "sys.argv = ['hubjet', 'ls']; sys.exit(main.main())"
     )
     env = {**os.environ, "PYTHONPATH": str(Path(hubjet.__file__).parents[1])}
@@ -322,7 +323,7 @@ def test_get_of_what_is_not_there_names_the_url_once(world: Any, tmp_path: Path)
 
 def test_verbose_adds_where_it_was_noticed_and_says_the_error_once(repo: Any) -> None:
     run = Run("download", "org/model", "nope.json", "-v")
-    assert run.code == 3 and "Traceback (most recent call last)" in run.err and "_cli.py" in run.err
+    assert run.code == 3 and "Traceback (most recent call last)" in run.err and "_cli/main.py" in run.err
     assert run.err.count("hubjet: org/model has no file 'nope.json'") == 1 and run.err.count("has no file 'nope.json'") == 1, run.err
 
 

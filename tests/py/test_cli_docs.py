@@ -13,7 +13,7 @@ from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _cli
+from hubjet._cli import main
 
 from tests import cli_docs
 from tests.py.test_cli_words import run
@@ -40,7 +40,7 @@ def test_man_renders_the_page_without_a_warning(columns: int) -> None:
     done = subprocess.run(["man", "--warnings=w", "-l", str(cli_docs.MAN)], capture_output=True, text=True, env=env, timeout=60)
     shown = re.sub(r".\x08", "", done.stdout)
     assert (done.returncode, done.stderr) == (0, "") and "EXIT STATUS" in shown
-    for row in _cli.VERBS:
+    for row in main.VERBS:
         assert f"hubjet {row.name}" in shown, row.name
 
 
@@ -63,13 +63,13 @@ VERB_OF = {
 def test_what_can_be_called_can_be_typed() -> None:
     called = {name for name in hubjet.__all__ if name[0].islower()}
     assert called == set(VERB_OF), "say in VERB_OF which verb does it"
-    verbs = {row.name for row in _cli.VERBS}
+    verbs = {row.name for row in main.VERBS}
     assert set(filter(None, VERB_OF.values())) | {"completion", "help"} == verbs
 
 
 def test_the_readme_shows_every_verb() -> None:
     block = next(b for b in re.findall(r"```text\n(.*?)```", (cli_docs.ROOT / "README.md").read_text("utf-8"), re.S) if b.startswith("hubjet"))
-    assert {row.name for row in _cli.VERBS} - set(re.findall(r"hubjet (\w+)", block)) == set()
+    assert {row.name for row in main.VERBS} - set(re.findall(r"hubjet (\w+)", block)) == set()
 
 
 def documented() -> dict[str, set[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _cli, _cli_say
+from hubjet._cli import main as _cli, say
 from tests.py.test_cli import Run, shell
 
 pytestmark = pytest.mark.usefixtures("hub_env")
@@ -129,7 +129,7 @@ def test_where_says_of_a_file_whether_it_is_here(capsys: Any, world: Any) -> Non
 def test_url_and_about_answer_as_the_functions_do(capsys: Any, world: Any) -> None:
     url = hubjet.hf_hub_url("org/data", "a b.txt", repo_type="dataset", revision="v1")
     assert run(capsys, "url", "org/data", "a b.txt", "--type", "dataset", "--revision", "v1") == (0, f"{url}\n", "")
-    assert json.loads(run(capsys, "about", "--json")[1]) == json.loads(_cli_say.as_json(hubjet.about()))
+    assert json.loads(run(capsys, "about", "--json")[1]) == json.loads(say.as_json(hubjet.about()))
     assert f"hubjet           {hubjet.__version__}\n" in run(capsys, "about")[1]
 
 
@@ -153,10 +153,10 @@ def test_colours_are_for_terminals_whose_user_wants_them(monkeypatch: pytest.Mon
     tty: Any = Tty()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert _cli_say.coloured("x", _cli_say.RED, tty) == "\033[31mx\033[0m"
-    assert _cli_say.coloured("x", _cli_say.RED, None) == "x"
+    assert say.coloured("x", say.RED, tty) == "\033[31mx\033[0m"
+    assert say.coloured("x", say.RED, None) == "x"
     monkeypatch.setenv("TERM", "dumb")
-    assert _cli_say.coloured("x", _cli_say.RED, tty) == "x"
+    assert say.coloured("x", say.RED, tty) == "x"
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
-    assert _cli_say.coloured("x", _cli_say.RED, tty) == "x"
+    assert say.coloured("x", say.RED, tty) == "x"

@@ -14,8 +14,8 @@ from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _cli
-from hubjet._cli_complete import SCRIPTS, answer
+from hubjet._cli import main
+from hubjet._cli.complete import SCRIPTS, answer
 from tests.py.test_cli import Run
 
 pytestmark = pytest.mark.usefixtures("hub_env")
@@ -45,14 +45,14 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def offered(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
-    answer(list(words), *_cli.parsers(), [(row.name, row.text) for row in _cli.VERBS])
+    answer(list(words), *main.parsers(), [(row.name, row.text) for row in main.VERBS])
     return [line.partition("\t")[0] for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.mark.parametrize(
     ("typed", "there"),
     [
-        ("", [row.name for row in _cli.VERBS]),
+        ("", [row.name for row in main.VERBS]),
         ("do", ["download", "doctor"]),
         ("--ver", ["--verbose", "--version"]),
         ("-q do", ["download", "doctor"]),
@@ -95,7 +95,7 @@ def test_what_is_offered(cached: Any, capsys: Any, typed: str, there: list[str])
 
 
 def test_every_option_of_every_verb_is_offered(capsys: Any) -> None:
-    top, verbs = _cli.parsers()
+    top, verbs = main.parsers()
     for name, parser in verbs.items():
         parser.ready()
         known = {text for text in parser._option_string_actions if text.startswith("--")}

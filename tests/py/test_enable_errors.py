@@ -46,7 +46,7 @@ CASES = [  # ours, theirs: what code that knows nothing of us can catch
 @pytest.mark.parametrize(("error", "name"), CASES, ids=lambda case: case if isinstance(case, str) else type(case).__name__)
 def test_each_failure_has_a_class_that_their_callers_catch(error: ours.HubjetError, name: str) -> None:
     from huggingface_hub import file_download
-    from hubjet._patch_errors import theirs
+    from hubjet._patch.errors import theirs
 
     made = theirs(error, None, URL + "?Signature=secret", file_download)
     assert type(made).__name__ == name and made.__cause__ is error
@@ -60,7 +60,7 @@ def test_each_failure_has_a_class_that_their_callers_catch(error: ours.HubjetErr
 
 def test_what_is_no_error_of_ours_stays_what_it_is() -> None:
     from huggingface_hub import file_download
-    from hubjet._patch_errors import theirs
+    from hubjet._patch.errors import theirs
 
     error = KeyboardInterrupt()
     assert theirs(error, None, URL, file_download) is error
@@ -243,7 +243,7 @@ def test_what_the_bridge_refuses_comes_by_hf_xet_and_is_checked(newer: Callable[
 
 def test_errors_survive_pickle_as_theirs_do() -> None:
     from huggingface_hub import file_download
-    from hubjet._patch_errors import theirs
+    from hubjet._patch.errors import theirs
 
     made = theirs(ours.AccessDenied("m", status=403, headers={}), None, URL, file_download)
     assert type(pickle.loads(pickle.dumps(made))) is type(made)

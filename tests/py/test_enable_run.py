@@ -23,12 +23,12 @@ print(module._download_to_tmp_and_move.__code__.co_filename)
 if "again" in sys.argv:
     subprocess.run([sys.executable, __file__], check=True)
 """
-OURS = str(ROOT / "python" / "hubjet" / "_patch_body.py")
+OURS = str(ROOT / "python" / "hubjet" / "_patch" / "body.py")
 
 
 def run(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """`hubjet run`, by a Python that finds hubjet in its current folder only: nothing but ours leads to it in the program."""
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r}); from hubjet._cli import main; sys.exit(main())", "run"]
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r}); from hubjet._cli.main import main; sys.exit(main())", "run"]
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run([*command, *words], cwd=cwd, env={**clean, **env}, capture_output=True, text=True, timeout=60)
 
@@ -109,7 +109,7 @@ def test_the_variable_decides(said: str | None, on: bool) -> None:
     env = {"PATH": os.environ["PATH"], **({} if said is None else {"HUBJET_ENABLE": said})}
     done = subprocess.run([sys.executable, "-c", SEEN.format(folder=str(PTH.parent))], env=env, capture_output=True, text=True)
     modules, where = done.stdout.splitlines()
-    assert where.endswith("_patch_body.py") is on, done.stderr
+    assert where.endswith("_patch/body.py") is on, done.stderr
     if not said:
         assert modules == "[]", "without the variable nothing of ours is loaded"
 

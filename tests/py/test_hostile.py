@@ -193,7 +193,7 @@ def test_a_bad_name_that_was_typed_is_wrong_usage_and_nobody_is_asked(hub: Hub, 
 
 
 def test_a_typed_backslash_is_exit_code_2(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    from hubjet._cli import main
+    from hubjet._cli.main import main
 
     for name in ("a\\b.txt", "a\tb"):
         assert main(["download", "org/name", name]) == 2

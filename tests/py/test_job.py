@@ -15,9 +15,9 @@ from typing import Any, Iterator
 import pytest
 
 import hubjet
-from hubjet import _tally
+from hubjet._show import tally as _tally
 from hubjet._job import _Work
-from hubjet._tally import Tally
+from hubjet._show.tally import Tally
 from tests.py.child import ROOT, Child
 from tests.py.peers import need_peer, peer_env
 from tests.server import World

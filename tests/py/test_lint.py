@@ -45,7 +45,9 @@ CLEAN = {
     "csrc/digest/c.c": '#include <openssl/evp.h>\n#include <xxhash.h>\n#include "util/a.h"\n#include "util/banned.h"\n',
     "python/hubjet/_errors.py": '"""Bottom."""\nimport os\nimport json\n',
     "python/hubjet/_config.py": "import os\nfrom ._errors import X\nfrom . import _native\nx = os.environ.get('HF_HOME')\n",
-    "python/hubjet/_cli.py": "from . import __version__, _config\ndef f():\n    from ._compat import y\n",
+    "python/hubjet/_cli/main.py": "from .. import __version__, _config\nfrom .say import out\ndef f():\n    from .._compat import y\n",
+    "python/hubjet/_cli/say.py": "from .._config import X\n",
+    "python/hubjet/_cli/__init__.py": '"""The command line."""\n',
 }
 CLEAN["csrc/README.md"] += "`util/banned.h`\n"
 
@@ -120,7 +122,12 @@ PLANTED = [
     # Python
     (imports, {"python/hubjet/_names.py": "from ._config import x\n"}, "_names stands below _config"),
     (imports, {"python/hubjet/_names.py": "from . import _config\n"}, "_names stands below _config"),
-    (imports, {"python/hubjet/_names.py": "def f():\n    from hubjet._cli import main\n"}, "_names stands below _cli"),
+    (imports, {"python/hubjet/_names.py": "def f():\n    from hubjet._cli.main import main\n"}, "_names stands below _cli.main"),
+    (imports, {"python/hubjet/_cli/say.py": "from . import main\n"}, "_cli.say stands below _cli.main"),
+    (imports, {"python/hubjet/_cli/say.py": "from .main import x\n"}, "_cli.say stands below _cli.main"),
+    (imports, {"python/hubjet/_config.py": "from ._cli import say\n"}, "_config stands below _cli.say"),
+    (imports, {"python/hubjet/_cli/new.py": ""}, "give it a place"),
+    (imports, {"python/hubjet/_cli/__init__.py": "from . import say\n"}, "says what it is for, and nothing else"),
     (imports, {"python/hubjet/_names.py": "import hubjet._hub\n"}, "_names stands below _hub"),
     (imports, {"python/hubjet/_names.py": "import hubjet\n"}, "_names stands below __init__"),
     (imports, {"python/hubjet/_loader.py": "from ._compat import x\n"}, "_loader stands below _compat or beside it"),

@@ -359,11 +359,11 @@ def test_offline_nobody_is_asked(first: World, mirror: World, both: list[str]) -
 
 
 def test_the_command_line_takes_several(first: World, mirror: World, both: list[str], capsys: Any) -> None:
-    from hubjet import _cli
+    from hubjet._cli import main
 
     publish(first, mirror)
     dead(first)
-    assert _cli.main(["download", "org/name", "config.json", "--endpoint", both[0], "--endpoint", both[1], "-q"]) == 0
+    assert main.main(["download", "org/name", "config.json", "--endpoint", both[0], "--endpoint", both[1], "-q"]) == 0
     assert Path(capsys.readouterr().out.strip()).read_bytes() == FILES["config.json"]
 
 

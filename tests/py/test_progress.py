@@ -10,8 +10,8 @@ import hubjet
 import pytest
 from hubjet import _transport
 from hubjet._config import Config, resolve
-from hubjet._progress import Meter
-from hubjet._progress_view import NOTHING
+from hubjet._show.progress import Meter
+from hubjet._show.view import NOTHING
 
 from tests.py.child import Child
 

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hubjet import _progress_screens as screens
+from hubjet._show import screens
 from hubjet import _trace
-from hubjet._progress_screens import Board, Kernel, Log, Terminal
-from hubjet._progress_view import View
+from hubjet._show.screens import Board, Kernel, Log, Terminal
+from hubjet._show.view import View
 
 from tests.py.screen import ROOT, Screen
 from tests.py.screen import Terminal as Pty
@@ -306,7 +306,7 @@ def test_hashing_what_is_here_is_said_while_it_lasts(world: Any, tmp_path: Path,
     import hashlib
 
     import hubjet
-    from hubjet import _progress
+    from hubjet._show import progress as _progress
 
     monkeypatch.setattr(_progress, "CHECKED_BYTES", 1000)
     monkeypatch.setattr(sys, "stderr", Stream())
@@ -336,7 +336,7 @@ from tqdm import tqdm
 for name in tqdm(["model.safetensors", "b.bin"], desc="models"):
     hubjet.hf_hub_download("org/big", name)
 """
-COMMAND = "import sys; from hubjet._cli import main; sys.exit(main(['download', 'org/big', 'model.safetensors']))"
+COMMAND = "import sys; from hubjet._cli.main import main; sys.exit(main(['download', 'org/big', 'model.safetensors']))"
 PLACES: dict[str, tuple[str, int, dict[str, str]]] = {
     "wide": (GET, 120, {}),
     "usual": (GET, 80, {}),

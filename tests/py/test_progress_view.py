@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 from hubjet import _words
-from hubjet._progress_view import NOTHING, Gauge, Pace, View, ended, together, total
-from hubjet._progress_words import FANCY, PLAIN, cells, closing, fitted, html, line, log_line, printable
+from hubjet._show.view import NOTHING, Gauge, Pace, View, ended, together, total
+from hubjet._show.wording import FANCY, PLAIN, cells, closing, fitted, html, line, log_line, printable
 
 MB = 1_000_000
 GB = 1000 * MB

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import hubjet
 import pytest
-from hubjet import _receipt, _receipt_views
-from hubjet._receipt import FileReceipt
+from hubjet._show import receipt as _receipt, receipt_views
+from hubjet._show.receipt import FileReceipt
 
 from tests.py.peers import peer_env, run_peer
 
@@ -179,11 +179,11 @@ ROWS = (
 )
 def test_the_summary_says_what_had_to_be_done(changes: dict[str, Any], said: str) -> None:
     facts = {**FACTS, **changes}
-    assert _receipt_views.summary(facts, 0 if not facts["fetched"] else 2) == said
+    assert receipt_views.summary(facts, 0 if not facts["fetched"] else 2) == said
 
 
 def test_the_table_of_a_terminal() -> None:
-    assert _receipt_views.text("head", ROWS) == (
+    assert receipt_views.text("head", ROWS) == (
         "head\n"
         "  config.json           481 B  git-sha1  huggingface.co                 0.12 s\n"
         "  model.safetensors    4.0 GB  sha256    huggingface.co, hf-mirror.com    46 s  61.4 MB/s\n"
@@ -193,19 +193,19 @@ def test_the_table_of_a_terminal() -> None:
 
 def test_of_a_thousand_files_the_largest_are_shown_and_the_rest_is_summed_up() -> None:
     rows = [FileReceipt(f"f{n:04}", n * 1000, "sha256", "h", n * 1000, 0, 1.0) for n in range(1000)]
-    lines = _receipt_views.text("head", rows).split("\n")
+    lines = receipt_views.text("head", rows).split("\n")
     assert len(lines) == 22 and lines[1].split()[0] == "f0980" and lines[20].split()[0] == "f0999"
     assert lines[21] == "  and 980 smaller ones, 479.7 MB"
-    page = ElementTree.fromstring(_receipt_views.html("head", rows, "/p", None))
+    page = ElementTree.fromstring(receipt_views.html("head", rows, "/p", None))
     assert len(page.findall(".//tr")) == 22
 
 
 def test_a_name_cannot_write_on_the_page_or_the_terminal() -> None:
     bad = FileReceipt('<script>x</script>"&\x1b[2J', 1, "sha256", "h", 1, 0, 1.0)
-    page = _receipt_views.html("<b>", [bad], "/<p>", 'a "b" <c>')
+    page = receipt_views.html("<b>", [bad], "/<p>", 'a "b" <c>')
     assert "<script" not in page and "\x1b" not in page
     ElementTree.fromstring(page)
-    assert "\x1b" not in _receipt_views.text("head", [bad])
+    assert "\x1b" not in receipt_views.text("head", [bad])
 
 
 # --- the picture ----------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_the_picture_has_every_byte_of_the_transfer(world: Any, tmp_path: Path) 
     with hubjet.settings(limit_rate="6M"):
         hubjet.hf_hub_download("org/a", "m.bin")
     samples, seconds = last()._samples, last()._samples[-1][0]
-    rates = _receipt_views.goodput(samples, seconds)
+    rates = receipt_views.goodput(samples, seconds)
     assert len(samples) >= 5 and samples == sorted(samples)
     assert sum(rates) * seconds / len(rates) == pytest.approx(last().fetched, rel=0.01)
     last().plot().save(tmp_path / "p.svg")
@@ -235,8 +235,8 @@ def test_the_picture_has_every_byte_of_the_transfer(world: Any, tmp_path: Path) 
     ],
 )
 def test_goodput_is_spread_over_the_time_in_which_it_came(samples: Any, seconds: float, rates: list[float]) -> None:
-    assert _receipt_views.goodput(samples, seconds) == pytest.approx(rates)
-    ElementTree.fromstring(_receipt_views.svg(samples, "a < b & c"))
+    assert receipt_views.goodput(samples, seconds) == pytest.approx(rates)
+    ElementTree.fromstring(receipt_views.svg(samples, "a < b & c"))
 
 
 def test_a_long_transfer_keeps_a_bounded_curve() -> None:

@@ -67,7 +67,7 @@ for function, args, env in plan:
         os.environ.clear()
         os.environ.update(before)
 print(hubjet.ledger(), hubjet.config(), hubjet.contacts() if hasattr(hubjet, "contacts") else "")
-from hubjet._cli import main
+from hubjet._cli.main import main
 for words in (["config", "--json"], ["config"], ["where", "org/gated", "--json"], ["ls", "--json"], ["ls"]):
     main(words)
 told["children"] = children

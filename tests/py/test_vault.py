@@ -11,8 +11,8 @@ from typing import Any, Iterator
 import pytest
 
 import hubjet
-from hubjet import _auth, _vault
-from hubjet._auth import Credentials, find_token
+from hubjet._auth import credentials as _auth, vaults
+from hubjet._auth.credentials import Credentials, find_token
 from hubjet._config import resolve
 from tests.py.notebooks import Colab, Kaggle
 from tests.server import World
@@ -24,9 +24,9 @@ FILES = {"config.json": b"{}", "model.safetensors": b"1" * 9000}
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(_auth, "_needing", set())
-    _vault.forget()
+    vaults.forget()
     yield
-    _vault.forget()
+    vaults.forget()
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waits.append(seconds)
         return over.wait(0.001)
 
-    monkeypatch.setattr(_vault, "wait", wait)
+    monkeypatch.setattr(vaults, "wait", wait)
     return waits
 
 
@@ -85,7 +85,7 @@ def test_places_in_order(colab: Colab, kaggle: Kaggle, monkeypatch: pytest.Monke
     for step in (lambda: monkeypatch.delenv("HF_TOKEN"), (home / "token").unlink, colab.secrets.clear, kaggle.secrets.clear, lambda: None):
         token = find_token(config())
         said.append((token.header(), token.origin) if token else None)
-        _vault.forget()
+        vaults.forget()
         step()
     assert said == [
         ("Bearer hf_env", "environment HF_TOKEN"),
@@ -123,7 +123,7 @@ def test_kaggle_is_asked_once_whatever_it_says(kaggle: Kaggle) -> None:
     assert "Kaggle's secrets (it has no secret HF_TOKEN, or this notebook may not read it)" in why_none()
     kaggle.internet = False
     assert origin() is None and kaggle.asked == ["HF_TOKEN"]
-    _vault.forget()
+    vaults.forget()
     assert "Kaggle's secrets (ConnectionError)" in why_none()
 
 
@@ -141,7 +141,7 @@ def test_many_threads_ask_once(colab: Colab) -> None:
 def test_without_a_browser_nobody_waits_longer_than_three_seconds(colab: Colab, hurried: list[float]) -> None:
     colab.browser.clear()
     assert origin() is None
-    assert len(hurried) == 1 and hurried[0] <= _vault.WAIT_S == 3
+    assert len(hurried) == 1 and hurried[0] <= vaults.WAIT_S == 3
     assert "Colab's secrets (no answer within 3 s)" in why_none()
     assert colab.asked == ["HF_TOKEN"] and colab.threads == ["hubjet-vault"]
 
@@ -149,14 +149,14 @@ def test_without_a_browser_nobody_waits_longer_than_three_seconds(colab: Colab, 
 def test_the_three_seconds_count_from_the_asking(colab: Colab) -> None:
     now = [100.0]
     waits: list[float] = []
-    question = _vault.Question(lambda: colab.browser.wait(10) and "x", lambda: now[0])
-    before = _vault.wait
+    question = vaults.Question(lambda: colab.browser.wait(10) and "x", lambda: now[0])
+    before = vaults.wait
     try:
-        _vault.wait = lambda over, seconds: waits.append(seconds) or False
+        vaults.wait = lambda over, seconds: waits.append(seconds) or False
         for now[0] in (100.0, 101.0, 103.0, 900.0):
             assert question.answer() == (None, "no answer within 3 s")
     finally:
-        _vault.wait = before
+        vaults.wait = before
     assert waits == [3.0, 2.0, 0.0, 0.0]
 
 
@@ -182,7 +182,7 @@ def test_the_vault_is_asked_in_the_askers_context(colab: Colab) -> None:
     cell: contextvars.ContextVar[str] = contextvars.ContextVar("cell")
     cell.set("7")
     seen: list[str] = []
-    _vault.Question(lambda: seen.append(cell.get()), lambda: 0.0)._over.wait(30)
+    vaults.Question(lambda: seen.append(cell.get()), lambda: 0.0)._over.wait(30)
     assert seen == ["7"]
 
 
@@ -270,7 +270,7 @@ def test_under_enable_huggingface_hub_waits_for_the_vault_as_we_do(
     colab.browser.clear()
     with hubjet.enabled():
         assert [huggingface_hub.get_token(), huggingface_hub.get_token()] == [None, None]
-        assert colab.asked == ["HF_TOKEN"] and len(hurried) == 2 and max(hurried) <= _vault.WAIT_S
+        assert colab.asked == ["HF_TOKEN"] and len(hurried) == 2 and max(hurried) <= vaults.WAIT_S
         colab.browser.set()
         for thread in threading.enumerate():
             if thread.name == "hubjet-vault":

@@ -1,0 +1,1 @@
+"""Tokens: which one a request may carry (credentials), where they are kept (store), notebooks' vaults, whose they are (account)."""
