@@ -1,14 +1,14 @@
-"""The hub's HTTP protocol as data: URLs out, metadata in, refusals into errors that say what to do.
+"""The hub's HTTP protocol as data: URLs out, metadata in.
 
-Imports _errors, _names, _config, _auth.credentials, _store (the form of a listing), _transport, _mirrors, _modelscope. Decides nothing about
-the cache.
+Imports _errors, _names, _config, _auth.credentials, _store (the form of a listing), _transport, _mirrors, _modelscope; _refusal where the hub
+refuses. Decides nothing about the cache.
 """
 
 from __future__ import annotations
 
 from . import _errors as errors
 from . import _trace, _transport
-from ._auth.credentials import Credentials, Token, how_to_give, refused
+from ._auth.credentials import Credentials, Token, refused
 from ._config import STANDARD_ENDPOINT
 from ._errors import HubjetError, explain
 from ._mirrors import Line
@@ -38,13 +38,8 @@ TREE_PAGES_MAX = 20_000
 HURRIED_TRIES = 2  # where another endpoint can be asked
 LISTING_WAIT_MS = 3000  # for a mirror's list of files, which only makes the download faster
 
-# How the hub tells, in X-Error-Message only, what a refusal is about. Its X-Error-Code is GatedRepo for all of these.
-_SAYS_SCOPE = ("fine-grained token", "token settings", "token does not have", "scope")
-_SAYS_PENDING = ("awaiting a review", "pending")
-_SAYS_DISABLED = "Access to this resource is disabled."
 _TOKEN_GOES_ALONG = "a token goes along with this call"
 _NOT_PUBLIC = "this repository is private or gated"
-_SAYS_BAD_TOKEN = "Invalid credentials in Authorization header"
 _ABOUT_ACCOUNTS = (errors.GateNotAccepted, errors.TokenLacksScope, errors.RepoNotFound)
 
 
@@ -615,7 +610,10 @@ class Hub:
 
     def _refined(self, error: HubjetError, ask: Ask) -> HubjetError:
         """The error as this repository's caller needs it. The order of the questions is the stock client's."""
-        refusal = self._refusal(error, ask)
+        from ._refusal import Asked, meaning
+
+        sent = bool(self._own_auth or self._credentials.origin)
+        refusal = meaning(error, Asked(self.endpoint, self.repo.id, self.repo.type, self.page, ask.revision, ask.filename, sent))
         facts = {**error.__dict__, "repo_id": self.repo.id, "repo_type": self.repo.type, "revision": ask.revision}
         facts["filename"] = ask.filename or None
         facts["token_origin"] = self._credentials.origin or None
@@ -625,6 +623,8 @@ class Hub:
                 error.add_line("wanted", f"{ask.filename} of {self.repo.id} ({ask.revision})")
             return error
         kind, headline, page, advice = refusal
+        if kind is errors.TokenRefused:
+            refused(self._credentials.origin)
         answer = f"{error.status or ''} {error.hub_code or ''}".strip()
         refined = kind("", **{**facts, "page": page, "advice": advice})
         message = explain(
@@ -658,85 +658,6 @@ class Hub:
             if self._credentials.origin
             else f"none sent ({self._credentials.why_none})"
         )
-
-    def _refusal(self, error: HubjetError, ask: Ask) -> tuple[type[HubjetError], str, str, str] | None:
-        """Class, headline, page to open, advice; None when the hub did not say more than the status."""
-        code, said, status = error.hub_code, error.server_message or "", error.status
-        if error.portal is not None:
-            return None
-        name, page = self.repo.id, self.page
-        tokens = f"{self.endpoint}/settings/tokens"
-        sent = bool(self._own_auth or self._credentials.origin)
-        if code == "RevisionNotFound":
-            return (
-                errors.RevisionNotFound,
-                f"{name} has no revision {ask.revision!r}",
-                f"{page}/commits",
-                f"see its branches and commits at {page}/commits",
-            )
-        if code == "EntryNotFound":
-            return (
-                errors.EntryNotFound,
-                f"{name} has no file {ask.filename!r}",
-                f"{page}/tree/{ask.revision}",
-                f"see its files at {page}/tree/{ask.revision}",
-            )
-        if said == _SAYS_DISABLED:
-            return errors.RepoDisabled, f"{name} is disabled", page, f"open {page} to read why"
-        if code == "GatedRepo":
-            return self._gate(said.lower(), sent)
-        if code == "RepoNotFound":
-            spelling = f"check the spelling and repo_type (it was {self.repo.type!r})"
-            if sent:
-                advice = f"{spelling}; can the token's account open {page}?"
-            else:
-                advice = f"{spelling}: can you open {page}? A private one needs a token: {tokens}"
-            return errors.RepoNotFound, f"{name} does not exist, or is private", page, advice
-        if status == 401 and (said == _SAYS_BAD_TOKEN or sent):
-            refused(self._credentials.origin)
-            return (
-                errors.TokenRefused,
-                f"{self.endpoint} does not accept this token",
-                tokens,
-                f"it may have expired or been deleted: make a new one at {tokens}",
-            )
-        if status == 401:
-            advice = f"make a token at {tokens} and {how_to_give()}; a misspelt name is answered alike, check that too"
-            return errors.TokenNeeded, f"{name} asks for a token", tokens, advice
-        if status == 403 and sent and isinstance(error, errors.AccessDenied) and self._is_from_hub(error):
-            return (
-                errors.TokenLacksScope,
-                f"the token may not read {name}",
-                tokens,
-                f"give it read access to this repository at {tokens}",
-            )
-        return None
-
-    def _gate(self, said: str, sent: bool) -> tuple[type[HubjetError], str, str, str]:
-        name, page, tokens = self.repo.id, self.page, f"{self.endpoint}/settings/tokens"
-        if not sent:
-            advice = f"accept the conditions at {page}, make a token at {tokens} and {how_to_give()}"
-            return errors.TokenNeeded, f"{name} is gated and no token was sent", page, advice
-        if any(words in said for words in _SAYS_SCOPE):
-            advice = f"allow the token to read gated repositories at {tokens}"
-            return (
-                errors.TokenLacksScope,
-                f"{name} is gated and the token may not read gated repositories",
-                tokens,
-                advice,
-            )
-        if any(words in said for words in _SAYS_PENDING):
-            return (
-                errors.GatePending,
-                f"access to {name} was asked for and is not granted yet",
-                page,
-                f"wait; see {page}",
-            )
-        advice = f"open {page}, accept the conditions with the token's account, then try again"
-        return errors.GateNotAccepted, f"{name} is gated and this account was not let in", page, advice
-
-    def _is_from_hub(self, error: HubjetError) -> bool:
-        return origin_of(error.url or self.endpoint) == origin_of(self.endpoint)
 
 
 def _elsewhere(ask: Ask, result: Result) -> Ask:

@@ -23,7 +23,7 @@ RANKS = (
     "_advice",
     "_patch.errors",
     "_transport _resolve _mirrors _modelscope",
-    "_auth.account",
+    "_auth.account _refusal",
     "_hub",
     "_plan",
     "_download _fetch _cache",
