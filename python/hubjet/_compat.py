@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import _download, _snapshot
+from . import _place
 from ._config import STANDARD_TIMEOUT_S, resolve
 from ._edge import public, wraps
 from ._errors import HubjetError
@@ -174,23 +174,12 @@ def hf_hub_download(
     one, revision = repo(repo_id, repo_type), check_revision(revision)
     path = check_filename(filename, subfolder)
     config = _config(cache_dir, endpoint, etag_timeout)
-    hub, store = Hub(one, config, token, headers), RepoStore(config.cache_dir, one)
+    hub, place = Hub(one, config, token, headers), _place.of(config, one, local_dir)
     force, local_only = force_download, local_files_only
-    if local_dir is not None:
-        from . import _local_dir
-
-        folder = _local_dir.at(local_dir)
-        if dry_run:
-            return _local_dir.preview(hub, store, folder, revision, path, force=force, local_only=local_only)
-        with keeping(one.id, revision) as receipt:
-            receipt.path = _local_dir.file(
-                hub, store, folder, revision, path, force=force, local_only=local_only, bar_class=tqdm_class
-            )
-            return receipt.path
     if dry_run:
-        return _download.preview(hub, store, revision, path, force=force, local_only=local_only)
+        return place.preview(hub, revision, path, force=force, local_only=local_only)
     with keeping(one.id, revision) as receipt:
-        receipt.path = _download.file(hub, store, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
+        receipt.path = place.file(hub, revision, path, force=force, local_only=local_only, bar_class=tqdm_class)
         return receipt.path
 
 
@@ -311,29 +300,14 @@ def snapshot_download(
     """
     one, revision = repo(repo_id, repo_type), check_revision(revision)
     config = _config(cache_dir, endpoint, etag_timeout)
-    hub, store = Hub(one, config, token, headers), RepoStore(config.cache_dir, one)
+    hub, place = Hub(one, config, token, headers), _place.of(config, one, local_dir)
     choose = by_patterns(allow_patterns, ignore_patterns)
     force, local_only = force_download, local_files_only
     try:
-        if local_dir is not None:
-            from . import _local_dir
-
-            folder = _local_dir.at(local_dir)
-            if dry_run:
-                return _local_dir.preview_snapshot(
-                    hub, store, folder, revision, choose, force=force, local_only=local_only
-                )
-            with keeping(one.id, revision) as receipt:
-                receipt.path = _local_dir.snapshot(
-                    hub, store, folder, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
-                )
-                return receipt.path
         if dry_run:
-            return _snapshot.preview(hub, store, revision, choose, force=force, local_only=local_only)
+            return place.preview_snapshot(hub, revision, choose, force=force, local_only=local_only)
         with keeping(one.id, revision) as receipt:
-            receipt.path = _snapshot.snapshot(
-                hub, store, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class
-            )
+            receipt.path = place.snapshot(hub, revision, choose, force=force, local_only=local_only, bar_class=tqdm_class)
             return receipt.path
     except HubjetError as error:
         error.__dict__["_dry_run"] = dry_run  # for _edge: the stock client has a class of its own for this

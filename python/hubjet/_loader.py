@@ -1,7 +1,7 @@
 """`from_pretrained`: a directory or a hub id → a folder on disk → the framework's own loader, which then needs no
 network.
 
-Imports _errors, _names, _config, _edge, _hub, _store, _show.receipt, _folder, _snapshot, _choose, _trace. A framework is imported only when
+Imports _errors, _names, _config, _edge, _hub, _place, _show.receipt, _folder, _snapshot, _choose, _trace. A framework is imported only when
 it is to load.
 """
 
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 
-from . import __version__, _trace
+from . import __version__, _place, _trace
 from ._config import resolve
 from ._edge import public
 from ._errors import BadName, explain
 from ._hub import Hub
 from ._names import check_revision, pattern_list, repo
 from ._show.receipt import keeping
-from ._snapshot import Choice, preview, snapshot
-from ._store import RepoStore
+from ._snapshot import Choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,10 +99,10 @@ def from_pretrained(
             memory=memory,
             ca=ca,
         )
-        hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
+        hub, place = Hub(one, config, token), _place.of(config, one)
         choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)
         with keeping(one.id, revision) as receipt:
-            folder = receipt.path = snapshot(hub, store, revision, choose, force=force_download, local_only=local_files_only)
+            folder = receipt.path = place.snapshot(hub, revision, choose, force=force_download, local_only=local_files_only)
         if loader is None:
             from ._folder import folder as shown
 
@@ -137,16 +136,10 @@ def bring_needed(
     """What `from_pretrained` fetches, by hub id only: the folder, or with `dry_run` what would be done. For the command line."""
     one, revision = repo(repo_id, repo_type), check_revision(revision)
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
-    hub, store = Hub(one, config, token), RepoStore(config.cache_dir, one)
+    hub, place = Hub(one, config, token), _place.of(config, one, local_dir)
     choose = _Needed(one.id, variant, None, None, ignore_patterns)
     with keeping(one.id, revision) as receipt:
-        if local_dir is not None:
-            from . import _local_dir
-
-            how = _local_dir.preview_snapshot if dry_run else _local_dir.snapshot
-            found = how(hub, store, _local_dir.at(local_dir), revision, choose, force=force_download)
-        else:
-            found = (preview if dry_run else snapshot)(hub, store, revision, choose, force=force_download)
+        found = (place.preview_snapshot if dry_run else place.snapshot)(hub, revision, choose, force=force_download)
         receipt.path = found if isinstance(found, str) else None
     return found
 

@@ -35,6 +35,7 @@ RANKS = (
     "_run",
     "_snapshot _doctor.way",
     "_local_dir _doctor.disk",
+    "_place",
     "_loader _compat _doctor.report",
     "_job",
     "_cli.say",
