@@ -67,6 +67,8 @@ def _shown(value: Any, read: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
+        if not value:
+            return "none"
         return ", ".join(f"`{one}`" for one in value)
     if read.__name__ == "_size":
         return f"`{value >> 20}M`"

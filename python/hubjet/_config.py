@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NamedTuple
+
+    from ._sources.lying import Around
 else:
     from ._record import NamedTuple
 
@@ -28,6 +30,7 @@ STANDARD_ENDPOINT = "https://huggingface.co"
 MODELSCOPE_ENDPOINT = "https://www.modelscope.cn"
 MODELSCOPE_HOSTS = ("modelscope.cn", "www.modelscope.cn", "modelscope.ai", "www.modelscope.ai")
 MODELSCOPE_MARK = "modelscope+"  # before an endpoint that speaks ModelScope's API
+ADOPT = ("auto", "clone", "link", "hardlink", "copy", "off")
 ENDPOINTS_MAX = 16  # csrc/engine/want.h: a file's own URL and 15 mirrors
 STANDARD_TIMEOUT_S = 10
 STALL_S = 15  # huggingface_hub gives up after 10; here the connection is changed and nothing is lost
@@ -129,6 +132,13 @@ def _names(called: Any) -> str:
     return "&".join(f"{ours}={theirs}" for ours, theirs in called.items()) if hasattr(called, "items") else str(called)
 
 
+def _joined(folders: Any) -> str:
+    """What may be passed as `sources`, as text: one folder, or several."""
+    if isinstance(folders, str | os.PathLike):
+        return os.fspath(folders)
+    return os.pathsep.join(os.fspath(folder) for folder in folders)
+
+
 def _path(text: str) -> str:
     return absolute(os.path.expandvars(os.path.expanduser(text)), os.path.realpath)
 
@@ -149,6 +159,17 @@ def absolute(path: str, how: Callable[[str], str] = os.path.abspath) -> str:
             path=path,
             errno=error.errno,
         ) from error
+
+
+def _folders(text: str) -> tuple[str, ...]:
+    """ "/models:~/more" → each in full, once; os.pathsep between them."""
+    return tuple(dict.fromkeys(_path(folder) for folder in text.split(os.pathsep) if folder))
+
+
+def _tactics(text: str) -> str:
+    if text not in ADOPT:
+        raise ValueError("one of " + ", ".join(ADOPT))
+    return text
 
 
 def _flag(text: str) -> bool:
@@ -318,6 +339,19 @@ class Config:
         "HF_HUB_DISABLE_IMPLICIT_TOKEN",
         env_read=_no_flag,
     )
+    sources: tuple[str, ...] = _option(
+        "Folders that are looked at for files before they are fetched: any folder, or another program's store.",
+        _folders,
+        (),
+        "HUBJET_SEARCH",
+    )
+    adopt: str = _option(
+        "What is done with a file that lies elsewhere on this computer: auto (a clone of its blocks, else a link to where it lies, else a "
+        "copy), clone (or copy), link (or copy), hardlink (or copy), copy, off (nothing is looked for).",
+        _tactics,
+        "auto",
+        "HUBJET_ADOPT",
+    )
     endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
     endpoints: tuple[str, ...] = _option(
         "The hub to ask and the mirrors that stand in for it, and bring parts of its files; the first is the truth. Wins over "
@@ -453,6 +487,8 @@ class settings:
         _check_names(values)
         if values.get("endpoints") is not None:
             values["endpoints"] = _listed(values["endpoints"])  # a list may be changed later
+        if values.get("sources") is not None:
+            values["sources"] = _joined(values["sources"])
         self._values = {name: Setting(value, "hubjet.settings") for name, value in values.items()}
 
     def __enter__(self) -> None:
@@ -478,6 +514,8 @@ def resolve(**arguments: Any) -> Config:
     global _last
     if arguments.get("endpoints") is not None:
         arguments["endpoints"] = _listed(arguments["endpoints"])
+    if arguments.get("sources") is not None:
+        arguments["sources"] = _joined(arguments["sources"])
     path = config_path()
     seen = (_environment(), _file_mark(path), _block.get(), arguments)
     last = _last
@@ -580,6 +618,8 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
     if read in (_path, _path_of_file) and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
+    if read is _folders:
+        value = _joined(value)
     text = _listed(value) if read is _endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     try:
         return read(text)
@@ -590,6 +630,17 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
 def read_rate(value: str | int) -> int:
     """A rate as the setting limit_rate understands it; 0: no limit. ConfigError for what is none."""
     return int(_value("rate", _rate, value, "argument"))
+
+
+def around() -> Around:
+    """What readers of other programs' stores may know: the environment without what may be secret."""
+    from ._sources.lying import Around
+
+    open_to_all = {name: text for name, text in os.environ.items() if text and not any(word in name.upper() for word in _SECRETS)}
+    return Around(os.path.expanduser("~"), open_to_all, sys.platform)
+
+
+_SECRETS = ("TOKEN", "KEY", "SECRET", "PASS", "CREDENTIAL", "AUTH")
 
 
 # --- environment of the token, which is no setting ------------------------------------------------

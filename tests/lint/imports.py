@@ -10,6 +10,10 @@ from pathlib import Path
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
     "_errors _events _listen _record _dry_run _words _patch.imports _patch.bar",
+    "_sources.lying",
+    "_sources.hub_cache",
+    "_sources.programs",
+    "_sources.folder",
     "_show.view",
     "_show.tally",
     "_show.wording _show.receipt_views",
@@ -22,6 +26,8 @@ RANKS = (
     "_auth.credentials _auth.store _limits _show.progress _store _ledger_file",
     "_advice",
     "_patch.errors",
+    "_adopted",
+    "_elsewhere",
     "_transport _resolve _mirrors _modelscope",
     "_auth.account _refusal",
     "_hub",

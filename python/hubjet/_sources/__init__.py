@@ -1,0 +1,1 @@
+"""Where other programs keep models on this computer: one module a program, each a pure reader."""
