@@ -1,4 +1,5 @@
-"""Which files of a repository a loader needs. Pure: a listing in, names out. Imports _errors, _names.
+"""Which files of a repository a loader needs. Pure: a listing in, names out. Imports _errors, _names,
+_licence.
 
 One weight format per folder (safetensors before PyTorch), the asked variant or the plain one, every small file beside
 them. What transformers and diffusers would open is there; what they would not is left out: other frameworks' weights,
@@ -11,7 +12,8 @@ import json
 import re
 
 from ._errors import EntryNotFound, explain
-from ._names import keeper
+from ._licence import must_keep
+from ._names import keeper, pattern_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ _OTHER_FOLDERS = re.compile(
 )
 _NOT_NEEDED = tuple(".png .jpg .jpeg .gif .webp .svg .mp4 .webm .pdf .gitattributes .gitignore".split())
 _TRAINING = re.compile(r"(training_args|optimizer|scheduler|rng_state.*|trainer_state)\.(bin|pt|pth)")
-_ALWAYS = re.compile(r"(readme|licen[cs]e|notice|copying|use_policy)([.\-_].*)?", re.IGNORECASE)
 _SHARD = re.compile(r"-\d{5}-of-\d{5}")
 
 
@@ -65,7 +66,7 @@ def choose_files(
         paths: all files of the commit. variant: such as "fp16". subfolder: only this folder (and licence and card at
         the root). components: folders of a pipeline's parts (from its model_index.json); None = not a pipeline.
         allow, ignore: the caller's patterns. `allow` takes the place of the choice made here; `ignore` takes away
-        from either.
+        from either; the licence and the card only by their own name.
 
     Errors: EntryNotFound if a variant is asked for and no file has it.
 
@@ -73,14 +74,15 @@ def choose_files(
     ['LICENSE', 'config.json', 'model.safetensors']
     """
     paths = list(paths)
-    kept = {path for path in paths if "/" not in path and _ALWAYS.fullmatch(path)}
+    kept = {path for path in paths if must_keep(path)}
     if allow is not None:
         wanted = keeper(allow)
         chosen = {path for path in paths if wanted(path)}
     else:
         chosen = _choose(paths, variant, subfolder, components)
+    kept.difference_update(pattern_list(ignore) or ())  # "*.md" is meant for other texts; who names LICENSE means it
     not_ignored = keeper(None, ignore)
-    return sorted(path for path in chosen | kept if not_ignored(path))
+    return sorted(kept | {path for path in chosen if not must_keep(path) and not_ignored(path)})
 
 
 def components_of(index: bytes) -> list[str]:

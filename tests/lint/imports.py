@@ -19,7 +19,7 @@ RANKS = (
     "_show.wording _show.receipt_views",
     "_show.receipt",
     "_folder",
-    "_disk _names _timeline _trace _proxies _status",
+    "_disk _names _licence _timeline _trace _proxies _status",
     "_edge",
     "_config _choose",
     "_show.screens _auth.vaults",
