@@ -1,32 +1,25 @@
 """Writes what the command line says of itself: `python3 tests/run.py cli-docs` makes docs/hubjet.1 from its parser and docs/cli.md from commands
 that are run, in a terminal of 80 columns, against the embedded hub. A test compares both with what they would be now.
 
-What differs from run to run (times, rates, room on the disk, dates) is written N; the hub is https://hub.example, the home /home/me.
+docs/asked/*.md is written likewise (asked.py).
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hubjet import __version__
 from hubjet._cli import main as _cli
 from hubjet._config import OPTIONS
+from tests.asked import ASKED, FOLDER
 from tests.cli_story import STORY
-from tests.server import World
-from tests.terminal import run_in_terminal
+from tests.told import ROOT, tell
 
-ROOT = Path(__file__).resolve().parent.parent
 MAN, PAGE = ROOT / "docs" / "hubjet.1", ROOT / "docs" / "cli.md"
-COLUMNS = 80
-
 
 # --- the man page ---------------------------------------------------------------------------------
 
@@ -89,75 +82,9 @@ def _called(action: Any) -> str:
 # --- the page of commands that were run -----------------------------------------------------------
 
 
-class Terminal:
-    """Runs command lines as a person would, in a home of its own beside an embedded hub."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self._world, self._folder = world, folder
-        self._home, binary = folder / "home", folder / "bin" / "hubjet"
-        (self._home / "data").mkdir(parents=True)
-        binary.parent.mkdir()
-        binary.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m hubjet \"$@\"\n")
-        binary.chmod(0o755)
-        self._env = {
-            "PATH": f"{binary.parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT / "python"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": str(self._home),
-            "TERM": "xterm",
-            "NO_COLOR": "1",
-            "LC_ALL": "C.UTF-8",
-            "TZ": "UTC",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "HF_ENDPOINT": world.endpoint,
-            "SSL_CERT_FILE": str(shutil.copy(world.ca_file, self._home / "ca.pem")),
-        }
-
-    def run(self, line: str) -> tuple[int, str]:
-        """Exit code, and what is seen."""
-        command = ["bash", "--norc", "-c", line]
-        code, seen = run_in_terminal(command, COLUMNS, stdin=subprocess.DEVNULL, env=self._env, cwd=self._home / "data")
-        return code, self._same(seen)
-
-    def _same(self, text: str) -> str:
-        """Without what differs from run to run. Lines that were broken because of a long path are as they were seen."""
-        world = self._world
-        for place, name in (
-            (world.endpoint, "https://hub.example"),
-            (world.cdn_url, "https://cdn.example"),
-            (world.badcdn_url, "https://cdn.example"),
-            (str(self._home), "/home/me"),
-        ):
-            text = text.replace(place, name).replace(place.partition("://")[2] or place, name.partition("://")[2] or name)
-        text = re.sub(r"\d+(\.\d+)? (\w+) (free|left afterwards)", r"N \2 \3", text)
-        text = re.sub(r"\d+(\.\d+)? (ms|s)\b(?! at least)", r"N \2", text)
-        text = re.sub(r"\d+(\.\d+)? ([kMG]?B/s)", r"N \2", text)
-        text = re.sub(r"in N (m?s)(, N [kMG]?B/s)?", "in N s", text)  # a rate is told of what took a while
-        text = re.sub(r'("(?:seconds|rate|disk_free|last_used)": )[\d.]+', r"\1N", text)
-        text = re.sub(r"Root=[\w-]+", "N", text)
-        return re.sub(r"20\d\d-\d\d-\d\d( \d\d:\d\d:\d\d)?", "YYYY-MM-DD", text)
-
-
 def page() -> str:
     """docs/cli.md."""
-    # in /tmp, wherever others have theirs: lines are broken by what paths measure
-    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder, World() as world:
-        terminal = Terminal(world, Path(folder))
-        parts = []
-        for one in STORY:
-            if isinstance(one, str):
-                parts.append(one.strip("\n").replace("@EXITS@", _exits()))
-                continue
-            if callable(one):
-                one(world)
-                continue
-            lines = []
-            for command in one:
-                command = command.replace("@CDN@", world.cdn_url)
-                code, seen = terminal.run(command)
-                lines += [f"$ {terminal._same(command)}", *seen.rstrip("\n").splitlines()] + ([f"# exit code {code}"] if code else [])
-            parts.append("\n".join(["```text", *(line.rstrip() for line in lines), "```"]))
-    return "\n\n".join(parts) + "\n"
+    return tell([one.replace("@EXITS@", _exits()) if isinstance(one, str) else one for one in STORY])
 
 
 def _exits() -> str:
@@ -165,15 +92,17 @@ def _exits() -> str:
     return "\n".join(["| code | meaning |", "| --- | --- |", *rows])
 
 
-MADE: dict[Path, Callable[[], str]] = {MAN: man, PAGE: page}
+MADE: dict[Path, Callable[[], str]] = {MAN: man, PAGE: page, **{FOLDER / f"{name}.md": partial(tell, story) for name, story in ASKED.items()}}
 
 
-def main() -> None:
-    """Writes both."""
+def main(words: list[str]) -> None:
+    """Writes all of them, or those with one of `words` in their name."""
     for path, make in MADE.items():
-        path.write_text(make(), encoding="utf-8")
-        print(path.relative_to(ROOT))
+        if not words or any(word in path.name for word in words):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(make(), encoding="utf-8")
+            print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

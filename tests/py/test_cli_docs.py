@@ -16,6 +16,7 @@ import pytest
 from hubjet._cli import main
 
 from tests import cli_docs
+from tests.asked import FOLDER
 from tests.py.test_cli_words import run
 
 AGAIN = "write it again: python3 tests/run.py cli-docs"
@@ -29,9 +30,21 @@ def test_the_man_page_is_made_of_the_parser_of_today() -> None:
     assert cli_docs.MAN.read_text("utf-8") == cli_docs.man(), f"{AGAIN}\n{changes(cli_docs.MAN, cli_docs.man())}"
 
 
-def test_the_commands_of_the_page_do_what_it_says() -> None:
-    now = cli_docs.page()
-    assert cli_docs.PAGE.read_text("utf-8") == now, f"{AGAIN}\n{changes(cli_docs.PAGE, now)}"
+@pytest.mark.parametrize("page", [page for page in cli_docs.MADE if page != cli_docs.MAN], ids=lambda page: page.stem)
+def test_what_the_page_shows_is_what_comes_of_it(page: Path) -> None:
+    now = cli_docs.MADE[page]()
+    assert page.read_text("utf-8") == now, f"{AGAIN}\n{changes(page, now)}"
+
+
+def test_every_question_has_a_page_with_a_call_and_a_command() -> None:
+    """And none is there that nobody makes any more."""
+    pages = {page for page in cli_docs.MADE if page.parent == FOLDER}
+    assert pages == set(FOLDER.glob("*.md"))
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert re.match(r"# .*\?\n\n\*\*(Yes|No)[^*]*\*\*", text), page.name
+        assert "## The call\n\n```python\n" in text and "## The command\n" in text and "$ " in text and "hubjet " in text, page.name
+        assert f"asked/{page.name}" in (cli_docs.ROOT / "website" / "mkdocs.yml").read_text("utf-8"), page.name
 
 
 @pytest.mark.parametrize("columns", [80, 40])

@@ -1,0 +1,157 @@
+"""The questions hubjet began with, each answered by a page of docs/asked/ with a call, a command, and what was seen (told.py, cli_docs.py).
+
+The first line of a story is the question; the second says yes or no. The home of each is empty at its beginning.
+"""
+
+from __future__ import annotations
+
+from tests.cli_story import FILES
+from tests.server import World
+from tests.told import ROOT, Program, Story
+
+FOLDER = ROOT / "docs" / "asked"
+TOKEN = "hf_test_you"  # the hub of the tests knows whose it is
+
+
+def model(world: World) -> None:
+    """A small model."""
+    world.repo("org/model").commit(FILES)
+
+
+def gated(world: World) -> None:
+    """A model whose conditions must be accepted, and somebody who did."""
+    world.repo("org/gated", gated="auto").commit({"config.json": b"{}\n", "model.safetensors": b"secret " * 100})
+    world.token("you", gates=["org/gated"])
+
+
+ASKED: dict[str, Story] = {
+    "stays-connected": (
+        model,
+        """
+# Does anything stay connected, or report on me?
+
+**No.** hubjet asks for your files and for nothing else; there is no telemetry, no account, no background process. You need not believe that: every request
+of a process is in a book that you can read.
+
+## The call
+""",
+        Program("""
+import hubjet
+
+with hubjet.contacts() as seen:
+    hubjet.hf_hub_download("org/model", "config.json")
+for visit in seen.visits:
+    print(visit["method"], visit["origin"], visit["status"], visit["bytes"], "bytes,", "token" if visit["sent_token"] else "no token")
+
+with hubjet.contacts() as seen:
+    hubjet.hf_hub_download("org/model", "config.json", local_files_only=True)
+print("offline:", len(seen), "requests")
+"""),
+        """
+## The command
+
+For all programs of a day: `HUBJET_LEDGER` names a file in which each request is a line.
+""",
+        [
+            "export HUBJET_LEDGER=$HOME/book; hubjet download org/model README.md -q; hubjet ledger | cut -f3-8",
+            "rm ~/book; HUBJET_LEDGER=~/book HF_HUB_OFFLINE=1 hubjet download org/model README.md -q; ls ~/book",
+        ],
+        """
+Connections that a download used stay open for 20 seconds, silent, so that your next call needs no new ones; then they are closed. What the hub, the
+content network and your name server see: [whom it talks to](../privacy.md).
+""",
+    ),
+    "token-once": (
+        gated,
+        f"""
+# Is the token needed only for the first download?
+
+**Yes.** It is needed for what has to be fetched, and only where the hub asks for one. A file that is here is served without a token, without a login, without the hub.
+
+## The call
+""",
+        Program(f"""
+import hubjet
+
+folder = hubjet.snapshot_download("org/gated", token="{TOKEN}")  # the first time
+
+with hubjet.contacts() as seen:
+    again = hubjet.snapshot_download("org/gated", token=False, local_files_only=True)
+print(again == folder, len(seen), "requests")
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet download org/gated --offline",
+            "hubjet where org/gated | grep -A1 snapshot",
+            "hubjet whoami",
+        ],
+        """
+The token is not in the cache, in no log, and goes to the endpoint only, never to the content network: [tokens and gated models](../tokens.md).
+""",
+    ),
+    "where-cached": (
+        model,
+        """
+# Can I control where files are cached, and ask where they are?
+
+**Yes, both,** at any time of a program: a setting is read when a call is made, not when the module is imported. An argument wins over a `with` block, that over
+the environment, that over the config file.
+
+## The call
+""",
+        Program("""
+import os, hubjet
+
+hubjet.hf_hub_download("org/model", "config.json", cache_dir="here")  # for one call
+
+with hubjet.settings(cache_dir="there"):  # for a block
+    hubjet.hf_hub_download("org/model", "config.json")
+    print(hubjet.where()["cache_dir"])
+
+os.environ["HF_HUB_CACHE"] = os.path.abspath("elsewhere")  # from now on, and for huggingface_hub, too
+place = hubjet.where("org/model")
+print(place["cache_dir"])
+print(place["repo"])
+"""),
+        """
+## The command
+""",
+        [
+            "export HF_HUB_CACHE=$PWD/here; hubjet where org/model",
+            "hubjet where org/model config.json --cache-dir there | grep -A1 ^file",
+            "echo 'cache_dir = \"/home/me/data/there\"' > ../config.toml; HUBJET_CONFIG=../config.toml hubjet config cache_dir --origin",
+        ],
+        """
+One folder is the standard one, and huggingface_hub, transformers and diffusers use it, too: [the cache](../cache.md). All settings: [options](../options.md).
+""",
+    ),
+    "documented": (
+        """
+# Is the whole API documented?
+
+**Yes,** and a test counts: every public name has its documentation, every option its name in the environment and in the config file, every error its cause and cure, every
+example was run.
+
+## The call
+""",
+        Program("""
+import inspect, hubjet
+
+names = [name for name in hubjet.__all__ if not name.startswith("__")]
+print("without documentation:", [name for name in names if not inspect.getdoc(getattr(hubjet, name))])
+print(inspect.getdoc(hubjet.where).splitlines()[0])
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet help where",
+            "hubjet config limit_rate --origin",
+        ],
+        """
+[Functions](../api.md) · [Options](../options.md) · [Errors, A to Z](../errors.md) · [The command line](../cli.md), also as `man hubjet`
+""",
+    ),
+}
