@@ -1,4 +1,4 @@
-"""Files of other programs, as a provider of _elsewhere: by the digests that they name, by name, by size and hash. Imports _config, _names,
+"""Files of other programs, as a provider of _elsewhere: by the digests that they name, by name, by size and hash. Imports _config, _surroundings, _names,
 _sources, _store.
 
 Other programs' own places are read for what names a digest, or a file of a repository; nothing there is hashed to find out what it is. In
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import _config, _trace
+from . import _surroundings, _trace
 from ._sources import folder as plain
 from ._sources.programs import readers
 
@@ -86,7 +86,7 @@ TACTICS = {
 
 def places() -> list[str]:
     """Where programs that we know keep files on this computer, as far as these folders exist; each once."""
-    around = _config.around()
+    around = _surroundings.around()
     found: dict[str, str] = {}
     for reader in readers():
         for place in reader.places(around):

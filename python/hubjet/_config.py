@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NamedTuple
 
-    from ._sources.lying import Around
 else:
     from ._record import NamedTuple
 
@@ -619,7 +618,10 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
     if read in (_path, _path_of_file) and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
     if read is _folders:
-        value = _joined(value)
+        try:
+            value = _joined(value)
+        except TypeError:  # of a config file: a number, a list of them
+            raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a folder, or several") from None
     text = _listed(value) if read is _endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     try:
         return read(text)
@@ -632,88 +634,9 @@ def read_rate(value: str | int) -> int:
     return int(_value("rate", _rate, value, "argument"))
 
 
-def around() -> Around:
-    """What readers of other programs' stores may know: the environment without what may be secret."""
-    from ._sources.lying import Around
-
-    open_to_all = {name: text for name, text in os.environ.items() if text and not any(word in name.upper() for word in _SECRETS)}
-    return Around(os.path.expanduser("~"), open_to_all, sys.platform)
-
-
-_SECRETS = ("TOKEN", "KEY", "SECRET", "PASS", "CREDENTIAL", "AUTH")
-
-
-# --- environment of the token, which is no setting ------------------------------------------------
-
-
-def environment_token() -> tuple[str, str] | None:
-    """(token, name of the variable), if the environment holds one."""
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        text = "".join(
-            os.environ.get(name, "").split()
-        )  # huggingface_hub drops line breaks; a token has no blanks either
-        if text:
-            return text, name
-    return None
-
-
-def oidc_is_asked_for() -> bool:
-    """Whether huggingface_hub would exchange a CI identity for a token (HF_OIDC_RESOURCE), which hubjet does not do."""
-    return bool(os.environ.get("HF_OIDC_RESOURCE"))
-
-
-def in_colab_enterprise() -> bool:
-    """Whether this notebook runs where Colab has no vault of secrets."""
-    return os.environ.get("VERTEX_PRODUCT") == "COLAB_ENTERPRISE"
-
-
-def in_kaggle() -> bool:
-    """Whether this is a Kaggle notebook, or a program it started: the vault is asked over HTTP there."""
-    return bool(os.environ.get("KAGGLE_KERNEL_RUN_TYPE") or os.environ.get("KAGGLE_USER_SECRETS_TOKEN"))
-
-
-def may_colour() -> bool:
-    """Whether the user lets programs colour their words (no-color.org)."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def is_first_rank() -> bool:
-    """Whether this process is the one of its machine that talks: launchers (torchrun, accelerate, Slurm) start several side by side."""
-    return all(os.environ.get(name, "0") in ("", "0") for name in ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"))
-
-
-def is_dumb_terminal() -> bool:
-    """Whether the terminal can only append (an editor's, a batch system's)."""
-    return os.environ.get("TERM") == "dumb"
-
-
 def enable_is_asked_for() -> bool:
     """Whether programs are to begin with enable()."""
     return _flag(os.environ.get("HUBJET_ENABLE", ""))
-
-
-def environment_to_run(site: str) -> dict[str, str]:
-    """The environment for a program that is to begin with enable(): the folder `site` in front of PYTHONPATH, once."""
-    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder and folder != site]
-    return {**os.environ, "HUBJET_ENABLE": "1", "PYTHONPATH": os.pathsep.join([site, *folders])}
-
-
-_XET_TELEMETRY = "HF_XET_TELEMETRY_ENABLED"
-_xet_before: list[str | None] = []  # what it was, while we say no
-
-
-def quiet_xet(quiet: bool) -> None:
-    """Tells hf_xet, which reads the environment by itself, to send no telemetry; or puts back what was said before."""
-    if quiet and not _xet_before:
-        _xet_before.append(os.environ.get(_XET_TELEMETRY))
-        os.environ[_XET_TELEMETRY] = "0"
-    elif not quiet and _xet_before:
-        before = _xet_before.pop()
-        if os.environ.get(_XET_TELEMETRY) == "0":  # else somebody has said something else since
-            if before is None:
-                del os.environ[_XET_TELEMETRY]
-            else:
-                os.environ[_XET_TELEMETRY] = before
 
 
 # --- the config file ------------------------------------------------------------------------------
@@ -736,6 +659,8 @@ def _config_file(path: str) -> Mapping[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the config file {path} cannot be read: {error}") from error
+    from ._toml import parse_toml
+
     try:
         values = parse_toml(text)
     except ValueError as error:
@@ -746,62 +671,3 @@ def _config_file(path: str) -> Mapping[str, Any]:
                 f"the config file {path} sets {name!r}, which is not a setting; there are: {', '.join(OPTIONS)}"
             )
     return values
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """tomllib where there is one (3.11); before that the part of TOML a flat list of settings needs."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-
-        return tomllib.loads(text)
-    return parse_flat_toml(text)
-
-
-def parse_flat_toml(text: str) -> dict[str, Any]:
-    """Lines of `name = value`: strings in one sort of quotes without escapes, lists of them on one line, whole and decimal
-    numbers, true, false; comments."""
-    values: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, rest = line.partition("=")
-        name, rest = name.strip(), rest.strip()
-        if not equals or not name.replace("_", "").replace("-", "").isalnum() or name in values:
-            raise ValueError(f"line {number}: expected one `name = value`")
-        values[name] = _flat_value(rest, number)
-    return values
-
-
-def _flat_value(text: str, number: int) -> Any:
-    quote = text[:1]
-    if quote in ("'", '"'):
-        inner, closing, rest = text[1:].partition(quote)
-        if closing and (not rest.strip() or rest.strip().startswith("#")) and "\\" not in inner:
-            return inner
-        raise ValueError(f"line {number}: expected one string without backslashes")
-    if quote == "[":
-        return _flat_list(text[1:].strip(), number)
-    word = text.partition("#")[0].strip()
-    if word in ("true", "false"):
-        return word == "true"
-    for kind in (int, float):
-        try:
-            return kind(word.replace("_", ""))
-        except ValueError:
-            continue
-    raise ValueError(f"line {number}: expected a string in quotes, a number, true or false")
-
-
-def _flat_list(text: str, number: int) -> list[str]:
-    values: list[str] = []
-    while text[:1] in ("'", '"'):
-        inner, closing, rest = text[1:].partition(text[0])
-        rest = rest.strip()
-        if not closing or "\\" in inner or rest[:1] not in (",", "]"):
-            break
-        values.append(inner)
-        text = rest[1:].strip() if rest[0] == "," else rest
-    if text[:1] == "]" and (not text[1:].strip() or text[1:].strip().startswith("#")):
-        return values
-    raise ValueError(f"line {number}: expected a list of strings on one line")

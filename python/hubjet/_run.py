@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ._config import environment_to_run
+from ._surroundings import environment_to_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

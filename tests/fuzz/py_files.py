@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 
-from hubjet import _choose, _config, _errors, _limits, _local_dir, _names, _store
+from hubjet import _choose, _config, _errors, _limits, _local_dir, _names, _store, _toml
 from tests.fuzz.feed import SHA1, Feed, hold
 
 _ROOT = tempfile.TemporaryDirectory(prefix="hjfuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
@@ -115,7 +115,7 @@ def settings(feed: Feed) -> None:
         del os.environ["HUBJET_CONFIG"]
     text = rest.decode("utf-8", "replace")
     try:
-        _config.parse_flat_toml(text)
+        _toml.parse_flat_toml(text)
     except ValueError:
         pass
 

@@ -9,8 +9,9 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _events _listen _record _dry_run _words _patch.imports _patch.bar",
+    "_errors _events _listen _toml _record _dry_run _words _patch.imports _patch.bar",
     "_sources.lying",
+    "_surroundings",
     "_sources.hub_cache",
     "_sources.programs",
     "_sources.folder",
@@ -55,7 +56,7 @@ RANKS = (
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names.split()}
 CONSTANTS = {"__version__"}
 STARTS_ALONE = "_site"  # the folder that `hubjet run` puts before a program: it is no module of the package
-READS_ENVIRONMENT = "_config"
+READ_ENVIRONMENT = ("_config", "_surroundings")
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
 
@@ -115,9 +116,9 @@ def check(root: Path) -> Iterator[str]:
                 yield f"{where}:{line}: imports {other}, which has no place in tests/lint/imports.py"
             elif RANK[other] >= RANK[name]:
                 yield f"{where}:{line}: {name} stands below {other} or beside it and must not import it"
-        if name != READS_ENVIRONMENT:
+        if name not in READ_ENVIRONMENT:
             for line, what in _environment(tree):
-                yield f"{where}:{line}: only {READS_ENVIRONMENT}.py reads the environment ({what})"
+                yield f"{where}:{line}: only _config.py and _surroundings.py read the environment ({what})"
 
 
 def _name(path: Path, top: Path) -> str:

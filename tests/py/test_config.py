@@ -13,7 +13,7 @@ from typing import Any
 
 import hubjet
 import pytest
-from hubjet import _compat, _config
+from hubjet import _compat, _config, _toml
 from tests.server import World
 
 ENVIRONMENTS: list[dict[str, str]] = [
@@ -273,7 +273,7 @@ def test_the_config_file_is_found_below_xdg_config_home(monkeypatch: pytest.Monk
 
 def test_the_small_reader_for_3_10_agrees_with_tomllib() -> None:
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has only the small reader")
-    assert _config.parse_flat_toml(GOOD_TOML) == tomllib.loads(GOOD_TOML)
+    assert _toml.parse_flat_toml(GOOD_TOML) == tomllib.loads(GOOD_TOML)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_the_small_reader_for_3_10_agrees_with_tomllib() -> None:
 )
 def test_the_small_reader_refuses_what_it_does_not_know(text: str) -> None:
     with pytest.raises(ValueError, match="line"):
-        _config.parse_flat_toml(text)
+        _toml.parse_flat_toml(text)
 
 
 @pytest.mark.parametrize("text", ["cache_dri = '/x'", "endpoint = ", "connections = 'many'"])

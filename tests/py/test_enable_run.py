@@ -90,7 +90,7 @@ def test_a_program_that_runs_without_us_runs(tmp_path: Path) -> None:
 
 
 def test_two_runs_within_each_other_are_one(script: str, tmp_path: Path) -> None:
-    from hubjet._config import environment_to_run
+    from hubjet._surroundings import environment_to_run
 
     once = environment_to_run(_run.SITE)
     with pytest.MonkeyPatch.context() as patch:

@@ -133,9 +133,9 @@ PLANTED = [
     (imports, {"python/hubjet/_loader.py": "from ._compat import x\n"}, "_loader stands below _compat or beside it"),
     (imports, {"python/hubjet/_names.py": "from . import fetch\n"}, "imports fetch, which has no place"),
     (imports, {"python/hubjet/_new.py": ""}, "give it a place"),
-    (imports, {"python/hubjet/_hub.py": "import os\nx = os.environ['HF_TOKEN']\n"}, "only _config.py reads the environment (environ)"),
-    (imports, {"python/hubjet/_hub.py": "from os import getenv\n"}, "only _config.py reads the environment (getenv)"),
-    (imports, {"python/hubjet/_hub.py": "import os as o\nx = o.getenv('HF_TOKEN')\n"}, "only _config.py reads the environment (getenv)"),
+    (imports, {"python/hubjet/_hub.py": "import os\nx = os.environ['HF_TOKEN']\n"}, "only _config.py and _surroundings.py read the environment (environ)"),
+    (imports, {"python/hubjet/_hub.py": "from os import getenv\n"}, "only _config.py and _surroundings.py read the environment (getenv)"),
+    (imports, {"python/hubjet/_hub.py": "import os as o\nx = o.getenv('HF_TOKEN')\n"}, "only _config.py and _surroundings.py read the environment (getenv)"),
     # places
     (places, {"docs/x.md": f"see {MACHINE}/main\n"}, "docs/x.md:1: names a folder of one machine"),
     (places, {"x.py": 'x = "' + "/" + 'root/.cache"\n'}, "x.py:1"),

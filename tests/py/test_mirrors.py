@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import hubjet
-from hubjet import _config, _mirrors, _modelscope, _transport
+from hubjet import _config, _mirrors, _modelscope, _toml, _transport
 from tests.server import World
 
 BIG = random.Random(5).randbytes(6 << 20)
@@ -122,11 +122,11 @@ def test_the_config_file_has_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "c.toml").write_text(text)
     monkeypatch.setenv("HUBJET_CONFIG", str(tmp_path / "c.toml"))
     assert hubjet.config()["endpoints"].value == ("https://a.example", "modelscope+https://www.modelscope.cn")
-    assert _config.parse_flat_toml(text) == {"endpoints": ["https://a.example", "modelscope"]}
-    assert _config.parse_flat_toml("a = []\nb = ['x',]") == {"a": [], "b": ["x"]}
+    assert _toml.parse_flat_toml(text) == {"endpoints": ["https://a.example", "modelscope"]}
+    assert _toml.parse_flat_toml("a = []\nb = ['x',]") == {"a": [], "b": ["x"]}
     for bad in ("a = ['x'", "a = [1]", "a = ['x' 'y']", "a = [] b", "a = ['\\\\']"):
         with pytest.raises(ValueError, match="line 1"):
-            _config.parse_flat_toml(bad)
+            _toml.parse_flat_toml(bad)
 
 
 # The first cannot be asked -------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from .. import _errors as errors
 from .. import _trace, _transport
-from .._config import environment_token, resolve
+from .._config import resolve
 from .._edge import public
 from .._errors import HubjetError, explain
+from .._surroundings import environment_token
 from .._names import origin_of, shown
 from . import store, vaults
 from .credentials import Token, find_token, no_token, sendable

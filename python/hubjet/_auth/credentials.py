@@ -1,4 +1,4 @@
-"""Which token a request may carry, and where it came from. Imports _errors, _names, _config, _auth.vaults.
+"""Which token a request may carry, and where it came from. Imports _errors, _names, _config, _surroundings, _auth.vaults.
 
 A token given as an argument is used at once. Any other is looked for only when an answer asks for one, because
 looking has a price: a notebook's vault blocks and warns, and what is not read cannot leak. Places, in order: HF_TOKEN,
@@ -8,7 +8,7 @@ the process; the token itself is not, but by the vault that was asked (_auth.vau
 
 from __future__ import annotations
 
-from .. import _config
+from .. import _surroundings
 from .._config import Config
 from .._errors import NoToken, TokenRefused, explain
 from .._names import split
@@ -109,7 +109,7 @@ class Credentials:
 
 def find_token(config: Config) -> Token | None:
     """The token of this user on this computer, from the first place that has one."""
-    found = _config.environment_token()
+    found = _surroundings.environment_token()
     if found is not None:
         return Token(found[0], f"environment {found[1]}")
     text = _token_file(config.token_path)
@@ -202,6 +202,6 @@ def _places(config: Config) -> str:
     from . import vaults
 
     places = f"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, {config.token_path}{vaults.stories()}"
-    if _config.oidc_is_asked_for():
+    if _surroundings.oidc_is_asked_for():
         places += " (HF_OIDC_RESOURCE is set, but hubjet does not exchange CI identities: put the token into HF_TOKEN)"
     return places

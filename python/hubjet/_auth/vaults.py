@@ -1,4 +1,4 @@
-"""The vaults of notebooks, which may hold a secret HF_TOKEN: Colab's and Kaggle's. Imports _config.
+"""The vaults of notebooks, which may hold a secret HF_TOKEN: Colab's and Kaggle's. Imports _surroundings.
 
 A vault is asked when a hub has asked for a token and no nearer place had one; once in the life of the process, whatever it says; and nobody
 waits for it longer than WAIT_S. Colab's answers from the browser, over the kernel's own channel, and without a browser not at all: it
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock  # threading's, without its 1 ms
 
-from .. import _config
+from .. import _surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _in_colab() -> bool:
     """In the kernel itself: `!python` has no way to the browser, and Colab Enterprise has no vault."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return "google.colab" in str(type(shell)) and not _config.in_colab_enterprise()
+    return "google.colab" in str(type(shell)) and not _surroundings.in_colab_enterprise()
 
 
 def _ask_colab() -> str | None:
@@ -127,7 +127,7 @@ COLAB = Vault(
     "Colab's secrets", _in_colab, _ask_colab, f"add it in Colab's secrets (the key on the left) as {NAME} and let this notebook read it"
 )
 KAGGLE = Vault(
-    "Kaggle's secrets", _config.in_kaggle, _ask_kaggle, f"add it in Kaggle's secrets (Add-ons, Secrets) as {NAME} and attach it to this notebook"
+    "Kaggle's secrets", _surroundings.in_kaggle, _ask_kaggle, f"add it in Kaggle's secrets (Add-ons, Secrets) as {NAME} and attach it to this notebook"
 )
 VAULTS = (COLAB, KAGGLE)
 

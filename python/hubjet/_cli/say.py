@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .._config import may_colour
+from .._surroundings import may_colour
 from .._errors import StorageError
 
 TYPE_CHECKING = False

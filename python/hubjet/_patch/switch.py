@@ -14,7 +14,7 @@ import sys
 from _thread import RLock
 
 from .. import _trace
-from .._config import quiet_xet
+from .._surroundings import quiet_xet
 from .._edge import wraps
 from .._status import Counts, Status
 from . import imports

@@ -1,4 +1,4 @@
-"""Where progress is shown: a terminal, a notebook, a log. Imports _config, _trace, _show.view, _show.wording.
+"""Where progress is shown: a terminal, a notebook, a log. Imports _surroundings, _trace, _show.view, _show.wording.
 
 One board for all downloads of the process in one place: one line that moves, whatever the number of files and threads, and one that stays
 for each download that took a while. Nothing that goes wrong here ends a download.
@@ -10,7 +10,7 @@ import os
 import sys
 from _thread import allocate_lock
 
-from .. import _config, _trace
+from .. import _surroundings, _trace
 from .view import together
 from .wording import FANCY, PLAIN, cells, closing, html, line, log_line
 
@@ -279,7 +279,7 @@ def board(progress: bool | None, ours: bool) -> Board | None:
     key: tuple[object, ...]
     if shell is not None:
         key = (os.getpid(), "kernel", id(shell), getattr(shell, "execution_count", 0))
-    elif not progress and not ours and not _config.is_first_rank():
+    elif not progress and not ours and not _surroundings.is_first_rank():
         return None  # eight of them on one terminal would write over each other; the first one brings it for all
     elif stream is not None and is_terminal(stream):
         key = (os.getpid(), "terminal", id(stream))
@@ -304,7 +304,7 @@ def board(progress: bool | None, ours: bool) -> Board | None:
 def _screen(kind: str, shell: Any, stream: Any, ours: bool) -> Screen:
     if kind == "kernel":
         return Kernel(shell)
-    if kind == "logging" or kind == "log" or _config.is_dumb_terminal():
+    if kind == "logging" or kind == "log" or _surroundings.is_dumb_terminal():
         return Log(None if kind == "logging" else stream)
     bars = _bars_on_terminal()
     return BelowBars(stream, bars) if bars is not None else Terminal(stream, last_words=not ours)
