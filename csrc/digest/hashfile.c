@@ -63,7 +63,7 @@ static int open_file(struct lane *l, struct hj_err *e)
 {
   struct hj_stat st;
   l->at = 0;
-  if (hj_file_open(&l->file, l->of->path, HJ_OPEN_READ, 0, e) || hj_file_stat(&l->file, &st, e))
+  if (hj_file_open(&l->file, l->of->path, HJ_OPEN_QUIET, 0, e) || hj_file_stat(&l->file, &st, e)) /* to be hashed is no use of a file */
     return (int)e->code;
   if (st.kind != HJ_KIND_FILE)
     return hj_fail(e, HJ_E_IO, "only files have a digest, this is none: %s", l->of->path);

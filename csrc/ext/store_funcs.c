@@ -5,6 +5,8 @@
 #include "ext/raise.h"
 #include "ext/state.h"
 #include "ext/wait.h"
+#include "store/adopt.h"
+#include "store/blob.h"
 #include "store/claim.h"
 #include "store/link.h"
 #include "store/planted.h"
@@ -260,6 +262,104 @@ static PyObject *store_blob_prove(PyObject *self, PyObject *args)
   return result;
 }
 
+/* On the heap, as above: at disk speed, and the disk may be somebody's dead mount. */
+struct adopt_call { char *source, *etag, *repo_dir, *path, *tmp, *tactics; struct hj_adopt_way way; char how; struct hj_err e; };
+
+static void adopt(void *arg, const atomic_int *stop)
+{
+  struct adopt_call *c = arg;
+  c->way.stop = stop;
+  if (c->repo_dir)
+    hj_adopt_blob(c->repo_dir, c->etag, &c->way, &c->how, &c->e);
+  else
+    hj_adopt_file(c->path, c->tmp, c->etag, &c->way, &c->how, &c->e);
+}
+
+static void release_adopt(void *arg)
+{
+  struct adopt_call *c = arg;
+  hj_mem_free(c->source);
+  hj_mem_free(c->etag);
+  hj_mem_free(c->repo_dir);
+  hj_mem_free(c->path);
+  hj_mem_free(c->tmp);
+  hj_mem_free(c->tactics);
+  hj_mem_free(c);
+}
+
+/* A path that may be None. */
+static int path_or_none(PyObject *given, void *out)
+{
+  if (given != Py_None)
+    return PyUnicode_FSConverter(given, out);
+  *(PyObject **)out = NULL;
+  return 1;
+}
+
+static char *copy_of(PyObject *path, struct hj_err *e) { return path ? hj_mem_text(PyBytes_AsString(path), e) : NULL; }
+
+static PyObject *how_of(char letter)
+{
+  switch (letter) {
+  case 'c':
+    return PyUnicode_FromString("clone");
+  case 'h':
+    return PyUnicode_FromString("hardlink");
+  case 'l':
+    return PyUnicode_FromString("link");
+  case 'y':
+    return PyUnicode_FromString("copy");
+  }
+  return PyUnicode_FromString("here");
+}
+
+static PyObject *store_adopt(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+  static char *names[] = { "source", "etag", "repo_dir", "path", "tmp", "tactics", "size", "mode", "sync", "replace", NULL };
+  struct hj_err e = HJ_ERR_INIT;
+  struct adopt_call *c = NULL;
+  PyObject *source = NULL, *repo = NULL, *path = NULL, *tmp = NULL, *result = NULL;
+  const char *etag, *tactics = "cly";
+  long long size = -1;
+  unsigned mode = 0444;
+  int sync = 1, replace = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&s|O&O&O&sLIpp:adopt", names, PyUnicode_FSConverter, &source, &etag, path_or_none,
+                                   &repo, path_or_none, &path, path_or_none, &tmp, &tactics, &size, &mode, &sync, &replace))
+    goto out;
+  if (repo ? path || tmp : !path || !tmp) {
+    PyErr_SetString(PyExc_ValueError, "either repo_dir, or path and tmp");
+    goto out;
+  }
+  c = hj_mem_zero(1, sizeof *c, &e);
+  if (c) {
+    c->e = (struct hj_err)HJ_ERR_INIT;
+    c->source = copy_of(source, &e);
+    c->etag = hj_mem_text(etag, &e);
+    c->tactics = hj_mem_text(tactics, &e);
+    c->repo_dir = copy_of(repo, &e);
+    c->path = copy_of(path, &e);
+    c->tmp = copy_of(tmp, &e);
+    c->way = (struct hj_adopt_way){ .source = c->source, .tactics = c->tactics, .size = size < 0 ? HJ_SIZE_UNKNOWN : (uint64_t)size,
+                                    .mode = mode & 07777, .sync = sync != 0, .replace = replace != 0 };
+  }
+  if (e.code != HJ_E_OK)
+    (void)ext_raise(ext_state_of(self), &e);
+  else if (ext_wait_aside(ext_state_of(self), adopt, release_adopt, c) < 0)
+    c = NULL;
+  else
+    result = c->e.code == HJ_E_NONE ? Py_NewRef(Py_None) :
+             c->e.code != HJ_E_OK   ? ext_raise_at(ext_state_of(self), &c->e, c->repo_dir ? c->repo_dir : c->path) :
+                                      how_of(c->how);
+out:
+  if (c)
+    release_adopt(c);
+  Py_XDECREF(source);
+  Py_XDECREF(repo);
+  Py_XDECREF(path);
+  Py_XDECREF(tmp);
+  return result;
+}
+
 static void is_whole(void *arg)
 {
   struct call *c = arg;
@@ -320,6 +420,9 @@ PyMethodDef ext_store_methods[] = {
   { "can_link", store_can_link, METH_VARARGS, "can_link(dir) -> bool: tries a symbolic link there." },
   { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed'." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },
+  { "adopt", KEYWORDS(store_adopt), METH_VARARGS | METH_KEYWORDS,
+    "adopt(source, etag, repo_dir=None, path=None, tmp=None, tactics='cly', size=-1, mode=0o444, sync=True, replace=False) -> str: a file that "
+    "lies elsewhere under a name of ours, proven: 'clone', 'hardlink', 'link', 'copy' or 'here'; None: gone, or no way." },
   { "snapshot_is_whole", store_snapshot_is_whole, METH_VARARGS,
     "snapshot_is_whole(repo_dir, commit, choice='') -> bool: every file there and as it was when the snapshot was noted whole." },
   { "snapshot_note_whole", store_snapshot_note_whole, METH_VARARGS,

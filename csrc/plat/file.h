@@ -16,6 +16,7 @@ typedef struct hj_file { int fd; } hj_file;
 
 enum hj_open {
   HJ_OPEN_READ,
+  HJ_OPEN_QUIET,   /* read; where the system lets us (Linux, our own files), its time of last access stays as it is */
   HJ_OPEN_NEW,     /* read and write; HJ_E_EXISTS if the name is taken (symbolic links count as taken) */
   HJ_OPEN_UPDATE,  /* read and write, must exist, symbolic links refused */
   HJ_OPEN_APPEND,  /* write at the end, made if absent, symbolic links and FIFOs refused */
@@ -57,6 +58,11 @@ int hj_path_stat(const char *path, bool follow, struct hj_stat *out, struct hj_e
 int hj_path_rename(const char *from, const char *to, struct hj_err *e);                  /* replaces */
 int hj_path_rename_new(const char *from, const char *to, struct hj_err *e);              /* HJ_E_EXISTS if taken; atomic where the OS can */
 int hj_path_remove(const char *path, struct hj_err *e);                                  /* a file or link; HJ_E_NONE if absent */
+/* `to`, a private file of ours, which exists and is empty, becomes one that shares the blocks of `from` until either is written to. HJ_E_NONE: not
+ * between these two, not here; then `to` is still empty. */
+int hj_file_clone(hj_file *from, const char *to, struct hj_err *e);
+/* A second name of the file that `from` is or leads to. HJ_E_EXISTS if taken; HJ_E_DENIED: also where there are none, or across disks. */
+int hj_path_hardlink(const char *from, const char *to, struct hj_err *e);
 int hj_path_symlink(const char *target, const char *path, struct hj_err *e);             /* HJ_E_EXISTS if taken */
 int hj_path_readlink(const char *path, char *out, size_t cap, struct hj_err *e);         /* NUL-ended; HJ_E_NAME if it does not fit, HJ_E_NONE: no link */
 int hj_path_mode(const char *path, unsigned mode, struct hj_err *e);

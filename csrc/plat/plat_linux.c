@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -109,6 +110,26 @@ void hj_file_flush_hint(hj_file *f, uint64_t at, uint64_t n)
 void hj_file_sequential_hint(hj_file *f)
 {
   (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+#ifndef FICLONE
+#define FICLONE _IOW(0x94, 9, int) /* <linux/fs.h>, which has names that <sys/mount.h> has, too */
+#endif
+
+/* EXDEV: another file system; EOPNOTSUPP, ENOTTY, EINVAL: one that has no clones (ext4; xfs without reflink=1), or a swap file; EPERM, ETXTBSY: not
+ * from this file; EACCES, ENOSYS: a sandbox. Whatever the reason, there are other ways to the bytes. */
+int hj_file_clone(hj_file *from, const char *to, struct hj_err *e)
+{
+  hj_file f = HJ_FILE_INIT;
+  if (hj_file_open(&f, to, HJ_OPEN_UPDATE, 0, e))
+    return (int)e->code;
+  int sys = hj_fault(HJ_OP_LINK);
+  if (!sys)
+    HJ_RETRY(sys, ioctl(f.fd, FICLONE, from->fd));
+  hj_file_close(&f);
+  if (sys == EIO || sys == ENOSPC || sys == EDQUOT || sys == EROFS)
+    return hj_fail_path(e, sys, "could not clone to", to);
+  return sys ? hj_fail(e, HJ_E_NONE, "no clones here (errno %d)", sys) : HJ_E_OK;
 }
 
 /* By number: glibc has the function since 2.28 only, kernels have the call since 3.15. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/clonefile.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,24 @@ int64_t hj_os_mtime_ns(const struct stat *st)
 static bool not_offered(int sys)
 {
   return sys == ENOTSUP || sys == EOPNOTSUPP || sys == ENOSYS || sys == EINVAL || sys == ENOTTY;
+}
+
+/* It makes its file by itself: ours, which kept the name, goes first. */
+int hj_file_clone(hj_file *from, const char *to, struct hj_err *e)
+{
+  int sys = hj_fault(HJ_OP_LINK);
+  if (!sys && unlink(to) != 0 && errno != ENOENT)
+    sys = errno;
+  if (!sys)
+    HJ_RETRY(sys, fclonefileat(from->fd, AT_FDCWD, to, 0));
+  if (!sys)
+    return HJ_E_OK;
+  hj_file f = HJ_FILE_INIT;
+  struct hj_err scratch = HJ_ERR_INIT;
+  if (hj_file_open(&f, to, HJ_OPEN_NEW, 0600, &scratch) && scratch.code != HJ_E_EXISTS) /* whoever tries another way finds it again */
+    return hj_fail_path(e, sys, "could not clone to", to);
+  hj_file_close(&f);
+  return hj_fail(e, HJ_E_NONE, "no clones here (errno %d)", sys);
 }
 
 static int no_space(struct hj_err *e, uint64_t needed, uint64_t room)

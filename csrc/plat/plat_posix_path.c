@@ -3,6 +3,7 @@
 #include "plat/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,16 @@ int hj_path_readlink(const char *path, char *out, size_t cap, struct hj_err *e)
     return hj_fail_path(e, sys, "could not read the link", path);
   out[n] = 0;
   return HJ_E_OK;
+}
+
+int hj_path_hardlink(const char *from, const char *to, struct hj_err *e)
+{
+  int sys = hj_fault(HJ_OP_LINK);
+  if (!sys)
+    HJ_RETRY(sys, linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW));
+  if (sys == EXDEV || sys == EOPNOTSUPP || sys == EMLINK || sys == ENOSYS)
+    return hj_fail(e, HJ_E_DENIED, "no second name here (errno %d): %s", sys, to);
+  return sys ? hj_fail_path(e, sys, "could not make the name", to) : HJ_E_OK;
 }
 
 int hj_path_mode(const char *path, unsigned mode, struct hj_err *e)

@@ -78,6 +78,7 @@ static int open_as(HANDLE *h, const wchar_t *path, enum hj_open how, DWORD attri
   *h = INVALID_HANDLE_VALUE;
   switch (how) {
   case HJ_OPEN_READ:
+  case HJ_OPEN_QUIET: /* NTFS keeps times of access by the hour, or not at all */
     return hj_win_open(h, path, GENERIC_READ, OPEN_EXISTING, attributes);
   case HJ_OPEN_NEW:
     return hj_win_open(h, path, both, CREATE_NEW, itself);

@@ -111,6 +111,29 @@ int hj_path_remove(const char *path, struct hj_err *e)
   return sys ? hj_fail_path(e, sys, "could not remove", path) : HJ_E_OK;
 }
 
+/* ReFS has clones (FSCTL_DUPLICATE_EXTENTS_TO_FILE), NTFS has none: not used. */
+int hj_file_clone(hj_file *from, const char *to, struct hj_err *e)
+{
+  (void)from;
+  (void)to;
+  return hj_fail(e, HJ_E_NONE, "no clones here");
+}
+
+int hj_path_hardlink(const char *from, const char *to, struct hj_err *e)
+{
+  wchar_t *old = hj_win_path(from, e), *at = old ? hj_win_path(to, e) : NULL;
+  int sys = at ? hj_fault(HJ_OP_LINK) : 0;
+  if (at && !sys && !CreateHardLinkW(at, old, NULL))
+    sys = hj_win_sys();
+  hj_mem_free(old);
+  if (!at)
+    return (int)e->code;
+  hj_mem_free(at);
+  if (sys == EXDEV || sys == ENOTSUP || sys == EMLINK)
+    return hj_fail(e, HJ_E_DENIED, "no second name here (errno %d): %s", sys, to);
+  return sys ? hj_fail_path(e, sys, "could not make the name", to) : HJ_E_OK;
+}
+
 /* Links of ours lead to files. EPERM where the user may not make any: the cache then holds copies, as the stock client's does. */
 int hj_path_symlink(const char *target, const char *path, struct hj_err *e)
 {

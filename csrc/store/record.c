@@ -230,7 +230,7 @@ static size_t format_line(char line[LINE_BYTES], const char *etag, const struct 
   return (size_t)snprintf(line, LINE_BYTES, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", etag, st->size, (uint64_t)st->mtime_ns, st->inode);
 }
 
-static int add_line(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e)
+int hj_record_note(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e)
 {
   char line[LINE_BYTES];
   return append(repo_dir, line, format_line(line, etag, st), e);
@@ -311,7 +311,7 @@ int hj_record_prove(const char *repo_dir, const char *etag, const atomic_int *st
   if (blob && !hj_record_hash(blob, etag, stop, good, &st, e) && *good) {
     HJ_BENIGN_BEGIN();             /* a read-only cache is proven all the same */
     struct hj_err s = HJ_ERR_INIT;
-    if (add_line(repo_dir, etag, &st, &s))
+    if (hj_record_note(repo_dir, etag, &st, &s))
       HJ_TRACE(HJ_T_STORE, 0, "proven, not recorded: %s", s.msg);
     HJ_BENIGN_END();
   }

@@ -10,4 +10,7 @@ int hj_record_match(const char *repo_dir, const char *etag, const struct hj_stat
 /* Hashes the file at `path`: is it what `etag` says? *st (may be NULL): how it was while it was read. */
 int hj_record_hash(const char *path, const char *etag, const atomic_int *stop, bool *good, struct hj_stat *st, struct hj_err *e);
 
+/* Notes that the file `st` tells of was proven to be `etag`: not what lies there now, which may be something else by then. */
+int hj_record_note(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e);
+
 #endif

@@ -1,5 +1,5 @@
 """Files of other programs, as a provider of _elsewhere: by the digests that they name, by name, by size and hash. Imports _config, _surroundings, _names,
-_sources, _store.
+_sources, _store, _hashed.
 
 Other programs' own places are read for what names a digest, or a file of a repository; nothing there is hashed to find out what it is. In
 folders that the user names (`sources`), a file whose size is wanted is hashed, once: what came of it is kept (`index`).
@@ -11,17 +11,22 @@ import os
 import time
 
 from . import _surroundings, _trace
+from ._hashed import Index
+from ._names import is_commit
+from ._show.progress import Checking
 from ._sources import folder as plain
-from ._sources.programs import readers
+from ._sources.programs import reader_of, readers
+from ._store import FileFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from typing import Any
 
     from ._config import Config
     from ._names import Repo
-    from ._sources.lying import Lying
-    from ._store import FileFacts, Tree
+    from ._sources.lying import Lying, Ref
+    from ._store import Tree
 
 FILES_MAX = 200_000  # of one place: somebody who names / as a source gets an answer, too
 FRESH_S = 5.0  # so long what a place holds is not read again: a loader asks file by file
@@ -32,56 +37,99 @@ class Sources:
 
     name = "sources"
 
-    def __init__(self, named: list[str], known: list[str], tactics: str) -> None:
-        self._named, self._known, self.tactics = named, known, tactics
-        self._lying: list[Lying] | None = None
+    def __init__(self, named: list[str], known: list[str], tactics: str, index: Index) -> None:
+        self._named, self._known, self.tactics, self._index = named, known, tactics, index
 
     @staticmethod
     def of(config: Config) -> Sources | None:
         """None: nothing of another program is here, and no folder is named."""
         named = [place for place in config.sources if os.path.isdir(place)]
         known = [place for place in places() if place != config.cache_dir and place not in named]
-        return Sources(named, known, TACTICS[config.adopt]) if named or known else None
+        return Sources(named, known, TACTICS[config.adopt], Index(config.hashed)) if named or known else None
 
-    def lying(self) -> list[Lying]:
+    def lying(self) -> Iterator[Lying]:
         """All files, those of named folders first."""
-        if self._lying is None:
-            self._lying = [file for place in [*self._named, *self._known] for file in walk(place)]
-        return self._lying
+        for place in (*self._named, *self._known):
+            yield from walk(place)
 
     def by_digest(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
+        """As files are named; then, in named folders, by size and hash."""
         found: dict[str, Lying] = {}
         for file in self.lying():
             if file.etag is not None and file.etag in wanted and file.etag not in found and wanted[file.etag] in (None, file.size):
                 found[file.etag] = file
+        left = {etag: size for etag, size in wanted.items() if etag not in found}
+        return {**found, **self._by_hash(left)} if left else found
+
+    def _by_hash(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
+        """Only files of a wanted size are hashed; not one whose size nobody knows."""
+        sizes = {size for size in wanted.values() if size is not None}
+        alike = [file for place in self._named for file in walk(place) if file.etag is None and file.size in sizes]
+        found: dict[str, Lying] = {}
+        for algo, length in (("sha256", 64), ("git-sha1", 40)):
+            some = {etag: size for etag, size in wanted.items() if len(etag) == length}
+            fitting = [file for file in alike if file.size in some.values()]
+            nth = 0 if length == 64 else 1
+            new = [file.path for file in fitting if not (self._index.look(file.path) or ("", ""))[nth]]
+            if new:
+                with Checking(_words(new), new[0]):
+                    self._index.hash(new, algo)
+            for file in fitting:
+                etag = (self._index.look(file.path) or ("", ""))[nth]
+                if etag in some:
+                    found.setdefault(etag, file._replace(etag=etag))
         return found
 
     def by_name(self, repo: Repo, commit: str | None, wanted: Mapping[str, FileFacts | None]) -> Mapping[str, Lying]:
         found: dict[str, Lying] = {}
         for file in self.lying():
-            if file.filename is not None and file.filename in wanted and file.repo == repo.id and file.repo_type == repo.type:
-                facts = wanted[file.filename]
-                size_fits = facts is None or facts.size == file.size
-                digest_fits = facts is None or file.etag in (None, facts.etag)
-                commit_fits = facts is not None or file.revision == commit
-                if size_fits and digest_fits and commit_fits:
-                    found.setdefault(file.filename, file)
+            if file.filename is None or file.filename not in wanted or file.filename in found or not _is_of(file, repo):
+                continue
+            facts = wanted[file.filename]
+            if facts is None:
+                fits = file.revision == commit and file.etag is not None
+            else:
+                fits = facts.size == file.size and file.etag in (None, facts.etag)
+            if fits:
+                found[file.filename] = file
         return found
 
     def listing(self, repo: Repo, revision: str) -> tuple[str, Tree] | None:
+        commit = revision if is_commit(revision) else self._commit(repo, revision)
+        if commit is None:
+            return None
+        files = [file for file in self.lying() if file.revision == commit and file.filename is not None and _is_of(file, repo)]
+        tree = {file.filename: _facts(file) for file in files if file.filename is not None}
+        return (commit, tree) if tree and all(facts.etag is not None for facts in tree.values()) else None
+
+    def _commit(self, repo: Repo, name: str) -> str | None:
+        for place in (*self._named, *self._known):
+            for ref in refs(place):
+                if (ref.repo, ref.repo_type, ref.name) == (repo.id, repo.type, name):
+                    return ref.commit
         return None
 
-    def digests(self) -> Collection[str] | None:
+    def digests(self, repo: Repo, filename: str) -> Collection[str] | None:
+        """None, where a file that is named nowhere may be the one: who asked for folders to be looked through pays a round trip for it."""
+        if any(file.etag is None for place in self._named for file in walk(place)):
+            return None
         return {file.etag for file in self.lying() if file.etag is not None}
 
 
-TACTICS = {
-    "auto": "clone,link,copy",
-    "clone": "clone,copy",
-    "link": "link,copy",
-    "hardlink": "clone,hardlink,copy",
-    "copy": "copy",
-}
+def _is_of(file: Lying, repo: Repo) -> bool:
+    return file.repo == repo.id and file.repo_type == repo.type
+
+
+def _facts(file: Lying) -> FileFacts:
+    etag = file.etag or ""
+    return FileFacts(file.size, "", etag, file.size) if len(etag) == 64 else FileFacts(file.size, etag)
+
+
+def _words(paths: list[str]) -> str:
+    return os.path.basename(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+
+
+TACTICS = {"auto": "cly", "clone": "cy", "link": "ly", "hardlink": "chy", "copy": "y"}  # setting -> letters of _native.adopt
 
 
 def places() -> list[str]:
@@ -102,6 +150,17 @@ def walk(place: str) -> list[Lying]:
     if seen is None or now - seen[0] > FRESH_S:
         seen = _seen[place] = (now, list(_some(plain.walk(place), place)))
     return seen[1]
+
+
+def refs(place: str) -> Iterable[Ref]:
+    """What names of revisions mean in one place."""
+    reader = reader_of(place)
+    known: Any = getattr(reader, "refs", None)
+    try:
+        return list(known(place)) if known is not None else []
+    except OSError as error:
+        _trace.info(f"{place} could not be read to its end: {error}")
+        return []
 
 
 _seen: dict[str, tuple[float, list[Lying]]] = {}

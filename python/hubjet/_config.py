@@ -256,6 +256,12 @@ def _run_dir(_known: Known) -> Setting:
     return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "run")), origin)
 
 
+def _hashed(_known: Known) -> Setting:
+    base = os.environ.get("XDG_CACHE_HOME")
+    origin = "environment XDG_CACHE_HOME" if base else "default"
+    return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "hashed")), origin)
+
+
 def _ca_file(known: Known) -> Setting:
     if known["ca"].value is not None and not os.path.isdir(known["ca"].value):
         return known["ca"]
@@ -350,6 +356,9 @@ class Config:
         _tactics,
         "auto",
         "HUBJET_ADOPT",
+    )
+    hashed: str = _option(
+        "The file that keeps which files of sources were hashed, and what came of it; it may be deleted.", _path, _hashed, "HUBJET_HASHED"
     )
     endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
     endpoints: tuple[str, ...] = _option(

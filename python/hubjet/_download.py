@@ -12,6 +12,7 @@ import os
 
 from . import _errors as errors
 from . import _listen, _native, _plan, _trace, _transport
+from ._elsewhere import elsewhere, take
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import is_commit, is_etag
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ._config import Config
     from ._dry_run import DryRunFileInfo
+    from ._elsewhere import Elsewhere, Place
     from ._hub import Hub
     from ._native import Result, Want
     from ._resolve import Found
@@ -100,9 +102,16 @@ def file(
     if call.found is not None and not force and (call.pinned or call.shut):
         return call.found.path
     if call.shut:
+        path = _taken(call)
+        if path is not None:
+            return path
         raise_not_here(call)
     if call.known_missing() and not force:
         raise_known_missing(call)
+    if call.pinned and call.facts is not None and not force:
+        path = _taken(call)
+        if path is not None:
+            return path
     size = call.facts.size if call.pinned and call.facts is not None else None
     _listen.planned(1, 0, size, size)
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
@@ -156,25 +165,60 @@ def _info_of(call: Call, found: Found) -> DryRunFileInfo:
     return DryRunFileInfo(found.commit, size, call.filename, found.path, True, call.force)
 
 
+# --- elsewhere on this computer -------------------------------------------------------------------
+
+
+def _taken(call: Call) -> str | None:
+    """The file's path, brought from elsewhere on this computer; None: nobody there has it, or says which commit it is of."""
+    others = elsewhere(call.hub.config)
+    if others is None:
+        return None
+    commit, facts = call.commit, call.facts
+    if commit is None or facts is None:
+        known = others.listing(call.hub.repo, commit or call.revision)
+        if known is not None:
+            commit, facts = known[0], known[1].get(call.filename)
+    if commit is None:
+        return None
+    place = others.files(call.store.repo, commit, {call.filename: facts}).get(call.filename)
+    etag = (facts.etag if facts is not None else None) or (place.lying.etag if place is not None else None)
+    return _taken_as(call, commit, etag, place) if place is not None and etag is not None else None
+
+
+def _taken_as(call: Call, commit: str, etag: str, place: Place) -> str | None:
+    linked = links(call.hub.config)
+    if not take(call.store, place, etag, call.filename, call.hub.config, linked):
+        return None
+    path = _native.link_snapshot(call.store.folder, commit, call.filename, etag, linked)
+    if path is not None:
+        call.store.tag()
+        call.store.write_ref(call.revision, commit)
+    return path
+
+
 # --- the network ----------------------------------------------------------------------------------
 
 
 def _from_network(call: Call, meter: Meter) -> str:
+    others = elsewhere(call.hub.config) if not call.force and call.found is None else None
     for _ in range(2):
-        result = _chain(call, meter)
+        digests = others.digests(call.store.repo, call.filename) if others is not None else []
+        result = _chain(call, meter, digests)
         if result["error"] is not None:
             return _cached_instead(call, result).path
         if call.found is not None and call.found.etag is None and result["commit"] == call.found.commit:
             return call.found.path  # a plain file, and the name still means its commit
-        path = _published(call, result)
+        path = _published(call, result, others)
         if path is not None:
             return path
+        others = None  # what lay there was something else
     raise errors.InternalError(
         f"{call.filename}: the cache's copy was found damaged twice in a row in {call.store.folder}"
     )
 
 
-def _chain(call: Call, meter: Meter) -> Result:
+def _chain(call: Call, meter: Meter, elsewhere_digests: list[str] | None) -> Result:
+    """`elsewhere_digests`: whose bytes need not come; None: which they are shows when the digest is known."""
     hub, store, found = call.hub, call.store, call.found
     known = call.facts if call.pinned else None
     want: Want = {
@@ -190,6 +234,10 @@ def _chain(call: Call, meter: Meter) -> Result:
         want["held"] = [found.etag]
     elif found is not None and not call.force:
         want["held_commit"] = found.commit
+    elif elsewhere_digests:
+        want["held"] = elsewhere_digests
+    elif elsewhere_digests is None and known is None:
+        want["meta_only"] = True
     limits = _transport.limits(hub.config, quick=found is not None and not call.force)
     if known is not None:  # whoever has these bytes may bring them
         want = {**hub.file_want(call.revision, call.filename, known), **want}
@@ -197,7 +245,7 @@ def _chain(call: Call, meter: Meter) -> Result:
     return hub.chain(call.revision, call.filename, want, limits, meter, call.commit)
 
 
-def _published(call: Call, result: Result) -> str | None:
+def _published(call: Call, result: Result, others: Elsewhere | None) -> str | None:
     """Name and ref for a fetched or held blob. None: it turned out damaged, or was moved away by another process (where
     there are no links), so ask again."""
     store, commit, etag = call.store, result["commit"], result["etag"]
@@ -206,8 +254,9 @@ def _published(call: Call, result: Result) -> str | None:
     path = result["link"]
     size = result["size"] if result["size"] >= 0 else None
     is_blob = path is None or store.etag_at(path) is not None  # a plain file was proven when it got its name
-    if result["status"] == "held" and is_blob and not may_serve(store, etag, size, call.filename):
-        return None
+    if result["status"] in ("held", "meta") and is_blob and not may_serve(store, etag, size, call.filename):
+        place = others.digest(etag, size) if others is not None and is_etag(etag) else None
+        return _taken_as(call, commit, etag, place) if place is not None else None
     if path is None:
         path = _native.link_snapshot(store.folder, commit, call.filename, etag, links(call.hub.config))
         if path is None:

@@ -7,21 +7,28 @@ Providers are asked in the order of `providers`; the first who has a file brings
 
 from __future__ import annotations
 
+import os
+
+from . import _native, _trace
+from ._errors import IntegrityError, StorageError
+from ._show import receipt
+from ._show.progress import Checking
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from typing import Protocol
+    from typing import NamedTuple, Protocol
 
     from ._config import Config
     from ._names import Repo
     from ._sources.lying import Lying
-    from ._store import FileFacts, Tree
+    from ._store import FileFacts, RepoStore, Tree
 
     class Provider(Protocol):
         """Somebody who may have files. Nothing here asks the network, writes, or raises for what cannot be read."""
 
         name: str  # for a plan, a receipt, a trace: "sources", "tier /shared/hub", "vault /content/drive/…"
-        tactics: str  # how its files are taken, in this order: see _native.adopt
+        tactics: str  # how its files are taken, in this order: letters of _native.adopt
 
         def by_digest(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
             """`wanted`: etags, with the size where it is known. The answer holds those that lie there."""
@@ -33,9 +40,11 @@ if TYPE_CHECKING:
         def listing(self, repo: Repo, revision: str) -> tuple[str, Tree] | None:
             """Commit and listing of a revision, for calls that may not ask or cannot reach the hub."""
 
-        def digests(self) -> Collection[str] | None:
-            """All etags it can name without hashing: whether the server names one of these is looked at before a body is fetched. None: it
-            cannot tell beforehand."""
+        def digests(self, repo: Repo, filename: str) -> Collection[str] | None:
+            """For one file of which the server is still to say the digest: all etags that can be had. None: it cannot tell beforehand (then the
+            server is asked for the digest first, which costs a round trip)."""
+else:
+    from ._record import NamedTuple
 
 
 def providers(config: Config) -> list[Provider]:
@@ -52,30 +61,60 @@ def providers(config: Config) -> list[Provider]:
     return found
 
 
+class Place(NamedTuple):
+    """A file that somebody has."""
+
+    lying: Lying
+    provider: str  # its name
+    tactics: str
+
+    @property
+    def words(self) -> str:
+        """For people: where it lies."""
+        return f"lies at {self.lying.path} ({self.lying.program})"
+
+
 class Elsewhere:
     """The providers of one call."""
 
     def __init__(self, asked: list[Provider]) -> None:
         self.providers = asked
 
-    def files(
-        self, repo: Repo, commit: str | None, wanted: Mapping[str, FileFacts | None]
-    ) -> dict[str, tuple[Provider, Lying]]:
-        """Who has which of these files, by name in the repository."""
-        found: dict[str, tuple[Provider, Lying]] = {}
+    def files(self, repo: Repo, commit: str | None, wanted: Mapping[str, FileFacts | None]) -> dict[str, Place]:
+        """Who has which of these files, by name in the repository. One of which nobody says the digest is nobody's."""
+        found: dict[str, Place] = {}
         for provider in self.providers:
             left = {name: facts for name, facts in wanted.items() if name not in found}
-            if not left:
-                break
             etags = {facts.etag: facts.size for facts in left.values() if facts is not None and facts.etag is not None}
-            named = provider.by_name(repo, commit, left)
             digested = provider.by_digest(etags) if etags else {}
+            lacking = {name: facts for name, facts in left.items() if facts is None or facts.etag not in digested}
+            named = provider.by_name(repo, commit, lacking) if lacking else {}
             for name, facts in left.items():
                 lying = digested.get(facts.etag) if facts is not None and facts.etag is not None else None
                 lying = lying or named.get(name)
-                if lying is not None and (facts is None or lying.size == facts.size):
-                    found[name] = provider, lying
+                if lying is None or (facts is not None and lying.size != facts.size):
+                    continue
+                if (facts is not None and facts.etag is not None) or lying.etag is not None:
+                    found[name] = Place(lying, provider.name, provider.tactics)
         return found
+
+    def digest(self, etag: str, size: int | None) -> Place | None:
+        """Who has these bytes."""
+        for provider in self.providers:
+            lying = provider.by_digest({etag: size}).get(etag)
+            if lying is not None:
+                return Place(lying, provider.name, provider.tactics)
+        return None
+
+    def digests(self, repo: Repo, filename: str) -> list[str] | None:
+        """What may be had without asking for a body, should the server name one of these. None: only who knows the digest can be told."""
+        found: set[str] = set()
+        for provider in self.providers:
+            some = provider.digests(repo, filename)
+            if some is None:
+                return None
+            found.update(some)
+        return sorted(found)
 
     def listing(self, repo: Repo, revision: str) -> tuple[str, Tree] | None:
         """The first provider's that knows the revision."""
@@ -86,3 +125,38 @@ def elsewhere(config: Config) -> Elsewhere | None:
     """None: there is nowhere to look."""
     asked = providers(config)
     return Elsewhere(asked) if asked else None
+
+
+def take(store: RepoStore, place: Place, etag: str, filename: str, config: Config, linked: bool = True) -> bool:
+    """Puts the file under its blob's name, proven. False: it is not what it was taken for, it is gone, or there is no way to it. StorageError where
+    our own disk is full."""
+    lying = place.lying
+    tactics = place.tactics if linked else place.tactics.replace("l", "")
+    source = os.path.realpath(lying.path)
+    try:
+        with Checking(filename, source):
+            how = _native.adopt(source, etag, repo_dir=store.folder, tactics=tactics, size=lying.size, sync=config.sync)
+    except StorageError as error:
+        if error.code == "NOSPACE":
+            raise
+        _trace.info(f"{lying.path} could not be taken for {filename}: {error}")
+        return False
+    except IntegrityError as error:
+        _trace.warn(f"{lying.path} ({lying.program}) is not {filename}, whatever its name says: {error.message}", once=f"not {source}")
+        return False
+    if how is None:
+        _trace.info(f"{lying.path} could not be taken for {filename}")
+        return False
+    told = receipt.current()
+    if told is not None:
+        told.found(filename, lying.size, "sha256" if len(etag) == 64 else "git-sha1", f"{lying.program} ({_HOW[how]} {at_home(lying.path)})")
+    return True
+
+
+_HOW = {"clone": "clone of", "hardlink": "second name of", "link": "link to", "copy": "copy of", "here": "also at"}
+
+
+def at_home(path: str) -> str:
+    """With ~ for the user's own folder."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home):]}" if home != "/" and path.startswith(home + os.sep) else path

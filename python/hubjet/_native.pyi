@@ -218,6 +218,15 @@ def snapshot_note_whole(repo_dir: str, commit: str, paths: Sequence[str], choice
 def blob_state(repo_dir: str, etag: str) -> Literal["missing", "new", "same", "changed"]: ...
 def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: it is what its name says, and the record is renewed
 
+# A file that lies elsewhere on this computer, under blobs/<etag> of repo_dir, or under `path` (with `tmp`, a folder of ours on the same file
+# system). `tactics`, tried in this order: c a clone of its blocks, h hard link (only what nobody may write to), l symbolic link (not to what
+# others may write to), y copy. Proven before the name exists; as a blob recorded, so that an owner's edit is noticed. The source stays as it is.
+# IntegrityError: it is something else; None: it is gone, or no tactic is possible here. "here": somebody else was faster.
+def adopt(
+    source: str, etag: str, repo_dir: str | None = None, path: str | None = None, tmp: str | None = None, tactics: str = "cly", size: int = -1,
+    mode: int = 0o444, sync: bool = True, replace: bool = False,
+) -> Literal["clone", "hardlink", "link", "copy", "here"] | None: ...
+
 def trace(mask: str) -> None: ...  # "net,part", "all,-net", "" = off
 def trace_file(path: str) -> bool: ...  # also append each line there at once, for hangs and crashes
 def trace_lines() -> list[tuple[str, str]]: ...  # drains (part, line)

@@ -32,6 +32,7 @@ class Todo:
     FETCH = "fetch"  # all of it
     RESUME = "resume"  # the rest of it
     LINK = "link"  # its bytes are here, under another name
+    TAKE = "take"  # another program has it on this computer
     COPY = "copy"  # its bytes are in the cache, it goes into a local_dir
     KEEP = "keep"  # the user's own
     HERE = "here"
@@ -112,6 +113,8 @@ def _row(store: RepoStore, path: str, step: Step, partials: bool) -> Row:
     name, size, etag = step.filename, step.facts.size, step.facts.etag
     if step.source == Source.LINK:
         return Row(name, size, Todo.LINK, step.reason, size, path)
+    if step.source == Source.ELSEWHERE:
+        return Row(name, size, Todo.TAKE, step.reason, size, path)
     if step.source == Source.FETCH:
         return row_to_fetch(name, size, path, _native.partial_bytes(store.side, etag) if partials and etag is not None else 0, step.reason)
     own = store.etag_at(path)

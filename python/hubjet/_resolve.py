@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import NamedTuple
 
+    from ._config import Config
+    from ._elsewhere import Place
     from ._store import FileFacts, RepoStore, Tree
 else:
     from ._record import NamedTuple
@@ -27,6 +29,7 @@ class Source:
 
     HERE = "in its snapshot already"
     LINK = "the bytes are here, the name is missing"
+    ELSEWHERE = "another program has it on this computer"
     FETCH = "to be fetched"
 
 
@@ -37,6 +40,7 @@ class Step(NamedTuple):
     facts: FileFacts
     source: str  # one of Source
     reason: str
+    lies: Place | None = None  # ELSEWHERE: where
 
 
 class Found(NamedTuple):
@@ -108,11 +112,28 @@ def _set_aside(store: RepoStore, etag: str, filename: str) -> None:
     _trace.warn(f"{name} in {store.folder} is damaged or was edited and is not used; {where}")
 
 
-def plan(store: RepoStore, commit: str, tree: Tree, files: Iterable[str], *, force: bool = False) -> list[Step]:
-    """For each file: is it here, does it only lack its name, or must it be fetched?"""
+def plan(
+    store: RepoStore, commit: str, tree: Tree, files: Iterable[str], config: Config | None = None, *, force: bool = False
+) -> list[Step]:
+    """For each file: is it here, does it only lack its name, does it lie elsewhere on this computer, or must it be fetched? `config`: whose
+    sources are asked; None: nobody is."""
     if not os.path.isdir(store.blob("")) and not os.path.isdir(store.snapshot(commit)):  # a thousand looks saved
-        return [Step(filename, tree[filename], Source.FETCH, "not here") for filename in files]
-    return [_step(store, commit, filename, tree[filename], force) for filename in files]
+        steps = [Step(filename, tree[filename], Source.FETCH, "not here") for filename in files]
+    else:
+        steps = [_step(store, commit, filename, tree[filename], force) for filename in files]
+    if config is None or force or all(step.source != Source.FETCH for step in steps):
+        return steps
+    from ._elsewhere import elsewhere
+
+    others = elsewhere(config)
+    if others is None:
+        return steps
+    found = others.files(store.repo, commit, {step.filename: step.facts for step in steps if step.source == Source.FETCH})
+    return [_moved(step, found[step.filename]) if step.filename in found else step for step in steps]
+
+
+def _moved(step: Step, place: Place) -> Step:
+    return step._replace(source=Source.ELSEWHERE, reason=place.words, lies=place)
 
 
 def _step(store: RepoStore, commit: str, filename: str, facts: FileFacts, force: bool) -> Step:

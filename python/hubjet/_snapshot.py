@@ -20,6 +20,7 @@ from ._download import (
     raise_failures,
     warn_fallback,
 )
+from ._elsewhere import elsewhere, take
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import is_commit, keeper, pattern_list
@@ -123,7 +124,7 @@ def snapshot(
     def begin(part: Tree) -> None:
         work, early = _Work(hub, store, commit, part, force), choose.early(part)
         if _plan.wanted():
-            told.update({row.filename: row for row in _plan.rows_of(store, commit, plan(store, commit, part, early, force=force))})
+            told.update({row.filename: row for row in _plan.rows_of(store, commit, plan(store, commit, part, early, hub.config, force=force))})
         flights.extend(work.begin(early))
 
     try:
@@ -152,7 +153,7 @@ def _brought(
 
     files = choose(tree, read)
     if _plan.wanted():
-        rows = _plan.rows_of(store, commit, plan(store, commit, tree, [name for name in files if name not in told], force=work.force))
+        rows = _plan.rows_of(store, commit, plan(store, commit, tree, [name for name in files if name not in told], hub.config, force=work.force))
         known = {**told, **{row.filename: row for row in rows}}
         _plan.tell(_plan.Plan(hub.repo, revision, commit, store.folder, [known[name] for name in files], tree))
     work.obtain(files, bar_class=bar_class, flights=flights)
@@ -190,7 +191,7 @@ def preview(
     else:
         commit, tree = listing(hub, store.folder, revision)
     files = hub.listed(choose(tree, lambda name: _read_cached(store, commit, name)))
-    steps = plan(store, commit, tree, files)
+    steps = plan(store, commit, tree, files, hub.config)
     _tell(hub, store, revision, commit, tree, plan(store, commit, tree, files, force=True) if force else steps)
     return [info_of(step, commit, store.pointer(commit, step.filename), force) for step in steps]
 
@@ -204,8 +205,8 @@ def info_of(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
     """A plan's step, for people."""
     from ._dry_run import DryRunFileInfo
 
-    cached = step.source != Source.FETCH
-    return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or not cached)
+    cached = step.source in (Source.HERE, Source.LINK)
+    return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or step.source == Source.FETCH)
 
 
 def listing(hub: Hub, folder: str, revision: str, *, quick: bool = False, known: str | None = None) -> tuple[str, Tree]:
@@ -244,7 +245,7 @@ class _Work(NamedTuple):
         that are on their way already."""
         begun = {ask.filename for flight in flights for ask in flight.asks}
         names = self.hub.listed(files)
-        steps = plan(self.store, self.commit, self.tree, [name for name in names if name not in begun], force=self.force)
+        steps = plan(self.store, self.commit, self.tree, [name for name in names if name not in begun], self.hub.config, force=self.force)
         missing = [step for step in steps if step.source == Source.FETCH]
         linked = True
         if any(step.source != Source.HERE for step in steps):
@@ -280,7 +281,7 @@ class _Work(NamedTuple):
         if limits["connections"] < 2:
             return []
         limits["connections"] -= 1  # the listing's, then that of the files that follow: two jobs keep to one limit
-        steps = plan(self.store, self.commit, self.tree, self.hub.listed(files), force=self.force)
+        steps = plan(self.store, self.commit, self.tree, self.hub.listed(files), self.hub.config, force=self.force)
         missing = [step for step in steps if step.source == Source.FETCH]
         self._check_space(missing, ())
         asks = [self._ask(step, True) for step in missing]
@@ -335,14 +336,19 @@ def rounds(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -> tuple[bool, list[Step]]:
-    """Gives names to the bytes that are here already. Answers whether names can be links, and for which steps the bytes
-    are here no more: without links a name takes them away from a twin, or from another process."""
+    """Gives names to the bytes that are here already, and takes those that lie elsewhere. Answers whether names can be links, and for which steps
+    there are no bytes after all: without links a name takes them away from a twin, or from another process; what lies elsewhere may be another
+    file than it seemed."""
     linked = links(hub.config)
     lost = []
     for step in steps:
-        if step.source == Source.LINK and step.facts.etag is not None:
-            if _native.link_snapshot(store.folder, commit, step.filename, step.facts.etag, linked) is None:
-                lost.append(step)
+        etag = step.facts.etag or (step.lies.lying.etag if step.lies is not None else None)
+        if step.source not in (Source.LINK, Source.ELSEWHERE) or etag is None:
+            continue
+        if step.lies is not None and not take(store, step.lies, etag, step.filename, hub.config, linked):
+            lost.append(step)
+        elif _native.link_snapshot(store.folder, commit, step.filename, etag, linked) is None:
+            lost.append(step)
     return linked, lost
 
 
@@ -386,10 +392,16 @@ def _from_cache(
 ) -> str:
     """The snapshot that is here, if it is whole. `error`: why the hub could not be asked, None if it was not to be."""
     commit = store.read_ref(revision)
+    tree = read_tree(store.folder, commit) if commit is not None else None
     folder = store.snapshot(commit) if commit is not None else ""
-    if commit is None or not os.path.isdir(folder):
-        raise error if error is not None else _not_here(hub, store, revision, local_only)
-    tree = read_tree(store.folder, commit)
+    if commit is None or not os.path.isdir(folder) or tree is None:
+        known = known_elsewhere(hub, revision, commit, tree)
+        if known is None and (commit is None or not os.path.isdir(folder)):
+            raise error if error is not None else _not_here(hub, store, revision, local_only)
+        if known is not None:
+            commit, tree = known
+            folder = store.snapshot(commit)
+    assert commit is not None
     if tree is not None:  # without a listing nobody can tell whether something is missing
         _complete(hub, store, revision, commit, tree, choose, error)
     elif error is not None and os.path.isdir(store.side):
@@ -422,15 +434,31 @@ def _known_version(
 def _complete(
     hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choice, error: HubjetError | None
 ) -> None:
-    files = hub.listed(choose(tree, lambda name: _read_cached(store, commit, name)))
-    steps = plan(store, commit, tree, files)
+    def read(name: str) -> bytes:
+        link_known(hub, store, commit, plan(store, commit, tree, [name], hub.config))
+        return _read_cached(store, commit, name)
+
+    files = hub.listed(choose(tree, read))
+    steps = plan(store, commit, tree, files, hub.config)
     _tell(hub, store, revision, commit, tree, steps)
     lacking = [step.filename for step in steps if step.source == Source.FETCH]
-    if not lacking and any(step.source == Source.LINK for step in steps):
+    if not lacking and any(step.source != Source.HERE for step in steps):
         lacking = [step.filename for step in link_known(hub, store, commit, steps)[1]]
     if lacking:
         raise incomplete(hub, revision, commit, store.snapshot(commit), lacking, len(files), error) from error
+    if store.read_ref(revision) is None:  # all of it came from elsewhere on this computer
+        os.makedirs(store.snapshot(commit), exist_ok=True)
+        store.tag()
+        store.write_ref(revision, commit)
     _note_whole(store, commit, choose, files)
+
+
+def known_elsewhere(hub: Hub, revision: str, commit: str | None, tree: Tree | None) -> tuple[str, Tree] | None:
+    """Commit and listing without asking the hub, where files may lie elsewhere on this computer; None: nobody there knows the revision."""
+    others = elsewhere(hub.config)
+    if others is None:
+        return None
+    return (commit, tree) if commit is not None and tree is not None else others.listing(hub.repo, commit or revision)
 
 
 def _read_cached(store: RepoStore, commit: str, filename: str) -> bytes:

@@ -27,6 +27,7 @@ RANKS = (
     "_auth.credentials _auth.store _limits _show.progress _store _ledger_file",
     "_advice",
     "_patch.errors",
+    "_hashed",
     "_adopted",
     "_elsewhere",
     "_transport _resolve _mirrors _modelscope",

@@ -57,7 +57,7 @@ def test_nothing_else_is_public() -> None:
 def test_type_checkers_and_the_interpreter_see_the_same_names() -> None:
     source = (PACKAGE / "__init__.py").read_text()
     block = source.partition("if TYPE_CHECKING:")[2].partition("__version__")[0]
-    imported = re.findall(r"^\s+from \.(\w+) import (\([^)]*\)|.*)$", block, re.MULTILINE)
+    imported = re.findall(r"^\s+from \.([\w.]+) import (\([^)]*\)|.*)$", block, re.MULTILINE)
     homes = {name: home for home, names in imported for name in re.findall(r"\w+", names)}
     assert set(homes) == set(hubjet.__all__)
     for name, home in homes.items():

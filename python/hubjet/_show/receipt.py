@@ -93,9 +93,9 @@ class Receipt:
                 name, max(result["size"], 0), _verified(want, result), _source(want, result), result["from_net"], result["held"], result["seconds"]
             )
 
-    def found(self, name: str, size: int, verified: str) -> None:
-        """It was here, and that was looked at now."""
-        self._came[name] = FileReceipt(name, size, verified, HERE)
+    def found(self, name: str, size: int, verified: str, source: str = HERE) -> None:
+        """It was on this computer, and that was looked at now."""
+        self._came[name] = FileReceipt(name, size, verified, source)
 
     def here(self, files: Sequence[tuple[str, int]]) -> None:
         """These need no fetching: name and size of each."""
@@ -162,7 +162,7 @@ class Receipt:
             return EARLIER
         from .. import _native
 
-        blob = os.path.realpath(place)
+        blob = os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place)))  # which may be a link itself: a model read where it lies
         state = _native.blob_state(os.path.dirname(os.path.dirname(blob)), os.path.basename(blob))
         return EARLIER if state == "same" else OTHERS
 

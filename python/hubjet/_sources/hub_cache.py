@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from .lying import Around, Lying
+from .lying import Around, Lying, Ref, read_small
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ def walk(place: str) -> Iterator[Lying]:
         kind = _of(name)
         if kind is not None:
             yield from _repo(os.path.join(place, name), *kind)
+
+
+def refs(place: str) -> Iterator[Ref]:
+    """What names of revisions mean there."""
+    for name in sorted(os.listdir(place)):
+        kind = _of(name)
+        top = os.path.join(place, name, "refs")
+        for base, _folders, files in os.walk(top) if kind is not None else ():
+            for file in files:
+                path = os.path.join(base, file)
+                commit = (read_small(path, 64) or b"").decode("ascii", "replace").strip()
+                if len(commit) == 40 and kind is not None:
+                    yield Ref(*kind, os.path.relpath(path, top).replace(os.sep, "/"), commit)
 
 
 def _of(name: str) -> tuple[str, str] | None:

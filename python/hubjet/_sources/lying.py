@@ -31,6 +31,15 @@ class Lying(NamedTuple):
     program: str = "folder"  # whose store it lies in: "ollama", "git-lfs" …
 
 
+class Ref(NamedTuple):
+    """A name of a revision, as a store knows it."""
+
+    repo: str
+    repo_type: str
+    name: str  # "main"
+    commit: str
+
+
 class Around(NamedTuple):
     """What a reader may know of this computer beyond its files: only _config reads the environment."""
 
@@ -54,6 +63,9 @@ if TYPE_CHECKING:
 
         def walk(self, place: str) -> Iterator[Lying]:
             """Its files. OSError may come out of it: the rest of this place is then passed over."""
+
+        # It may also have `refs(place) -> Iterator[Ref]`: which commits revisions' names mean there. A commit whose files are all named there with
+        # their digests can then be had by its name with the network off.
 
 
 def read_small(path: str, most: int = 4 << 20) -> bytes | None:
