@@ -31,6 +31,12 @@ def newer(world: World) -> None:
     repo.commit({**FILES, "config.json": b'{"model_type": "bert", "layers": 2}\n', "extra.json": b"{}\n"})
 
 
+def newest(world: World) -> None:
+    """A third one."""
+    repo = world.hub.repos["models", "org/model"]
+    repo.commit({"config.json": b'{"model_type": "bert", "layers": 12}\n', "model.safetensors": b"Weights " * LINES})
+
+
 STORY: Sequence[str | Sequence[str] | Callable[[World], None]] = (
     hub,
     """
@@ -100,6 +106,25 @@ Columns have blanks between them on a terminal, tabs in a pipe.
         "hubjet where org/model config.json",
         "hubjet where org/nowhere",
         "hubjet ls --cache-dir /tmp/no-cache",
+    ],
+    """
+## Only what is needed, and exactly that
+
+`plan` says what a loader needs and what is left out; `--urls` is for other programs. `lock` writes down to the byte what a project uses, `sync` brings it.
+[needed.md](needed.md) and [move.md](move.md) say more.
+""",
+    [
+        "hubjet plan org/model",
+        "hubjet plan org/model --quant Q4_K_M",
+        "hubjet plan org/model --urls --format aria2 --include config.json",
+        "mkdir project; cd project; hubjet lock org/model --needed",
+        "cd project; hubjet sync --frozen -q; hubjet sync --check",
+    ],
+    newest,
+    [
+        "cd project; hubjet sync --check",
+        "cd project; hubjet sync --frozen --offline -q",
+        "cd project; hubjet sync -q",
     ],
     """
 ## Typed wrong
@@ -179,6 +204,9 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
 | `url` | an object: `url` |
+| `plan` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `licence`, `gated`, `header` (that goes along, or null), `size`, `to_fetch`, `saved` (bytes), `files`: a list of `filename`, `size`, `sha256`, `git_sha1`, `here`, `url`, `left_out`: a list of `filename`, `size`, `reason`, `quants` (a list) |
+| `lock` | an object: `file`, `changes` (a list of lines) |
+| `sync` | an object: `folders` (repository: folder), `changes`, `drift` (lists of lines), `fetched` (bytes) |
 | `limit` | an object: `limit_rate` (bytes a second, or null), `polite` |
 | `login`, `whoami` | an object: `name`, `fullname`, `kind`, `token_name`, `role`, `reads_gated` (or null), `scopes` (a list of lists), `token_origin`, `endpoint` |
 | `logout` | an object: `removed` |

@@ -97,6 +97,8 @@ class Hub:
         self._first_done = False
         self._is_public = False  # the hub shows it to everybody, as it said
         self.gated = False  # files want a token, although the API answers without
+        self.licence: str | None = None  # as the card says it: "apache-2.0"
+        self.asked_info = False  # whether the two are known
         self._asked = DEFAULT_REVISION  # the revision that was asked for, by its name
         self._listings: dict[Endpoint, Listing | None] = {}  # of ModelScope; None: there is none to be had
         self._listing_flights: dict[Endpoint, tuple[str, Flight]] = {}
@@ -287,6 +289,7 @@ class Hub:
             raise self._nonsense(url, "the answer has no commit in 'sha'")
         if self.line.on_first:
             self.gated = bool(info.get("gated"))
+            self.licence, self.asked_info = _licence_of(info), True
             private = info.get("private")  # hubs that do not say it show everybody what they answer without a token
             self._is_public = not self.gated and (private is False or (private is None and not self.has_token))
             self.line.closed = "" if self._is_public else _NOT_PUBLIC
@@ -704,6 +707,17 @@ def next_link(header: str) -> str | None:
         if re.search(r"""\brel\s*=\s*["']?next\b""", parameters):
             return str(target)
     return None
+
+
+def _licence_of(info: Mapping[str, Any]) -> str | None:
+    card, tags = info.get("cardData"), info.get("tags")
+    said = card.get("license") if isinstance(card, dict) else None
+    if isinstance(said, list) and said:
+        said = said[0]
+    for tag in tags if isinstance(tags, list) else ():
+        if said is None and isinstance(tag, str) and tag.startswith("license:"):
+            said = tag.removeprefix("license:")
+    return errors.harmless(said)[:100] if isinstance(said, str) and said else None
 
 
 def _facts_of(entry: Mapping[str, Any]) -> FileFacts:

@@ -41,6 +41,7 @@ def from_pretrained(
     force_download: bool = False,
     subfolder: str | None = None,
     variant: str | None = None,
+    quant: str | None = None,
     allow_patterns: Patterns = None,
     ignore_patterns: Patterns = None,
     endpoint: str | None = None,
@@ -66,6 +67,7 @@ def from_pretrained(
             at once; False: never.
         local_files_only: no request at all. force_download: fetch again what is here.
         subfolder: only this folder of the repository. variant: such as "fp16", where the repository has it.
+        quant: the GGUF file of this name, such as "Q4_K_M", in place of other weights; transformers is told its name (gguf_file).
         allow_patterns: exactly these files instead of hubjet's choice; ignore_patterns: not these. Licence and model
         card stay. endpoint: the hub to ask; default HF_ENDPOINT. endpoints: that hub
             and its mirrors, such as ["https://huggingface.co", "https://hf-mirror.com", {"modelscope": "Org/Name"}]: the others
@@ -103,7 +105,7 @@ def from_pretrained(
             sources=sources,
         )
         hub, place = Hub(one, config, token), _place.of(config, one)
-        choose = _Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns)
+        choose = Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns, quant=quant)
         with keeping(one.id, revision) as receipt:
             folder = receipt.path = place.snapshot(hub, revision, choose, force=force_download, local_only=local_files_only)
         if loader is None:
@@ -118,6 +120,8 @@ def from_pretrained(
         loader_kwargs["subfolder"] = subfolder
     if variant is not None:
         loader_kwargs["variant"] = variant
+    if quant is not None:
+        loader_kwargs.setdefault("gguf_file", _gguf_in(folder, quant))
     return load(loader, folder, loader_kwargs)
 
 
@@ -133,6 +137,8 @@ def bring_needed(
     force_download: bool = False,
     endpoint: str | None = None,
     variant: str | None = None,
+    quant: str | None = None,
+    dtype: str | None = None,
     ignore_patterns: Patterns = None,
     dry_run: bool = False,
 ) -> str | list[DryRunFileInfo]:
@@ -140,7 +146,7 @@ def bring_needed(
     one, revision = repo(repo_id, repo_type), check_revision(revision)
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
     hub, place = Hub(one, config, token), _place.of(config, one, local_dir)
-    choose = _Needed(one.id, variant, None, None, ignore_patterns)
+    choose = Needed(one.id, variant, None, None, ignore_patterns, quant=quant, dtype=dtype)
     with keeping(one.id, revision) as receipt:
         found = (place.preview_snapshot if dry_run else place.snapshot)(hub, revision, choose, force=force_download)
         receipt.path = found if isinstance(found, str) else None
@@ -154,16 +160,17 @@ def _hub_id(model: str | os.PathLike[str]) -> str:
     return text
 
 
-class _Needed(Choice):
+class Needed(Choice):
     """The files a loader needs (_choose), or those the caller's patterns allow."""
 
     def __init__(
-        self, repo_id: str, variant: str | None, subfolder: str | None, allow: Patterns, ignore: Patterns
+        self, repo_id: str, variant: str | None, subfolder: str | None, allow: Patterns, ignore: Patterns, *, quant: str | None = None, dtype: str | None = None
     ) -> None:
         self._repo_id, self._variant, self._subfolder = repo_id, variant, subfolder
         self._allow, self._ignore = pattern_list(allow), pattern_list(ignore)
+        self._quant, self._dtype = quant, dtype
         # With our version: another one may choose otherwise.
-        self.words = f"needed {__version__} {variant!r} {subfolder!r} {self._allow} {self._ignore}"
+        self.words = f"needed {__version__} {variant!r} {subfolder!r} {self._allow} {self._ignore} {quant!r} {dtype!r}"
 
     def early(self, part: Tree) -> Sequence[str]:
         """None: which file is best shows when all are known."""
@@ -176,9 +183,9 @@ class _Needed(Choice):
         index = f"{subfolder.strip('/')}/{_choose.PIPELINE_INDEX}" if subfolder else _choose.PIPELINE_INDEX
         parts = _choose.components_of(read(index)) if allow is None and index in tree else None
         files = _choose.choose_files(
-            tree, variant=self._variant, subfolder=subfolder, components=parts, allow=allow, ignore=self._ignore
+            tree, variant=self._variant, subfolder=subfolder, components=parts, allow=allow, ignore=self._ignore, quant=self._quant, dtype=self._dtype
         )
-        others = _choose.other_weights(tree) if allow is None and not _choose.has_weights(files) else []
+        others = _choose.other_weights(tree) if allow is None and self._quant is None and not _choose.has_weights(files) else []
         if others:
             _say_what_is_left_out(self._repo_id, others)
             self.words = None  # to be said by the next process, too
@@ -186,9 +193,13 @@ class _Needed(Choice):
 
 
 def _say_what_is_left_out(repo_id: str, others: list[str]) -> None:
+    from ._quants import quants
+
     names = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+    there = quants(others)
+    how = f"quant= fetches one of {', '.join(there)}, allow_patterns any of them" if there else "allow_patterns fetches them"
     _trace.warn(
-        f"{repo_id} has no safetensors or PyTorch weights; it has {names}. allow_patterns fetches them.",
+        f"{repo_id} has no safetensors or PyTorch weights; it has {names}. {how}.",
         once=f"others {repo_id}",
     )
 
@@ -210,6 +221,15 @@ def load(loader: Any, folder: str, kwargs: dict[str, Any]) -> Any:
     raise TypeError(
         f"loader is a class with from_pretrained, a callable, a dotted name, 'auto' or None, not {loader!r}"
     )
+
+
+def _gguf_in(folder: str, quant: str) -> str:
+    """Its name, as transformers wants it: of a model in parts the first one."""
+    from ._quants import of_quant
+
+    there = (os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/") for place, _, names in os.walk(folder) for name in names)
+    found = of_quant(there, quant)
+    return next((name for name in found if "mmproj" not in name.lower()), found[0])
 
 
 def _named(dotted: str) -> Any:

@@ -148,7 +148,18 @@ def test_weights_in_other_formats_are_told_and_not_fetched(world: Any, caplog: p
     world.repo("org/gguf").commit({"config.json": b"{}", "m.Q4.gguf": b"1" * 99, "m.Q8.gguf": b"2" * 99})
     assert names(hubjet.from_pretrained("org/gguf")) == ["config.json"]
     assert "m.Q4.gguf" in caplog.text and "allow_patterns" in caplog.text
+    assert "one of Q4, Q8" in caplog.text
     assert names(hubjet.from_pretrained("org/gguf", allow_patterns="*.Q4.gguf")) == ["config.json", "m.Q4.gguf"]
+
+
+def test_a_quant_is_one_file_and_transformers_is_told_its_name(world: Any) -> None:
+    world.repo("org/gguf").commit({"config.json": b"{}", "m.Q4_K_M.gguf": b"1" * 99, "m.Q8_0.gguf": b"2" * 99})
+    assert names(hubjet.from_pretrained("org/gguf", quant="q4_k_m")) == ["config.json", "m.Q4_K_M.gguf"]
+    told: dict[str, Any] = {}
+    hubjet.from_pretrained("org/gguf", lambda folder, **how: told.update(how), quant="Q4_K_M")
+    assert told == {"gguf_file": "m.Q4_K_M.gguf"}
+    with pytest.raises(hubjet.EntryNotFound, match="Q4_K_M, Q8_0"):
+        hubjet.from_pretrained("org/gguf", quant="Q5_K_M")
 
 
 def test_a_pipeline_brings_its_parts_only(world: Any) -> None:

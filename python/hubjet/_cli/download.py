@@ -41,6 +41,7 @@ def add_download(parser: ArgumentParser) -> None:
     what.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
     what.add_argument("--needed", action="store_true", help="only what a loader needs: one format of the weights, not all")
     what.add_argument("--variant", metavar="NAME", type=filled, help="with --needed: such as fp16")
+    what.add_argument("--quant", metavar="NAME", type=filled, help="with --needed: the GGUF file of this name, such as Q4_K_M")
     what.add_argument("--force", action="store_true", help="fetch again what is here; replace edited files")
     what.add_argument("--dry-run", action="store_true", help="fetch nothing; say what would be, and why")
     where = parser.add_argument_group("where from, where to")
@@ -63,6 +64,8 @@ def do_download(options: Namespace) -> None:
         raise Misuse("name files, or choose by --include and --exclude, not both")
     if options.variant is not None and not options.needed:
         raise Misuse("--variant goes with --needed")
+    if options.quant is not None and not options.needed:
+        raise Misuse("--quant goes with --needed")
     if options.needed and (options.files or options.include):
         raise Misuse("--needed chooses the files: name none, and leave --include out")
     for name in options.files:
@@ -103,7 +106,7 @@ def _bring(options: Namespace) -> Any:
     if options.needed:
         from .._loader import bring_needed
 
-        return bring_needed(options.repo, variant=options.variant, ignore_patterns=options.exclude, **common)
+        return bring_needed(options.repo, variant=options.variant, quant=options.quant, ignore_patterns=options.exclude, **common)
     if len(options.files) == 1:
         try:
             return hf_hub_download(options.repo, options.files[0], **common)

@@ -47,6 +47,9 @@ VERBS = (
     Row("download", "_cli.download", "fetch a repository, or files of it; prints where they are"),
     Row("get", "_cli.download", "fetch any http(s) URL; prints where the file is"),
     Row("run", "_cli.run", "run a program in which everything downloads through hubjet"),
+    Row("plan", "_cli.move", "say what of a repository is needed, and print its URLs"),
+    Row("lock", "_cli.move", "write down a project's models: commits, files, digests"),
+    Row("sync", "_cli.move", "bring exactly what a lock file says"),
     Row("ls", "_cli.cache", "list the repositories in the cache"),
     Row("where", "_cli.cache", "say where things lie, and why there"),
     Row("url", "_cli.cache", "print the URL of a file of a repository"),
@@ -67,7 +70,7 @@ OTHERS_SAY = {
     "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
     "curl": "get", "list": "ls", "cache": "ls", "scan": "ls", "path": "where", "which": "where", "settings": "config", "env": "about",
     "version": "about", "info": "about", "contacts": "ledger", "requests": "ledger", "throttle": "limit", "rate": "limit",
-    "check": "doctor", "diagnose": "doctor", "status": "doctor", "plan": "download",
+    "check": "doctor", "diagnose": "doctor", "status": "doctor",
     "auth": "login", "signin": "login", "signout": "logout", "user": "whoami", "account": "whoami", "token": "whoami",
 }  # fmt: skip
 

@@ -1,0 +1,165 @@
+"""`hubjet plan`, `lock`, `sync`, `pack`, `unpack` and `serve`: models that travel. Imports _cli.say, _cli.options; what does it only when it is to."""
+
+from __future__ import annotations
+
+from .options import Misuse, add_ca, add_cache, add_repo_type, add_revision, filled
+from .say import out, out_json, talk, talk_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from typing import Any
+
+    from .options import Adder
+
+
+def _add_choice(parser: Adder, needed: bool = True) -> None:
+    """Which files of a repository."""
+    if needed:
+        parser.add_argument("--needed", action="store_true", help="only what a loader needs: one format of the weights, not all")
+    parser.add_argument("--variant", metavar="NAME", type=filled, help="such as fp16; implies --needed")
+    parser.add_argument("--quant", metavar="NAME", type=filled, help="the GGUF file of this name, such as Q4_K_M; implies --needed")
+    parser.add_argument("--dtype", metavar="NAME", type=filled, help="such as float16: the variant with these numbers, where there is one")
+    parser.add_argument("--include", action="append", metavar="PATTERN", help="only files that match, such as '*.json'; may be repeated")
+    parser.add_argument("--exclude", action="append", metavar="PATTERN", help="not files that match; may be repeated")
+
+
+def _add_from(parser: Adder) -> None:
+    """Where from, where to."""
+    add_cache(parser)
+    parser.add_argument("--endpoint", metavar="URL", dest="hub", type=filled, help="the hub; default: the setting endpoint")
+    parser.add_argument("--offline", action="store_true", default=None, help="no request: only what is here")
+    parser.add_argument("--token", type=filled, help="better: set HF_TOKEN, which other users of this computer cannot see")
+    add_ca(parser)
+
+
+def _chosen(options: Namespace) -> dict[str, Any]:
+    return {
+        "variant": options.variant, "quant": options.quant, "dtype": options.dtype, "allow_patterns": options.include,
+        "ignore_patterns": options.exclude, "cache_dir": options.cache_dir, "token": options.token, "endpoint": options.hub,
+    }  # fmt: skip
+
+
+# --- plan -----------------------------------------------------------------------------------------
+
+
+def add_plan(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet plan`."""
+    parser.description = (
+        "Says what of a repository a loader needs, what is left out and why, and what that saves: one format of the weights, one variant, "
+        "never two copies. Fetches nothing. With --urls: the list for curl or aria2, with names and checksums."
+    )
+    parser.epilog = """\
+  hubjet plan org/model
+  hubjet plan org/model-GGUF --quant Q4_K_M
+  hubjet plan org/diffuser --dtype float16
+  hubjet plan org/model --urls --format aria2 > list; aria2c -i list -d DIR
+  hubjet unpack --from-folder DIR --repo org/model@COMMIT"""
+    parser.add_argument("repo", metavar="REPO", help="org/name, or org/name@revision")
+    add_repo_type(parser)
+    add_revision(parser)
+    _add_choice(parser, needed=False)
+    parser.add_argument("--all", action="store_true", help="every file, needed or not")
+    parser.add_argument("--urls", action="store_true", help="print the URLs, for other programs")
+    parser.add_argument("--format", choices=("plain", "curl", "aria2", "json"), help="of the list; default: plain")
+    _add_from(parser)
+
+
+def do_plan(options: Namespace) -> None:
+    """Prints what a download would bring."""
+    from .._move import plan as planning
+
+    if options.format is not None and not options.urls:
+        raise Misuse("--format goes with --urls")
+    plan = planning.plan(options.repo, repo_type=options.type, revision=options.revision, needed=not options.all, **_chosen(options))
+    if options.urls and not options.json:
+        out(plan.urls(options.format or "plain"))
+        if plan.needs_token:
+            talk_line(f"{plan.repo_id} asks for a token: send the header {planning.HEADER!r} to {plan.files[0].url.split('/resolve/')[0] if plan.files else 'it'}, and to no other host")
+    elif options.json:
+        out_json(planning.as_dict(plan))
+    else:
+        out(str(plan))
+
+
+# --- lock, sync -----------------------------------------------------------------------------------
+
+
+def add_lock(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet lock`."""
+    parser.description = (
+        "Writes down which commit, files, sizes and digests a project uses, for `hubjet sync`. Nothing is downloaded. Repositories are added "
+        "to the file, or take the place of what it says of them; without any, all of the file is looked up anew."
+    )
+    parser.epilog = """\
+  hubjet lock org/model --needed
+  hubjet lock org/model@v1.0 datasets/org/reviews
+  hubjet lock org/model-GGUF --quant Q4_K_M --file models.lock"""
+    parser.add_argument("repos", metavar="REPO", nargs="*", default=[], help="org/name, org/name@revision, datasets/org/name")
+    parser.add_argument("--file", metavar="PATH", type=filled, default="hubjet.lock", help="the lock file; default: hubjet.lock")
+    add_repo_type(parser)
+    add_revision(parser)
+    _add_choice(parser)
+    _add_from(parser)
+
+
+def do_lock(options: Namespace) -> None:
+    """Writes the lock, and prints what changed."""
+    from .._move.lock import lock
+
+    lines = lock(*options.repos, file=options.file, needed=options.needed, repo_type=options.type, revision=options.revision, **_chosen(options))
+    _say_changes(options, lines, options.file)
+
+
+def _say_changes(options: Namespace, lines: list[str], file: str) -> None:
+    if options.json:
+        out_json({"file": file, "changes": lines})
+        return
+    for line in lines:
+        out(line)
+    if not lines:
+        talk(f"{file}: nothing changed")
+
+
+def add_sync(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet sync`."""
+    parser.description = (
+        "Brings what a lock file says. With --frozen exactly that: the same bytes, or an error that says what is different; nobody is asked for "
+        "anything when all is here. Without it the lock is brought up to date first, and what changed is printed."
+    )
+    parser.epilog = """\
+  hubjet sync --frozen                        in CI, in a Dockerfile
+  hubjet sync                                 take what the hub has now
+  hubjet sync --check                         exit code 1 if anything differs"""
+    parser.add_argument("file", metavar="FILE", nargs="?", default="hubjet.lock", help="the lock file; default: hubjet.lock")
+    parser.add_argument("--frozen", action="store_true", help="exactly what the lock says, or an error")
+    parser.add_argument("--check", action="store_true", help="fetch and write nothing; say what differs, here and on the hub")
+    _add_from(parser)
+    add_limits_but_ca(parser)
+
+
+def add_limits_but_ca(parser: ArgumentParser) -> None:
+    """What a download may take."""
+    parser.add_argument("--limit-rate", metavar="RATE", help="bytes per second, such as 8M; off: no limit")
+    parser.add_argument("--max-connections", metavar="N", help="most connections to one hub")
+
+
+def do_sync(options: Namespace) -> int:
+    """Brings it, and prints where it is."""
+    from .._move.lock import sync
+
+    done = sync(
+        options.file, frozen=options.frozen, check=options.check, cache_dir=options.cache_dir, token=options.token, endpoint=options.hub
+    )
+    if options.json:
+        out_json({"folders": done.folders, "changes": done.changes, "drift": done.drift, "fetched": done.fetched})
+    elif options.check:
+        for line in done.drift:
+            out(line)
+        talk(f"{options.file}: " + (f"{len(done.drift)} differences" if done.drift else "everything is as it says"))
+    else:
+        for line in done.changes:
+            talk(line)
+        for folder in done.folders.values():
+            out(str(folder))
+    return 1 if done.drift else 0
