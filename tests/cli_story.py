@@ -199,7 +199,7 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | --- | --- |
 | `download`, `get` | an object: `path`, `what`, `revision`, `commit`, `size`, `fetched`, `resumed` (bytes), `seconds`, `rate` (bytes a second), `requests`, `error` (null), `files`: a list of `name`, `size`, `verified`, `source`, `fetched`, `resumed`, `seconds` |
 | `download --dry-run` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `folder`, `to_fetch` (`files`, `bytes`), `disk_free` (bytes, or null), `files`: a list of `filename`, `size` (or null), `todo` (`fetch`, `resume`, `link`, `copy`, `keep`, `here`), `reason`, `here` (bytes), `path` |
-| `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970) |
+| `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970), `layout` (hub or plain) |
 | `ls --names` | a list of names |
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |

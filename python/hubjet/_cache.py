@@ -1,5 +1,5 @@
-"""Where things are and what is here; whom this process talked to. Imports _errors, _names, _config, _auth.credentials, _edge, _store,
-_resolve.
+"""Where things are and what is here; whom this process talked to. Imports _errors, _names, _config, _edge, _store,
+_layout, _place, _plain.
 
 Reads only. Answers are values a program can use; the command line prints the same.
 """
@@ -19,10 +19,12 @@ from ._config import Setting, resolve
 from ._edge import public
 from ._errors import StorageError
 from ._names import REPO_TYPES, Repo, check_revision, is_commit, repo
+from ._plain import stores_in
 from ._store import RepoStore
 
 if TYPE_CHECKING:
     from ._native import Visit
+    from ._plain import PlainStore
 
 
 @public
@@ -35,7 +37,8 @@ def where(
 ) -> dict[str, Setting]:
     """Every place hubjet uses, and why it is that one; with a repository, also where that lies.
 
-    Returns: name → Setting(value, origin). Without a repository: cache_dir, hf_home, token_path, config_file,
+    Returns: name → Setting(value, origin). Without a repository: cache_dir, layout (how repositories
+    lie there), hf_home, token_path, config_file,
     endpoint, endpoints (it and its mirrors, in the order they are asked in), ca_file. With one also: repo (its folder), commit (what the revision means here), snapshot (the folder
     of its files), side (hubjet's own files). A value is None where nothing is there yet, and origin says so. Reads
     names only: no file's content but the ref, no network. Errors: ValueError for names that cannot be. Threads: any.
@@ -44,35 +47,24 @@ def where(
     >>> hubjet.where()["cache_dir"].origin != ""
     True
     """
+    from . import _layout, _place
+
     config = resolve(cache_dir=cache_dir)
-    places = {name: config.setting(name) for name in ("cache_dir", "hf_home", "token_path", "endpoint", "endpoints", "ca_file")}
+    places = {"cache_dir": config.setting("cache_dir"), "layout": Setting(*_layout.chosen(config))}
+    places |= {name: config.setting(name) for name in ("hf_home", "token_path", "endpoint", "endpoints", "ca_file")}
     path = _config.config_path()
     places["config_file"] = Setting(path, "read at each call" if os.path.exists(path) else "not there; it may be made")
     if repo_id is None:
         return places
-    store = RepoStore(config.cache_dir, repo(repo_id, repo_type))
     name = check_revision(revision)
-    commit = store.read_ref(name)
-    return {**places, **_places_of(store, name, commit)}
-
-
-def _places_of(store: RepoStore, name: str, commit: str | None) -> dict[str, Setting]:
-    below = "below cache_dir"
-    folder = store.snapshot(commit) if commit is not None else None
-    here = folder is not None and os.path.isdir(folder)
-    pinned = "the revision is a commit" if is_commit(name) else f"refs/{name}"
-    return {
-        "repo": Setting(store.folder, below if os.path.isdir(store.folder) else f"{below}; not there yet"),
-        "commit": Setting(commit, pinned if commit is not None else f"{name!r} was never looked up here"),
-        "snapshot": Setting(folder if here else None, below if here else "not here"),
-        "side": Setting(store.side, f"{below}: unfinished files and records of hubjet"),
-    }
+    return {**places, **_place.of(config, repo(repo_id, repo_type)).where(name)}
 
 
 @dataclass(frozen=True)
 class CachedRepo:
     """One repository in the cache: id, type, folder, bytes on disk, number of files, revisions (name → commit;
-    commits without a name stand for themselves), last_used in seconds since the epoch."""
+    commits without a name stand for themselves), last_used in seconds since the epoch, layout ("hub", or "plain": folders
+    to be read, docs/layouts.md)."""
 
     repo_id: str
     repo_type: str
@@ -81,6 +73,7 @@ class CachedRepo:
     files: int
     revisions: Mapping[str, str]
     last_used: float
+    layout: str = "hub"
 
 
 @public
@@ -95,7 +88,9 @@ def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
     >>> hubjet.ls(cache_dir="/nowhere")
     []
     """
-    return [_look(store) for store in repos_in(cache_dir)]
+    cache = resolve(cache_dir=cache_dir).cache_dir
+    found = [_look(store) for store in repos_in(cache_dir)] + [_look_plain(store) for store in stores_in(cache)]
+    return sorted(found, key=lambda one: (one.repo_type, one.repo_id, one.layout))
 
 
 def repos_in(cache_dir: str | os.PathLike[str] | None = None) -> list[RepoStore]:
@@ -136,6 +131,28 @@ def _look(store: RepoStore) -> CachedRepo:
             size += facts.st_size
             last_used = max(last_used, facts.st_atime, facts.st_mtime)
     return CachedRepo(store.repo.id, store.repo.type, store.folder, size, files, revisions_of(store), last_used)
+
+
+def _look_plain(store: PlainStore) -> CachedRepo:
+    size = files = 0
+    last_used = 0.0
+    seen = set()  # a hard link's bytes lie there once
+    revisions: dict[str, str] = {}
+    for folder, version in store.folders():
+        names = sorted(version.asked, key=lambda name: version.asked[name])
+        revisions.update({name: version.commit for name in names if store.read_ref(name) == version.commit} or {version.commit: version.commit})
+        for path in _files_below(folder.path):
+            try:
+                facts = os.stat(path)
+            except OSError:
+                continue
+            if not path.startswith(os.path.join(folder.meta, "")):
+                files += 1
+                last_used = max(last_used, facts.st_atime, facts.st_mtime)
+            if (facts.st_dev, facts.st_ino) not in seen or facts.st_nlink == 1:
+                seen.add((facts.st_dev, facts.st_ino))
+                size += facts.st_size
+    return CachedRepo(store.repo.id, store.repo.type, store.folder, size, files, revisions, last_used, "plain")
 
 
 def _files_below(folder: str) -> Iterator[str]:

@@ -15,9 +15,7 @@ from ._errors import HubjetError
 from ._hub import Hub
 from ._names import DEFAULT_REVISION, check_filename, check_revision, repo
 from ._show.receipt import keeping
-from ._resolve import find
 from ._snapshot import by_patterns
-from ._store import RepoStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -336,15 +334,8 @@ def try_to_load_from_cache(
     """
     one, path = repo(repo_id, repo_type), check_filename(filename)
     revision = check_revision(revision)
-    place = os.path.expanduser(os.fspath(cache_dir)) if cache_dir is not None else resolve().cache_dir
-    store = RepoStore(place, one)
-    commit = store.read_ref(revision)
-    if commit is None:
-        return None
-    if store.known_missing(commit, path):
-        return cached_no_exist()
-    found = find(store, commit, path)
-    return found.path if found is not None and os.path.isfile(found.path) else None
+    found = _place.of(resolve(cache_dir=cache_dir), one).find(revision, path)
+    return cached_no_exist() if found is False else found
 
 
 @public

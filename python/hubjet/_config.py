@@ -32,6 +32,7 @@ MODELSCOPE_MARK = "modelscope+"  # before an endpoint that speaks ModelScope's A
 ADOPT = ("auto", "clone", "link", "hardlink", "copy", "off")
 ENDPOINTS_MAX = 16  # csrc/engine/want.h: a file's own URL and 15 mirrors
 STANDARD_TIMEOUT_S = 10
+LAYOUTS = ("hub", "plain", "auto")
 STALL_S = 15  # huggingface_hub gives up after 10; here the connection is changed and nothing is lost
 
 # System bundles by the distribution that has them. The system's own comes before certifi's, because that is where
@@ -189,6 +190,12 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _layout(text: str) -> str:
+    if text.lower() not in LAYOUTS:
+        raise ValueError(" or ".join(LAYOUTS))
+    return text.lower()
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 256:
         raise ValueError("a whole number from 1 to 256")
@@ -335,6 +342,13 @@ class Config:
         _below_hf_home("hub"),
         "HF_HUB_CACHE",
         "HUGGINGFACE_HUB_CACHE",
+    )
+    layout: str = _option(
+        "How repositories lie in cache_dir: hub (the stock client's way: digests, and links to them), plain (a readable folder each, without "
+        "links) or auto (hub where symbolic links work, else plain).",
+        _layout,
+        "hub",
+        "HUBJET_LAYOUT",
     )
     token_path: str = _option("The file that holds the token.", _path_of_file, _below_hf_home("token"), "HF_TOKEN_PATH")
     implicit_token: bool = _option(

@@ -36,6 +36,7 @@ def from_pretrained(
     *,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    layout: str | None = None,
     token: Token | str | bool | None = None,
     local_files_only: bool = False,
     force_download: bool = False,
@@ -62,7 +63,8 @@ def from_pretrained(
             diffusers, tokenizers …), its dotted name, or "auto": model_index.json → diffusers.DiffusionPipeline,
             config.json → transformers.AutoModel, only a tokenizer → transformers.AutoTokenizer. Any other callable
             gets the folder.
-        revision: branch, tag or commit; default "main". cache_dir: see `hubjet.where()`.
+        revision: branch, tag or commit; default "main". cache_dir: see `hubjet.where()`. layout: "hub", "plain" or "auto": how
+            it lies there (docs/layouts.md).
         token: a string or Token is used at once; None: this user's, looked for only if the hub asks; True: looked for
             at once; False: never.
         local_files_only: no request at all. force_download: fetch again what is here.
@@ -95,6 +97,7 @@ def from_pretrained(
         one, revision = repo(_hub_id(model)), check_revision(revision)
         config = resolve(
             cache_dir=cache_dir,
+            layout=layout,
             endpoint=endpoint or None,
             endpoints=endpoints,
             limit_rate=limit_rate,

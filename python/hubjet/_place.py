@@ -1,4 +1,5 @@
-"""Where one call's files go: into the hub's cache, or into a folder of the user's. Imports _snapshot, _download, _store and, when one is asked for, _local_dir.
+"""Where one call's files go: into the hub's cache, into plain folders, or into a folder of the user's. Imports _config, _errors, _names,
+_resolve, _snapshot, _download, _store and, when one is asked for, _local_dir, _layout, _plain, _plain_calls.
 
 Every place answers the same calls, so that nobody above asks which one it is.
 """
@@ -7,7 +8,10 @@ from __future__ import annotations
 
 import os
 
-from . import _download, _snapshot
+from . import _download, _resolve, _snapshot
+from ._config import Setting
+from ._errors import HubjetError, StorageError
+from ._names import is_commit
 from ._store import RepoStore
 
 TYPE_CHECKING = False
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from ._hub import Hub
     from ._local_dir import Folder
     from ._names import Repo
+    from ._plain import PlainStore
     from ._snapshot import Choice
 
     class Place(Protocol):
@@ -42,18 +47,30 @@ if TYPE_CHECKING:
         ) -> list[DryRunFileInfo]:
             """What `snapshot` would do; nothing is written."""
 
+        def find(self, revision: str, filename: str) -> str | None | bool:
+            """The path of a file that is here; False: it is known not to be in that revision; None: nothing is known. Nobody is asked."""
+
+        def where(self, revision: str) -> dict[str, Setting]:
+            """repo, commit, snapshot, side: where they lie, and why there. Reads names only."""
+
 else:
     from ._record import NamedTuple
 
 
 def of(config: Config, repo: Repo, local_dir: str | os.PathLike[str] | None = None) -> Place:
     """The place that the settings and the caller mean."""
-    store = RepoStore(config.cache_dir, repo)
-    if local_dir is None:
-        return InCache(store)
-    from . import _local_dir
+    if local_dir is not None:
+        from . import _local_dir
 
-    return InFolder(store, _local_dir.at(local_dir))
+        return InFolder(RepoStore(config.cache_dir, repo), _local_dir.at(local_dir))
+    if config.layout != "hub":
+        from . import _layout
+
+        if _layout.chosen(config)[0] == _layout.PLAIN:
+            from ._plain import PlainStore
+
+            return InPlain(PlainStore(config.cache_dir, repo))
+    return InCache(RepoStore(config.cache_dir, repo))
 
 
 class InCache(NamedTuple):
@@ -82,6 +99,22 @@ class InCache(NamedTuple):
     ) -> list[DryRunFileInfo]:
         """As Place says."""
         return _snapshot.preview(hub, self.store, revision, choose, force=force, local_only=local_only)
+
+    def find(self, revision: str, filename: str) -> str | None | bool:
+        """As Place says."""
+        commit = self.store.read_ref(revision)
+        if commit is None:
+            return None
+        if self.store.known_missing(commit, filename):
+            return False
+        found = _resolve.find(self.store, commit, filename)
+        return found.path if found is not None and os.path.isfile(found.path) else None
+
+    def where(self, revision: str) -> dict[str, Setting]:
+        """As Place says."""
+        store, commit = self.store, self.store.read_ref(revision)
+        folder = store.snapshot(commit) if commit is not None else None
+        return _places(store.folder, store.side, revision, commit, folder, f"refs/{revision}")
 
 
 class InFolder(NamedTuple):
@@ -119,3 +152,95 @@ class InFolder(NamedTuple):
         from . import _local_dir
 
         return _local_dir.preview_snapshot(hub, *self, revision, choose, force=force, local_only=local_only)
+
+    def find(self, revision: str, filename: str) -> str | None | bool:
+        """Whatever lies there under this name."""
+        place = self.folder.place(filename)
+        return place if os.path.isfile(place) else None
+
+    def where(self, revision: str) -> dict[str, Setting]:
+        """As Place says."""
+        return _places(self.folder.path, self.folder.side, revision, None, self.folder.path, "")
+
+
+class InPlain(NamedTuple):
+    """Readable folders without links. The module that fills them is loaded when one is asked for."""
+
+    store: PlainStore
+
+    def file(
+        self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False, bar_class: Any = None
+    ) -> str:
+        """As Place says."""
+        from . import _plain_calls
+
+        with _told():
+            return _plain_calls.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+
+    def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
+        """As Place says."""
+        from . import _plain_calls
+
+        with _told():
+            return _plain_calls.preview(hub, self.store, revision, filename, force=force, local_only=local_only)
+
+    def snapshot(
+        self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False, bar_class: Any = None
+    ) -> str:
+        """The folder of this version."""
+        from . import _plain_calls
+
+        with _told():
+            return _plain_calls.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+
+    def preview_snapshot(
+        self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
+    ) -> list[DryRunFileInfo]:
+        """As Place says."""
+        from . import _plain_calls
+
+        with _told():
+            return _plain_calls.preview_snapshot(hub, self.store, revision, choose, force=force, local_only=local_only)
+
+    def find(self, revision: str, filename: str) -> str | None | bool:
+        """As Place says."""
+        from . import _plain_calls
+
+        with _told():
+            commit = self.store.read_ref(revision)
+            if commit is None:
+                return None
+            if _plain_calls.known_missing(self.store, commit, filename):
+                return False
+            return _plain_calls.find(self.store, commit, filename)
+
+    def where(self, revision: str) -> dict[str, Setting]:
+        """As Place says."""
+        commit = self.store.read_ref(revision)
+        folder = self.store.folder_of(commit) if commit is not None else None
+        side = (folder or self.store.main).meta
+        return _places(self.store.folder, side, revision, commit, folder.path if folder is not None else None, f"asked as {revision}")
+
+
+class _told:
+    """What a disk refuses to Python becomes a StorageError with its path, as what it refuses to the extension is."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, HubjetError):
+            path = str(error.filename or "")
+            raise StorageError(f"{path or 'a file'}: {error.strerror or error}", errno=error.errno, path=path or None) from error
+
+
+def _places(repo: str, side: str, name: str, commit: str | None, folder: str | None, known: str) -> dict[str, Setting]:
+    below = "below cache_dir"
+    here = folder is not None and os.path.isdir(folder)
+    pinned = "the revision is a commit" if is_commit(name) else known
+    return {
+        "repo": Setting(repo, below if os.path.isdir(repo) else f"{below}; not there yet"),
+        "commit": Setting(commit, pinned if commit is not None else f"{name!r} was never looked up here"),
+        "snapshot": Setting(folder if here else None, below if here else "not here"),
+        "side": Setting(side, f"{below}: unfinished files and records of hubjet"),
+    }

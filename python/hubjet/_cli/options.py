@@ -40,6 +40,7 @@ SETTINGS = {
     "ca": "--ca",
     "timeline": "--trace",
     "offline": "--offline",
+    "layout": "--layout",
 }
 
 
@@ -88,6 +89,7 @@ def add_revision(parser: Adder) -> None:
 def add_cache(parser: Adder) -> None:
     """Which cache."""
     parser.add_argument("--cache-dir", metavar="DIR", type=filled, help="another cache; default: `hubjet where`")
+    parser.add_argument("--layout", metavar="NAME", type=filled, help="how it lies there: hub, plain or auto; default: the setting layout")
 
 
 def add_ca(parser: Adder) -> None:

@@ -140,7 +140,7 @@ class Receipt:
             return [(os.path.basename(top), os.path.getsize(top))] if os.path.exists(top) else []
         found = []
         for folder, inner, names in os.walk(top):
-            inner[:] = sorted(name for name in inner if not (folder == top and name == ".cache"))
+            inner[:] = sorted(name for name in inner if not (folder == top and name in (".cache", ".hubjet")))
             for name in sorted(names):
                 place = os.path.join(folder, name)
                 if os.path.exists(place):
