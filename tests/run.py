@@ -42,6 +42,8 @@ SYSTEM = {
     "command fish": "fish",
     "command man": "man-db",
     "command groff": "groff-base",
+    "command git": "git",
+    "command git-lfs": "git-lfs",
 }
 BENCH = {  # and for `make bench`
     "command aria2c": "aria2",

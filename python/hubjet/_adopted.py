@@ -15,7 +15,7 @@ from ._hashed import Index
 from ._names import is_commit
 from ._show.progress import Checking
 from ._sources import folder as plain
-from ._sources.programs import reader_of, readers
+from ._sources.programs import placed
 from ._store import FileFacts
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ._config import Config
     from ._names import Repo
-    from ._sources.lying import Lying, Ref
+    from ._sources.lying import Lying, Reader, Ref
     from ._store import Tree
 
 FILES_MAX = 200_000  # of one place: somebody who names / as a source gets an answer, too
@@ -37,20 +37,23 @@ class Sources:
 
     name = "sources"
 
-    def __init__(self, named: list[str], known: list[str], tactics: str, index: Index) -> None:
+    def __init__(self, named: list[str], known: dict[str, list[Reader]], tactics: str, index: Index) -> None:
         self._named, self._known, self.tactics, self._index = named, known, tactics, index
 
     @staticmethod
     def of(config: Config) -> Sources | None:
         """None: nothing of another program is here, and no folder is named."""
         named = [place for place in config.sources if os.path.isdir(place)]
-        known = [place for place in places() if place != config.cache_dir and place not in named]
+        known = {place: whose for place, whose in places().items() if place != config.cache_dir and place not in named}
         return Sources(named, known, TACTICS[config.adopt], Index(config.hashed)) if named or known else None
 
     def lying(self) -> Iterator[Lying]:
         """All files, those of named folders first."""
-        for place in (*self._named, *self._known):
-            yield from walk(place)
+        for place in self._places():
+            yield from walk(*place)
+
+    def _places(self) -> list[tuple[str, list[Reader]]]:
+        return [*((place, []) for place in self._named), *self._known.items()]
 
     def by_digest(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
         """As files are named; then, in named folders, by size and hash."""
@@ -103,8 +106,8 @@ class Sources:
         return (commit, tree) if tree and all(facts.etag is not None for facts in tree.values()) else None
 
     def _commit(self, repo: Repo, name: str) -> str | None:
-        for place in (*self._named, *self._known):
-            for ref in refs(place):
+        for place in self._places():
+            for ref in refs(*place):
                 if (ref.repo, ref.repo_type, ref.name) == (repo.id, repo.type, name):
                     return ref.commit
         return None
@@ -132,38 +135,48 @@ def _words(paths: list[str]) -> str:
 TACTICS = {"auto": "cly", "clone": "cy", "link": "ly", "hardlink": "chy", "copy": "y"}  # setting -> letters of _native.adopt
 
 
-def places() -> list[str]:
-    """Where programs that we know keep files on this computer, as far as these folders exist; each once."""
+def places() -> dict[str, list[Reader]]:
+    """Where programs that we know keep files on this computer, as far as these folders exist; each once, with whoever may have written there:
+    ~/.cache/huggingface/hub has had two layouts."""
     around = _surroundings.around()
-    found: dict[str, str] = {}
-    for reader in readers():
+    found: dict[str, list[Reader]] = {}
+    for reader in placed():
         for place in reader.places(around):
             if os.path.isdir(place):
-                found.setdefault(os.path.realpath(place), reader.NAME)
-    return list(found)
+                known = found.setdefault(os.path.realpath(place), [])
+                if reader not in known:
+                    known.append(reader)
+    return found
 
 
-def walk(place: str) -> list[Lying]:
-    """What lies in one place, as it was seen in the last seconds."""
+def walk(place: str, known: Collection[Reader] = ()) -> list[Lying]:
+    """What lies in one place, as it was seen in the last seconds. `known`: whose place it is; none for one that the user named."""
+    return _look(place, known)[1]
+
+
+def refs(place: str, known: Collection[Reader] = ()) -> Iterable[Ref]:
+    """What names of revisions mean in one place."""
+    found = []
+    for reader, store in _look(place, known)[2]:
+        told: Any = getattr(reader, "refs", None)
+        try:
+            found += list(told(store)) if told is not None else []
+        except OSError as error:
+            _trace.info(f"{store} could not be read to its end: {error}")
+    return found
+
+
+def _look(place: str, known: Collection[Reader]) -> tuple[float, list[Lying], list[tuple[Reader, str]]]:
     now = time.monotonic()
     seen = _seen.get(place)
     if seen is None or now - seen[0] > FRESH_S:
-        seen = _seen[place] = (now, list(_some(plain.walk(place), place)))
-    return seen[1]
+        stores = [(reader, place) for reader in known]
+        readings = [reader.walk(place) for reader in known] or [plain.walk(place, stores)]
+        seen = _seen[place] = (now, [file for reading in readings for file in _some(reading, place)], stores)
+    return seen
 
 
-def refs(place: str) -> Iterable[Ref]:
-    """What names of revisions mean in one place."""
-    reader = reader_of(place)
-    known: Any = getattr(reader, "refs", None)
-    try:
-        return list(known(place)) if known is not None else []
-    except OSError as error:
-        _trace.info(f"{place} could not be read to its end: {error}")
-        return []
-
-
-_seen: dict[str, tuple[float, list[Lying]]] = {}
+_seen: dict[str, tuple[float, list[Lying], list[tuple[Reader, str]]]] = {}  # place -> when, its files, the stores in it
 
 
 def _some(files: Iterable[Lying], place: str) -> Iterable[Lying]:

@@ -10,9 +10,12 @@ from pathlib import Path
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
     "_errors _events _listen _toml _record _dry_run _words _patch.imports _patch.bar",
-    "_sources.lying",
+    "_sources.lying _sources.settings",
     "_surroundings",
-    "_sources.hub_cache",
+    "_sources.look",
+    "_sources.git_objects _sources.hub_cache _sources.ollama _sources.lm_studio _sources.llama_cpp _sources.legacy _sources.sentence_transformers",
+    "_sources.comfyui _sources.a1111 _sources.invokeai _sources.jan _sources.gpt4all _sources.modelscope _sources.kagglehub",
+    "_sources.git_lfs _sources.local_dir",
     "_sources.programs",
     "_sources.folder",
     "_show.view",

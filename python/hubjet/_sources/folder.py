@@ -1,4 +1,4 @@
-"""Any folder that the user names: stores of known programs in it, and plain files. Imports lying, programs.
+"""Any folder that the user names: stores of known programs in it, and plain files. Imports look, lying, programs.
 
 A plain file is known by a digest only where its name is one (64 hex, or sha256 before them); else by its size, and it is hashed when a
 file of that size is wanted.
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 
+from . import look
 from .lying import Around, Lying
-from .programs import reader_of
+from .programs import readers_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from .lying import Reader
 
 NAME = "folder"
-DEPTH = 12  # folders within each other; a link is not followed, so there is no loop
-_LEFT_OUT = {"node_modules", "__pycache__", ".hubjet", ".Trash", "lost+found"}
 
 
 def places(_around: Around) -> list[str]:
@@ -25,34 +26,40 @@ def places(_around: Around) -> list[str]:
     return []
 
 
-def holds(folder: str) -> bool:
+def holds(folder: str, _here: Collection[str]) -> bool:
     """Any folder."""
     return os.path.isdir(folder)
 
 
-def walk(place: str, depth: int = DEPTH) -> Iterator[Lying]:
-    """Its files, and those of known stores in it."""
-    known = reader_of(place)
-    if known is not None:
-        yield from known.walk(place)
-        return
-    try:
-        with os.scandir(place) as entries:
-            here = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return
-    for entry in here:
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                if depth and entry.name not in _LEFT_OUT:
-                    yield from walk(entry.path, depth - 1)
-            elif entry.is_file():  # a link to a file is one
-                yield Lying(entry.path, entry.stat().st_size, digest_in(entry.name))
-        except OSError:
+def walk(place: str, stores: list[tuple[Reader, str]] | None = None) -> Iterator[Lying]:
+    """Its files, and those of known stores in it, which are added to `stores`. A link to a folder is followed, each folder is entered once."""
+    waiting = [(place, look.DEPTH)]
+    seen: set[tuple[int, int]] = set()
+    looked = 0
+    while waiting:
+        folder, deep = waiting.pop()
+        here = look.entries(folder)
+        known = readers_of(folder, {one.name for one in here})
+        for reader in known:
+            if stores is not None:
+                stores.append((reader, folder))
+            yield from reader.walk(folder)
+        if known:
             continue
+        inner = []
+        for one in here:
+            looked += 1
+            if looked > look.ENTRIES_MOST:
+                return
+            if one.is_folder:
+                if deep and one.name not in look.LEFT_OUT and one.key not in seen:
+                    seen.add(one.key)
+                    inner.append((one.path, deep - 1))
+            elif not one.name.endswith(look.UNFINISHED):
+                yield Lying(one.path, one.size, digest_in(one.name))
+        waiting += reversed(inner)
 
 
 def digest_in(name: str) -> str | None:
     """The sha256 that a file's name is: bare, or with "sha256" and a separator before it."""
-    word = name[7:] if name[:7] in ("sha256-", "sha256:", "sha256_") else name
-    return word if len(word) == 64 and not word.strip("0123456789abcdef") else None
+    return look.sha256(name.removeprefix("sha256_"))

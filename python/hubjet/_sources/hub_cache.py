@@ -1,91 +1,135 @@
-"""Caches of huggingface_hub in other places than this call's own: blobs are named by their digest. Imports lying.
+"""Caches of huggingface_hub 0.8 and later, in other places than this call's own: blobs are named by their digest. Imports look, lying.
 
-    <cache>/{models,datasets,spaces}--org--name/{blobs/<etag>, snapshots/<commit>/<path>, refs/<revision>}
+    <cache>/{models,datasets,spaces}--org--name/
+        blobs/<etag>                    sha256 or git-sha1; since 1.3x perhaps a link into the shared store
+        snapshots/<commit>/<path>       links to blobs, or the files themselves where links are impossible
+        trees/<commit>.json             (2.x) names, sizes and digests of a commit: tells them where there are no links
+    <cache>/blobs/xx/<xet hash>         (2.x) the shared store: one copy for all repositories
+    <cache>/blobs/xx/<xet hash>.refs    lines "models--org--name/blobs/<etag>": who uses it, and so its sha256
+
+diffusers, transformers, sentence-transformers and llama.cpp have written the same layout into places of their own.
 """
 
 from __future__ import annotations
 
 import os
 
-from .lying import Around, Lying, Ref, read_small
+from . import look
+from .lying import Around, Lying, Ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 NAME = "huggingface"
 _TYPES = {"models": "model", "datasets": "dataset", "spaces": "space"}
+_NAMED = (
+    "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE", "DIFFUSERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE", "SENTENCE_TRANSFORMERS_HOME",
+    "LLAMA_CACHE",
+)  # fmt: skip
+_REFS_MOST = 1 << 20
 
 
 def places(around: Around) -> list[str]:
-    """The one that the variables name, and the standard one."""
+    """Those that variables name, and the standard ones, also of libraries that had one of their own."""
     of = around.environment.get
-    homes = [of("HF_HOME"), os.path.join(of("XDG_CACHE_HOME") or os.path.join(around.home, ".cache"), "huggingface")]
-    named = [of("HF_HUB_CACHE"), of("HUGGINGFACE_HUB_CACHE")]
-    return [place for place in named if place] + [os.path.join(home, "hub") for home in homes if home]
+    caches = of("XDG_CACHE_HOME") or look.home(around.home, ".cache")
+    homes = [of("HF_HOME"), os.path.join(caches, "huggingface")]
+    own = [os.path.join(home, name) for home in homes if home for name in ("hub", "diffusers", "transformers")]
+    torch = [os.path.join(top, "sentence_transformers") for top in (of("TORCH_HOME"), os.path.join(caches, "torch")) if top]
+    return look.distinct([*(look.expanded(of(name) or "", around.home) for name in _NAMED), *own, *torch])
 
 
-def holds(folder: str) -> bool:
-    """One repository's folder with blobs is enough."""
-    try:
-        with os.scandir(folder) as entries:
-            return any(_of(entry.name) is not None and os.path.isdir(os.path.join(entry.path, "snapshots")) for entry in entries)
-    except OSError:
-        return False
+def holds(folder: str, here: Collection[str]) -> bool:
+    """One repository's folder is enough."""
+    return any(_of(name) is not None and os.path.isdir(os.path.join(folder, name, "snapshots")) for name in here)
 
 
 def walk(place: str) -> Iterator[Lying]:
-    """Files by their names in a commit; then blobs that no snapshot names."""
-    for name in sorted(os.listdir(place)):
-        kind = _of(name)
+    """Files by their names in a commit; blobs that no snapshot names; what the shared store has beyond these."""
+    told: set[str] = set()
+    for one in look.folders(place):
+        kind = _of(one.name)
         if kind is not None:
-            yield from _repo(os.path.join(place, name), *kind)
+            for file in _repo(one.path, *kind):
+                if file.etag is not None:
+                    told.add(file.etag)
+                yield file
+    yield from _shared(os.path.join(place, "blobs"), told)
 
 
 def refs(place: str) -> Iterator[Ref]:
     """What names of revisions mean there."""
-    for name in sorted(os.listdir(place)):
-        kind = _of(name)
-        top = os.path.join(place, name, "refs")
-        for base, _folders, files in os.walk(top) if kind is not None else ():
-            for file in files:
-                path = os.path.join(base, file)
-                commit = (read_small(path, 64) or b"").decode("ascii", "replace").strip()
-                if len(commit) == 40 and kind is not None:
-                    yield Ref(*kind, os.path.relpath(path, top).replace(os.sep, "/"), commit)
+    for one in look.folders(place):
+        kind = _of(one.name)
+        for file in look.files(os.path.join(one.path, "refs"), unfinished=(".tmp",)) if kind is not None else ():
+            commit = (look.text(file.path, 64) or "").strip()
+            if kind is not None and look.is_commit(commit):
+                yield Ref(*kind, file.below, commit)
 
 
 def _of(name: str) -> tuple[str, str] | None:
     """(repo_id, type) that a folder's name says."""
     kind, *parts = name.split("--")
-    return ("/".join(parts), _TYPES[kind]) if kind in _TYPES and 0 < len(parts) <= 2 and all(parts) else None
+    repo = look.repo_id(*parts) if kind in _TYPES and parts else None
+    return (repo, _TYPES[kind]) if repo is not None else None
 
 
 def _repo(folder: str, repo_id: str, repo_type: str) -> Iterator[Lying]:
     seen = set()
-    snapshots = os.path.join(folder, "snapshots")
-    for base, _folders, files in os.walk(snapshots):
-        for name in files:
-            path = os.path.join(base, name)
-            commit, _, filename = os.path.relpath(path, snapshots).replace(os.sep, "/").partition("/")
-            if not filename:
-                continue
-            try:
-                size = os.stat(path).st_size
-            except OSError:
-                continue
-            etag = _etag(os.path.basename(os.readlink(path))) if os.path.islink(path) else None
+    for snapshot in look.folders(os.path.join(folder, "snapshots")):
+        if snapshot.is_link:
+            continue
+        commit = snapshot.name
+        listed: dict[str, tuple[int, str]] | None = None
+        for file in look.files(snapshot.path, unfinished=()):
+            etag = _linked(file.path)
+            if etag is None:
+                if listed is None:
+                    listed = listing(os.path.join(folder, "trees", f"{commit}.json"))
+                size, told = listed.get(file.below, (-1, None))
+                etag = told if size == file.size else None
             seen.add(etag)
-            yield Lying(path, size, etag, repo_id, repo_type, commit, filename, NAME)
+            yield Lying(file.path, file.size, etag, repo_id, repo_type, commit, look.filename(file.below), NAME)
+    for blob in look.entries(os.path.join(folder, "blobs")):
+        etag = look.digest(blob.name)
+        if etag is not None and etag not in seen and not blob.is_folder:
+            yield Lying(blob.path, blob.size, etag, repo_id, repo_type, program=NAME)
+
+
+def _linked(path: str) -> str | None:
+    """The digest in the name that a link leads to: a blob's. (The blob may be a link, too: its own name is what counts.)"""
     try:
-        blobs = os.listdir(os.path.join(folder, "blobs"))
+        return look.digest(os.path.basename(os.readlink(path)))
     except OSError:
-        return
-    for name in blobs:
-        path = os.path.join(folder, "blobs", name)
-        if name not in seen and _etag(name) is not None and os.path.isfile(path):
-            yield Lying(path, os.path.getsize(path), name, repo_id, repo_type, program=NAME)
+        return None
 
 
-def _etag(name: str) -> str | None:
-    return name if len(name) in (40, 64) and not name.strip("0123456789abcdef") else None
+def listing(path: str) -> dict[str, tuple[int, str]]:
+    """Name -> (size, etag), as a file trees/<commit>.json tells them."""
+    found = {}
+    files = look.facts(path, 64 << 20).get("files")
+    for name, file in files.items() if isinstance(files, dict) else ():
+        if isinstance(file, dict):
+            etag = look.digest(file.get("lfs_sha256", file.get("blob_id")))
+            size = file.get("lfs_size", file.get("size"))
+            if etag is not None and isinstance(size, int):
+                found[name] = size, etag
+    return found
+
+
+def _shared(store: str, told: set[str]) -> Iterator[Lying]:
+    for prefix in look.folders(store):
+        if len(prefix.name) != 2:
+            continue
+        here = look.entries(prefix.path)
+        refs = {one.name: one.path for one in here if one.name.endswith(".refs")}
+        for one in here:
+            if one.is_folder or look.sha256(one.name) is None or f"{one.name}.refs" not in refs:
+                continue
+            for line in (look.text(refs[f"{one.name}.refs"], _REFS_MOST) or "").splitlines():
+                folder, _, blob = line.strip().partition("/blobs/")
+                kind, etag = _of(folder), look.digest(blob)
+                if kind is not None and etag is not None and etag not in told:
+                    told.add(etag)
+                    yield Lying(one.path, one.size, etag, *kind, program=NAME)

@@ -12,7 +12,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from typing import Any, NamedTuple, Protocol
 else:
     from .._record import NamedTuple
@@ -58,8 +58,9 @@ if TYPE_CHECKING:
         def places(self, around: Around) -> list[str]:
             """Folders where this program keeps files here: those its settings name, then its defaults. They need not exist."""
 
-        def holds(self, folder: str) -> bool:
-            """Whether this folder is such a store, as a few stats tell: for folders that the user names."""
+        def holds(self, folder: str, here: Collection[str]) -> bool:
+            """Whether this folder is such a store, as the names in it tell, and a few stats: for folders that the user names, and all
+            below them."""
 
         def walk(self, place: str) -> Iterator[Lying]:
             """Its files. OSError may come out of it: the rest of this place is then passed over."""

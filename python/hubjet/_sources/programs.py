@@ -7,10 +7,29 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .lying import Reader
 
 # First who names files by a digest, and of them who has the fewest folders to read.
-PROGRAMS = ("hub_cache",)
+PROGRAMS = (
+    "ollama",
+    "hub_cache",
+    "local_dir",
+    "git_lfs",
+    "llama_cpp",
+    "legacy",
+    "jan",
+    "modelscope",
+    "lm_studio",
+    "sentence_transformers",
+    "kagglehub",
+    "gpt4all",
+    "invokeai",
+    "a1111",
+    "comfyui",
+)
+ANYWHERE = ("local_dir", "git_lfs")  # the user chooses the folder
 FOLDER = "folder"  # what no program of the table knows
 
 
@@ -25,6 +44,11 @@ def readers() -> list[Reader]:
     return [reader(module) for module in PROGRAMS]
 
 
-def reader_of(folder: str) -> Reader | None:
-    """Whose store this folder is; None: a folder like others."""
-    return next((one for one in readers() if one.holds(folder)), None)
+def placed() -> list[Reader]:
+    """Those whose programs have places of their own."""
+    return [reader(module) for module in PROGRAMS if module not in ANYWHERE]
+
+
+def readers_of(folder: str, here: Collection[str]) -> list[Reader]:
+    """Whose store this folder is, which holds these names: several had one in common (~/.cache/huggingface/hub). None: a folder like others."""
+    return [one for one in readers() if one.holds(folder, here)]

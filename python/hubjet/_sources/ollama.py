@@ -1,0 +1,70 @@
+"""Ollama: every file is named by its sha256, manifests tell which model it belongs to. Imports lying, look.
+
+    <models>/blobs/sha256-<hex>                          (sha256:<hex> before 0.1.30; …-partial while it arrives)
+    <models>/manifests/<host>/<namespace>/<model>/<tag>  JSON: config and layers, each with mediaType, digest, size
+
+What was pulled from hf.co/org/name is a file of that repository; its name there is not kept. Of what came from Ollama's own registry the
+digest counts: large files are often the same bytes as on the hub.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import look
+from .lying import Around, Lying
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+NAME = "ollama"
+HUBS = ("hf.co", "huggingface.co")
+# the service's own user, by distribution; each is a home of its own
+_SERVICES = ("/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama/models", "/var/snap/ollama/common/models")
+
+
+def places(around: Around) -> list[str]:
+    """OLLAMA_MODELS, the user's, the service's."""
+    services = _SERVICES if around.platform == "linux" else ()
+    return look.distinct([around.environment.get("OLLAMA_MODELS"), look.home(around.home, ".ollama", "models"), *services])
+
+
+def holds(folder: str, here: Collection[str]) -> bool:
+    """Blobs with names as Ollama gives them."""
+    return "blobs" in here and any(_digest(one.name) for one in look.entries(os.path.join(folder, "blobs")) if not one.is_folder)
+
+
+def walk(place: str) -> Iterator[Lying]:
+    """All whole blobs; those of a model from the hub with its repository."""
+    repos = _repos(os.path.join(place, "manifests"))
+    for one in look.entries(os.path.join(place, "blobs")):
+        etag = _digest(one.name)
+        if etag is not None and not one.is_folder:
+            yield Lying(one.path, one.size, etag, repos.get(etag), program=NAME)
+
+
+def _digest(name: str) -> str | None:
+    return look.digest(name) if name[:7] in ("sha256-", "sha256:") else None
+
+
+def _repos(manifests: str) -> dict[str, str]:
+    """Digest -> the hub's repository it came from."""
+    found: dict[str, str] = {}
+    for host in look.folders(manifests):
+        if host.name not in HUBS:
+            continue
+        for file in look.files(host.path, depth=3):
+            repo = look.repo_id(*file.below.split("/")[:2]) if file.below.count("/") == 2 else None
+            if repo is not None:
+                for digest in digests(look.facts(file.path)):
+                    found.setdefault(digest, repo)
+    return found
+
+
+def digests(manifest: dict[str, object]) -> list[str]:
+    """The sha256 of all that a manifest names."""
+    layers = manifest.get("layers")
+    parts = [manifest.get("config"), *(layers if isinstance(layers, list) else [])]
+    told = [look.sha256(part.get("digest")) for part in parts if isinstance(part, dict)]
+    return [digest for digest in told if digest is not None]
