@@ -38,6 +38,7 @@ SYSTEM = {
     "command tinyproxy": "tinyproxy",
     "command microsocks": "microsocks",
     "command ip": "iproute2",
+    "command fusermount3": "fuse3",
     "command zsh": "zsh",
     "command fish": "fish",
     "command man": "man-db",

@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from ._patch.switch import disable, enable, enabled, status
     from ._status import Status
     from ._trace import trace
+    from ._vault.api import vault
+    from ._vault.status import VaultModel, VaultStatus
 
 __version__ = "0.1.0"
 
@@ -125,6 +127,8 @@ __all__ = [
     "TokenLacksScope",
     "TokenNeeded",
     "TokenRefused",
+    "VaultModel",
+    "VaultStatus",
     "Waiting",
     "about",
     "config",
@@ -153,6 +157,7 @@ __all__ = [
     "sync",
     "trace",
     "try_to_load_from_cache",
+    "vault",
     "where",
     "whoami",
 ]
@@ -181,6 +186,8 @@ _HOMES = {
     "Stumbled": "_events",
     "Synced": "_move.lock",
     "Token": "_auth.credentials",
+    "VaultModel": "_vault.status",
+    "VaultStatus": "_vault.status",
     "Waiting": "_events",
     "about": "_cache",
     "config": "_config",
@@ -209,6 +216,7 @@ _HOMES = {
     "sync": "_move.lock",
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
+    "vault": "_vault.api",
     "where": "_cache",
     "whoami": "_auth.account",
 }

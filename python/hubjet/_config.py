@@ -149,6 +149,11 @@ def _path_of_file(text: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
+def _path_as_named(text: str) -> str:
+    """The whole path, links and all: one that leads to a mount which is gone cannot be followed."""
+    return absolute(os.path.expandvars(os.path.expanduser(text)))
+
+
 def absolute(path: str, how: Callable[[str], str] = os.path.abspath) -> str:
     """The whole path. Where the current folder was deleted, Python's own error says only "No such file or directory"."""
     try:
@@ -194,6 +199,16 @@ def _layout(text: str) -> str:
     if text.lower() not in LAYOUTS:
         raise ValueError(" or ".join(LAYOUTS))
     return text.lower()
+
+
+def _waiting(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise ValueError("a number of seconds, 0 or more")
+    return value
 
 
 def _count(text: str) -> int:
@@ -373,6 +388,16 @@ class Config:
     )
     hashed: str = _option(
         "The file that keeps which files of sources were hashed, and what came of it; it may be deleted.", _path, _hashed, "HUBJET_HASHED"
+    )
+    vault: str | None = _option(
+        "A folder that outlives this computer, such as one on Google Drive in Colab: downloads are copied there beside you, and brought back "
+        "from there.",
+        _path_as_named,
+        None,
+        "HUBJET_VAULT",
+    )
+    vault_wait: float = _option(
+        "Seconds that the end of a program waits for its downloads to be on the vault.", _waiting, 30.0, "HUBJET_VAULT_WAIT"
     )
     endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
     endpoints: tuple[str, ...] = _option(
@@ -638,7 +663,7 @@ def _from_environment(option: _Option) -> Setting | None:
 
 def _value(name: str, read: Callable[[str], Any], value: object, origin: str) -> Any:
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
-    if read in (_path, _path_of_file) and not isinstance(value, str | os.PathLike):
+    if read in (_path, _path_of_file, _path_as_named) and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
     if read is _folders:
         try:

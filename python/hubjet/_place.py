@@ -82,7 +82,10 @@ class InCache(NamedTuple):
         self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False, bar_class: Any = None
     ) -> str:
         """Below snapshots/."""
-        return _download.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        path = _download.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        if hub.config.vault is not None:
+            self._keep(hub.config, revision, path[: -len(filename)], filename)
+        return path
 
     def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
         """As Place says."""
@@ -92,7 +95,16 @@ class InCache(NamedTuple):
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False, bar_class: Any = None
     ) -> str:
         """The commit's folder below snapshots/."""
-        return _snapshot.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        folder = _snapshot.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        if hub.config.vault is not None:
+            self._keep(hub.config, revision, folder, choose.words)
+        return folder
+
+    def _keep(self, config: Config, revision: str, folder: str, what: str | None) -> None:
+        """Has it copied to the vault, beside the caller."""
+        from ._vault.worker import worker
+
+        worker().note(config, self.store, os.path.basename(folder.rstrip(os.sep)), revision, what)
 
     def preview_snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False

@@ -87,6 +87,14 @@ def run(
     return Running(wants, job_limits, config, names).finish(meter)
 
 
+_running: set[int] = set()
+
+
+def running() -> bool:
+    """Whether a download of this process is under way."""
+    return bool(_running)
+
+
 class Running:
     """A job under way. Whoever makes one calls `finish`, or `stop` if it will not; after either, `stop` does nothing. `names`: what
     those who listen call the files; "" and none: it is nothing they wait for."""
@@ -110,6 +118,7 @@ class Running:
 
             _timeline.begin(config.timeline)
         self._job = job
+        _running.add(id(self))
         try:
             if self._listener is not None:
                 self._listener.begins(job, names, wants)
@@ -186,6 +195,7 @@ class Running:
         job, self._job = self._job, None
         if job is None:
             return
+        _running.discard(id(self))
         if self._listener is not None:
             self._listener.ends(job, None)
         job.close()

@@ -70,7 +70,7 @@ VERB_OF = {
     "hf_hub_url": "url", "ledger": "ledger", "limit_rate": "limit", "login": "login", "logout": "logout", "ls": "ls", "polite": "limit",
     "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "plan": "plan", "lock": "lock",
     "sync": "sync", "enable": "run", "enabled": "run",
-    "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "",
+    "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "", "vault": "vault",
 }  # fmt: skip
 
 

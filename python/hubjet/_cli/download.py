@@ -7,7 +7,7 @@ import sys
 
 from .. import _errors as errors
 from .._config import resolve
-from .options import Misuse, add_cache, add_limits, add_repo_type, add_revision, filled, output
+from .options import Misuse, add_cache, add_limits, add_repo_type, add_revision, add_vault_place, filled, output
 from .say import out, out_json, talk, talk_as_it_is
 
 TYPE_CHECKING = False
@@ -47,6 +47,7 @@ def add_download(parser: ArgumentParser) -> None:
     where = parser.add_argument_group("where from, where to")
     add_cache(where)
     where.add_argument("--local-dir", metavar="DIR", type=filled, help="put plain files there, not into the cache")
+    add_vault_place(where)
     where.add_argument("--endpoint", metavar="URL", action="append", type=filled, default=[],
                        help="the hub to ask; further ones are its mirrors")  # fmt: skip
     where.add_argument("--offline", action="store_true", default=None, help="no request: only what is here")
@@ -88,6 +89,10 @@ def do_download(options: Namespace) -> None:
     if shown and not plans and not options.files:
         talk(f"{options.repo}: all here already")
     _out_result(options.json, result, shown)
+    if resolve().vault is not None:
+        from .vault import wait_for
+
+        wait_for(options)
 
 
 def _bring(options: Namespace) -> Any:

@@ -41,6 +41,7 @@ SETTINGS = {
     "timeline": "--trace",
     "offline": "--offline",
     "layout": "--layout",
+    "vault": "--vault",
 }
 
 
@@ -90,6 +91,11 @@ def add_cache(parser: Adder) -> None:
     """Which cache."""
     parser.add_argument("--cache-dir", metavar="DIR", type=filled, help="another cache; default: `hubjet where`")
     parser.add_argument("--layout", metavar="NAME", type=filled, help="how it lies there: hub, plain or auto; default: the setting layout")
+
+
+def add_vault_place(parser: Adder) -> None:
+    """Which vault."""
+    parser.add_argument("--vault", metavar="DIR", type=filled, help="a folder that outlives this computer: copied there, brought back from there")
 
 
 def add_ca(parser: Adder) -> None:
