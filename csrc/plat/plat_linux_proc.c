@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,11 +36,6 @@ static size_t read_small(const char *path, char *out, size_t cap)
     n = 0;
   out[n] = 0;
   return (size_t)n;
-}
-
-uint32_t hj_proc_id(void)
-{
-  return (uint32_t)getpid();
 }
 
 /* man 5 proc: "pid (comm) state ppid ... starttime(22)". comm may hold blanks and parentheses, so counting begins after
@@ -232,17 +226,6 @@ unsigned hj_proc_umask(void)
   unsigned mask;
   if (told_umask(&mask))
     return mask;
-  mode_t now = umask(077); /* for an instant other threads make files too private, never too open */
-  (void)umask(now);
-  return (unsigned)now & 0777u;
-}
-
-int hj_proc_on_fork(void (*fn)(void), struct hj_err *e)
-{
-  hj_plat_init();
-  int sys = hj_fault(HJ_OP_THREAD);
-  if (!sys)
-    sys = pthread_atfork(NULL, NULL, fn);
-  return sys ? hj_fail_sys(e, sys, "could not ask to be told of a fork") : HJ_E_OK;
+  return hj_posix_umask();
 }
 #endif

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <mach/mach.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,8 +22,6 @@
 #include "util/banned.h"
 
 #define ENTROPY_MOST 256u /* of one getentropy() */
-
-uint32_t hj_proc_id(void) { return (uint32_t)getpid(); }
 
 /* What the kernel keeps of a process; false: there is none by this number. */
 static bool look(uint32_t pid, struct kinfo_proc *out)
@@ -126,17 +123,6 @@ uint64_t hj_proc_memory(void)
 
 unsigned hj_proc_umask(void)
 {
-  mode_t now = umask(077); /* for an instant other threads make files too private, never too open */
-  (void)umask(now);
-  return (unsigned)now & 0777u;
-}
-
-int hj_proc_on_fork(void (*fn)(void), struct hj_err *e)
-{
-  hj_plat_init();
-  int sys = hj_fault(HJ_OP_THREAD);
-  if (!sys)
-    sys = pthread_atfork(NULL, NULL, fn);
-  return sys ? hj_fail_sys(e, sys, "could not ask to be told of a fork") : HJ_E_OK;
+  return hj_posix_umask(); /* nothing tells it */
 }
 #endif

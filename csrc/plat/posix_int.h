@@ -24,6 +24,9 @@ void hj_stat_fill(struct hj_stat *out, const struct stat *st);
 /* Renames where the system has no call of its own that keeps a name that is taken, or this file system does not offer it. An errno. */
 int hj_posix_rename_new(const char *from, const char *to);
 
+/* The mask of this process, by setting it: for where nothing tells it. */
+unsigned hj_posix_umask(void);
+
 /* One per OS (plat_linux.c, plat_macos.c). */
 int64_t hj_os_mtime_ns(const struct stat *st);
 void hj_os_thread_name(const char *name);   /* of the calling thread */
