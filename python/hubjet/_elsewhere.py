@@ -17,7 +17,7 @@ from ._show.progress import Checking
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from typing import NamedTuple, Protocol
+    from typing import Any, NamedTuple, Protocol
 
     from ._config import Config
     from ._names import Repo
@@ -52,8 +52,10 @@ def providers(config: Config) -> list[Provider]:
     found: list[Provider] = []
     # read-only caches of `caches`: here
     if config.adopt != "off":
-        from ._adopted import Sources
+        from ._adopted import TACTICS, Sources
+        from ._beside import Beside
 
+        found.append(Beside(config.cache_dir, TACTICS[config.adopt].replace("l", "h")))  # not a link to what the user may move away
         sources = Sources.of(config)
         if sources is not None:
             found.append(sources)
@@ -130,12 +132,21 @@ def elsewhere(config: Config) -> Elsewhere | None:
 def take(store: RepoStore, place: Place, etag: str, filename: str, config: Config, linked: bool = True) -> bool:
     """Puts the file under its blob's name, proven. False: it is not what it was taken for, it is gone, or there is no way to it. StorageError where
     our own disk is full."""
-    lying = place.lying
     tactics = place.tactics if linked else place.tactics.replace("l", "")
+    return _taken(place, etag, filename, config, tactics, repo_dir=store.folder)
+
+
+def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config: Config) -> bool:
+    """The same for a plain file at `path`, never as a symbolic link. `tmp`: a folder of ours on that disk."""
+    return _taken(place, etag, filename, config, place.tactics.replace("l", "h"), path=path, tmp=tmp, replace=True)
+
+
+def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str, **where: Any) -> bool:
+    lying = place.lying
     source = os.path.realpath(lying.path)
     try:
         with Checking(filename, source):
-            how = _native.adopt(source, etag, repo_dir=store.folder, tactics=tactics, size=lying.size, sync=config.sync)
+            how = _native.adopt(source, etag, tactics=tactics, size=lying.size, sync=config.sync, **where)
     except StorageError as error:
         if error.code == "NOSPACE":
             raise

@@ -13,6 +13,7 @@ import time
 from . import _errors as errors
 from . import _listen, _native, _plan, _share, _trace, _transport
 from ._download import check_force, may_fall_back, not_here, short, warn_fallback
+from ._elsewhere import elsewhere, take_as
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import DEFAULT_REVISION, cut, is_commit
@@ -20,7 +21,7 @@ from ._plain import META, PlainStore, State, fault_here
 from ._resolve import find as find_in_cache
 from ._resolve import may_serve
 from ._show.progress import Meter
-from ._snapshot import fetch_asks, incomplete, tree_of
+from ._snapshot import fetch_asks, incomplete, known_elsewhere, tree_of
 from ._store import RepoStore, read_tree, require_space, write_tree
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     from ._dry_run import DryRunFileInfo
+    from ._elsewhere import Place as Lies
     from ._hub import Hub
     from ._native import Result, Want
     from ._plain import Folder
@@ -44,7 +46,8 @@ class Step(NamedTuple):
     filename: str
     facts: FileFacts
     state: str
-    source: str | None
+    source: str | None  # in this root
+    lies: Lies | None = None  # elsewhere on this computer
 
 
 # --- many files -------------------------------------------------------------------------------------
@@ -170,7 +173,8 @@ class _Work(NamedTuple):
     def steps(self, names: Iterable[str]) -> list[Step]:
         """What has to be done for each."""
         others = _Others(self.store)
-        return [self._step(name, self.tree[name], others) for name in names]
+        steps = [self._step(name, self.tree[name], others) for name in names]
+        return steps if self.force else _looked_for(self.hub, self.commit, steps)
 
     def _step(self, name: str, facts: FileFacts, others: _Others) -> Step:
         if self.force:
@@ -219,9 +223,18 @@ class _Work(NamedTuple):
         for step in steps:
             if step.state == State.HERE:
                 continue
-            if step.source is None or not self._shared(step, step.source):
+            shared = self._shared(step, step.source) if step.source is not None else False
+            if not shared and (step.lies is None or not self._taken(step, step.lies)):
                 missing.append(step)
         return missing
+
+    def _taken(self, step: Step, lies: Lies) -> bool:
+        etag = step.facts.etag
+        place = self.into.place(step.filename)
+        if etag is None or not take_as(place, os.path.join(self.into.meta, "tmp"), lies, etag, step.filename, self.hub.config):
+            return False
+        self.into.note(step.filename, etag)
+        return True
 
     def _shared(self, step: Step, source: str) -> bool:
         etag = step.facts.etag
@@ -292,6 +305,14 @@ def _check_case(hub: Hub, folder: Folder, names: Sequence[str]) -> None:
                 )
 
 
+def _looked_for(hub: Hub, commit: str, steps: list[Step]) -> list[Step]:
+    """The same, with what lies elsewhere on this computer."""
+    lacking = {step.filename: step.facts for step in steps if step.state != State.HERE and step.source is None and step.facts.etag is not None}
+    others = elsewhere(hub.config) if lacking else None
+    found = others.files(hub.repo, commit, lacking) if others is not None else {}
+    return [step._replace(lies=found[step.filename]) if step.filename in found else step for step in steps] if found else steps
+
+
 class _Others:
     """Who else here has bytes of this repository: its other versions, and the hub's own cache below the same root."""
 
@@ -355,6 +376,7 @@ def preview_snapshot(
         row = folder.unchanged(name) if not force else None
         same = row is not None and facts.etag in (None, row.etag)
         steps.append(Step(name, facts, State.HERE if same else State.ABSENT, None if same or force else others.having(facts, name, commit)))
+    steps = steps if force else _looked_for(hub, commit, steps)
     _tell(hub, store, revision, commit, folder, steps, tree, force)
     return [_info(step, commit, folder.place(step.filename), force) for step in steps]
 
@@ -363,7 +385,7 @@ def _info(step: Step, commit: str, path: str, force: bool) -> DryRunFileInfo:
     from ._dry_run import DryRunFileInfo
 
     cached = step.state == State.HERE or step.source is not None
-    return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or not cached)
+    return DryRunFileInfo(commit, step.facts.size, step.filename, path, cached, force or (not cached and step.lies is None))
 
 
 def _would_go(store: PlainStore, revision: str, commit: str) -> Folder:
@@ -385,12 +407,14 @@ def _tell(
     if not _plan.wanted():
         return
     rows = []
-    for name, facts, state, source in steps:
+    for name, facts, state, source, lies in steps:
         place = folder.place(name)
         if state == State.HERE:
             rows.append(_plan.Row(name, facts.size, _plan.Todo.HERE, "verified when it came", facts.size, place))
         elif source is not None:
             rows.append(_plan.Row(name, facts.size, _plan.Todo.COPY, f"the same bytes are in {os.path.relpath(source, store.root)}", facts.size, place))
+        elif lies is not None:
+            rows.append(_plan.Row(name, facts.size, _plan.Todo.TAKE, lies.words, facts.size, place))
         else:
             have = _native.partial_bytes(folder.meta, facts.etag) if facts.etag is not None and not force else 0
             rows.append(_plan.row_to_fetch(name, facts.size, place, have, "forced" if force else "not here"))
@@ -404,9 +428,14 @@ def _as_it_is(hub: Hub, store: PlainStore, revision: str, choose: Choice, local_
     """The version that is here, if it is whole. `error`: why the hub could not be asked, None if it was not to be."""
     commit = store.read_ref(revision)
     folder = store.folder_of(commit) if commit is not None else None
-    if commit is None or folder is None:
-        raise error if error is not None else _not_here(hub, store, revision, local_only)
-    tree = read_tree(folder.meta, commit)
+    tree = read_tree(folder.meta, commit) if folder is not None and commit is not None else None
+    if commit is None or folder is None or tree is None:
+        known = known_elsewhere(hub, revision, commit, tree)
+        if known is None and (folder is None or commit is None):
+            raise error if error is not None else _not_here(hub, store, revision, local_only)
+        if known is not None:
+            return _brought_offline(hub, store, revision, *known, choose, error)
+    assert folder is not None and commit is not None
     if tree is not None:
         _complete(hub, store, folder, revision, commit, tree, choose, error)
     elif error is not None:  # single files were asked for, and the listing never seen: most are missing
@@ -416,6 +445,16 @@ def _as_it_is(hub: Hub, store: PlainStore, revision: str, choose: Choice, local_
     if error is not None:
         warn_fallback(hub, error, f"the commit {commit} in {folder.path}")
     return folder.path
+
+
+def _brought_offline(hub: Hub, store: PlainStore, revision: str, commit: str, tree: Tree, choose: Choice, error: HubjetError | None) -> str:
+    """All of it lies elsewhere on this computer, or nothing is changed here."""
+    files = hub.listed(choose(tree, lambda _name: b"{}"), META)
+    trial = _Work(hub, store, commit, tree, store.folder_of(commit) or _would_go(store, revision, commit), None, False)
+    lacking = [step.filename for step in trial.steps(files) if step.state != State.HERE and step.source is None and step.lies is None]
+    if lacking:
+        raise incomplete(hub, revision, commit, trial.folder.path, lacking, len(files), error) from error
+    return _brought(hub, store, revision, commit, tree, choose, False, None)
 
 
 def _complete(
@@ -485,10 +524,11 @@ def _fetched(
     place = folder.place(filename)
     try:
         if facts is not None and not force:
-            step = _Work(hub, store, commit, {filename: facts}, folder, None, False)._step(filename, facts, _Others(store))
+            work = _Work(hub, store, commit, {filename: facts}, folder, None, False)
+            (step,) = work.steps([filename])
             if step.state == State.EDITED:
                 _set_aside(folder, filename)
-            if not _Work(hub, store, commit, {filename: facts}, folder, None, False).share([step]):
+            if not work.share([step]):
                 store.note_asked(folder, revision)
                 return place
         elif not force and os.path.lexists(place):

@@ -127,7 +127,7 @@ def test_a_copied_folder_with_a_wrong_byte_is_not_valid(repo: Any, tmp_path: Pat
     folder = Path(hubjet.snapshot_download("org/name"))
     shutil.copytree(folder, tmp_path / "e" / "org" / "name")
     edit(tmp_path / "e" / "org" / "name" / "config.json", b'{"v": 9}')
-    with hubjet.settings(cache_dir=tmp_path / "e"), pytest.raises(hubjet.IncompleteSnapshot, match="config.json"):
+    with hubjet.settings(cache_dir=tmp_path / "e", adopt="off"), pytest.raises(hubjet.IncompleteSnapshot, match="config.json"):
         hubjet.snapshot_download("org/name", local_files_only=True)
 
 
@@ -397,3 +397,34 @@ def test_two_processes_at_once_bring_one_folder(repo: Any, requests: Any, cache:
     both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env) for _ in range(2)]
     assert [one.communicate(timeout=60)[0].decode() for one in both] == [str(cache / "org" / "name")] * 2
     assert content(cache / "org" / "name") == {"config.json": b'{"v": 2}', "model.safetensors": WEIGHTS}
+
+
+# --- beside the other layout, and what lies elsewhere -----------------------------------------------
+
+
+def test_who_goes_back_to_the_hubs_layout_fetches_nothing_again(repo: Any, requests: Any) -> None:
+    hubjet.snapshot_download("org/name")
+    requests()
+    with hubjet.settings(layout="hub"):
+        folder = hubjet.snapshot_download("org/name")
+        assert "snapshots" in folder and (Path(folder) / "model.safetensors").read_bytes() == WEIGHTS
+        assert fetched(requests) == set()
+
+
+@pytest.mark.parametrize("theirs", ["hub", "plain"])
+@pytest.mark.parametrize("net", ["online", "offline"])
+def test_what_lies_in_another_place_is_taken_from_there(repo: Any, requests: Any, tmp_path: Path, theirs: str, net: str) -> None:
+    with hubjet.settings(layout=theirs, cache_dir=tmp_path / "other"):
+        hubjet.snapshot_download("org/name")
+    requests()
+    with hubjet.settings(sources=[tmp_path / "other"], offline=net == "offline"):
+        plan = hubjet.snapshot_download("org/name", dry_run=True) if net == "online" else []
+        assert not any(one.will_download for one in plan)
+        folder = hubjet.snapshot_download("org/name")
+        assert content(folder) == FIRST and not [path for path in Path(folder).rglob("*") if path.is_symlink()]
+        if net == "online":
+            path = hubjet.hf_hub_download("org/name", "config.json", revision=repo.head, cache_dir=tmp_path / "third")
+            assert Path(path).read_bytes() == FIRST["config.json"]
+    assert fetched(requests) <= ({"config.json"} if net == "online" else set())
+    told = hubjet.receipt()
+    assert told is not None

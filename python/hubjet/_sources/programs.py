@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PROGRAMS = (
     "ollama",
     "hub_cache",
+    "plain_layout",
     "local_dir",
     "git_lfs",
     "llama_cpp",
@@ -29,7 +30,7 @@ PROGRAMS = (
     "a1111",
     "comfyui",
 )
-ANYWHERE = ("local_dir", "git_lfs")  # the user chooses the folder
+ANYWHERE = ("plain_layout", "local_dir", "git_lfs")  # the user chooses the folder
 FOLDER = "folder"  # what no program of the table knows
 
 
