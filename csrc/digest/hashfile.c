@@ -26,7 +26,7 @@ struct piece {
   struct hj_hashing *of;           /* NULL: the lane has no more files */
   uint8_t *p;
   size_t cap, n;
-  uint64_t size, left;             /* of the file */
+  uint64_t size, at, left;         /* of the file; where the piece is, what is behind it */
   bool first, last;                /* of the file; last also when reading failed */
   struct hj_err e;
 };
@@ -77,6 +77,7 @@ static int read_piece(struct lane *l, struct piece *out)
   if (out->first && open_file(l, &out->e))
     return (int)out->e.code;
   out->size = l->size;
+  out->at = l->at;
   if (hj_file_read_at(&l->file, l->at, out->p, out->cap, &out->n, &out->e))
     return (int)out->e.code;
   l->at += out->n;
@@ -244,6 +245,8 @@ static bool digest_set(struct hashing *h)
       *own = piece->e;
     if (own->code != HJ_E_OK || (piece->first && hj_digest_open(&h->digests[i], piece->of->algo, piece->size, own)))
       continue;
+    if (piece->of->see)
+      piece->of->see(piece->of->user, piece->at, piece->p, piece->n);
     d[together] = h->digests[i];
     p[together] = piece->p;
     n[together] = piece->n;

@@ -15,6 +15,9 @@
 struct hj_hashing {
   const char *path;
   enum hj_algo algo;
+  /* NULL, or called with all its bytes in order, before they are digested and on that thread */
+  void (*see)(void *user, uint64_t at, const void *p, size_t n);
+  void *user;
   bool done;                        /* answer: out is the digest; else e says why not */
   uint8_t out[HJ_DIGEST_MAX];
   struct hj_err e;                  /* clear when it is given */

@@ -31,13 +31,14 @@ const char *hj_chore_name(enum hj_chore c)
 
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
-struct places { char *partial_dir, *key, *lock; };
+struct places { char *partial_dir, *key, *lock, *sums_dir; };
 
 static void places_release(struct places *p)
 {
   hj_mem_free(p->partial_dir);
   hj_mem_free(p->key);
   hj_mem_free(p->lock);
+  hj_mem_free(p->sums_dir);
   memset(p, 0, sizeof *p);
 }
 
@@ -88,9 +89,11 @@ static int find_places(const struct hj_fetch *f, struct places *out, struct hj_e
       goto out;
     side = hj_layout_side(w->repo_dir, e);
     out->lock = hj_layout_lock(w->repo_dir, f->etag, e);
+    out->sums_dir = side ? hj_layout_join(side, "sums", e) : NULL;
   } else {
     side = hj_mem_text(w->side_dir, e);
     out->lock = hj_mem_text(w->lock, e);
+    out->sums_dir = hj_mem_text(w->sums_dir, e);
   }
   if (e->code != HJ_E_OK)
     goto out;
@@ -127,9 +130,10 @@ static void fill_want(struct hj_fetch *f, const struct places *at, unsigned umas
   w->key = at->key;
   w->promise = f->promise;
   w->validator = f->validator;
+  w->sums_dir = at->sums_dir;
   w->size = f->size;
   w->mode = f->want->mode & ~umask;
-  w->replace = f->want->force || f->want->dest == HJ_DEST_PATH || f->damaged_there;
+  w->replace = f->want->force || f->want->replace || f->want->dest == HJ_DEST_PATH || f->damaged_there;
   w->sync = f->job->limits.sync;
   w->stop = &f->stop;
   w->rival = &f->rival;
@@ -209,7 +213,7 @@ static bool have_it(struct hj_fetch *f)
 {
   struct hj_err scratch = HJ_ERR_INIT;
   struct hj_stat st;
-  if (f->want->force)
+  if (f->want->force || f->want->replace)
     return false;
   if (f->want->dest == HJ_DEST_PATH)
     return is_rivals(f, f->final_path);

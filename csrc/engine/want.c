@@ -45,6 +45,7 @@ void hj_want_release(struct hj_want *w)
   hj_mem_free(w->link_path);
   hj_mem_free(w->commit);
   hj_mem_free(w->path);
+  hj_mem_free(w->sums_dir);
   hj_mem_free(w->side_dir);
   hj_mem_free(w->key);
   hj_mem_free(w->lock);

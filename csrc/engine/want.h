@@ -40,6 +40,8 @@ struct hj_want {
   char **held, *held_commit;       /* etags, and a commit, that end the fetch at the head */
   size_t held_n;
   bool meta_only, force, no_ranges, resume;
+  bool replace;                    /* what is there is damaged: fetch all the same, go on with a partial, put it in its place */
+  char *sums_dir;                  /* PATH: where sums of its cells are left; STORE has a place of its own */
   unsigned many;                   /* so many questions to this origin follow: connections are made meanwhile; 0: no such thing is known */
   bool limited_fails;              /* a 429 is an answer, not something to wait out: the caller has a token to try */
   unsigned mode;                   /* before umask */

@@ -204,7 +204,7 @@ static int fill_want(struct ext_state *s, PyObject *dict, struct hj_want *w)
       texts(s, dict, "mirrors", false, &w->mirrors, &w->mirrors_n) ||
       texts(s, dict, "held", false, &w->held, &w->held_n) || text(s, dict, "held_commit", &w->held_commit) || body(s, dict, w) || digest(s, dict, w) ||
       path(s, dict, "link_path", &w->link_path) || text(s, dict, "commit", &w->commit) || flag(dict, "links", &w->links) ||
-      path(s, dict, "side_dir", &w->side_dir) || text(s, dict, "key", &w->key) || path(s, dict, "lock", &w->lock) ||
+      path(s, dict, "side_dir", &w->side_dir) || text(s, dict, "key", &w->key) || path(s, dict, "lock", &w->lock) || path(s, dict, "sums_dir", &w->sums_dir) || flag(dict, "replace", &w->replace) ||
       flag(dict, "meta_only", &w->meta_only) || flag(dict, "force", &w->force) || flag(dict, "no_ranges", &w->no_ranges) ||
       flag(dict, "resume", &w->resume) || flag(dict, "limited_fails", &w->limited_fails) ||
       number(dict, "many", 0, UINT32_MAX, &many))

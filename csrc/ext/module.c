@@ -17,7 +17,7 @@ static int module_exec(PyObject *module)
   s->job_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &ext_job_spec, NULL);
   if (!s->job_type || PyModule_AddType(module, s->job_type) || PyModule_AddStringConstant(module, "__version__", HJ_VERSION))
     return -1;
-  return PyModule_AddFunctions(module, ext_store_methods) || PyModule_AddFunctions(module, ext_hash_methods) ||
+  return PyModule_AddFunctions(module, ext_store_methods) || PyModule_AddFunctions(module, ext_hash_methods) || PyModule_AddFunctions(module, ext_check_methods) ||
          PyModule_AddFunctions(module, ext_info_methods) || PyModule_AddFunctions(module, ext_probe_methods) ? -1 : 0;
 }
 

@@ -13,6 +13,6 @@ struct ext_state {
 struct ext_state *ext_state_of(PyObject *module);
 
 extern PyType_Spec ext_job_spec;
-extern PyMethodDef ext_store_methods[], ext_hash_methods[], ext_info_methods[], ext_probe_methods[];
+extern PyMethodDef ext_store_methods[], ext_hash_methods[], ext_check_methods[], ext_info_methods[], ext_probe_methods[];
 
 #endif

@@ -32,6 +32,11 @@ int ext_wait_job(struct hj_job *j, double seconds)
 
 int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *release, void *arg)
 {
+  return ext_wait_aside_told(s, fn, release, arg, NULL, NULL);
+}
+
+int ext_wait_aside_told(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *release, void *arg, int (*tick)(void *user), void *user)
+{
   struct hj_err e = HJ_ERR_INIT;
   struct hj_aside *a = NULL;
   bool back;
@@ -46,7 +51,7 @@ int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *relea
     Py_BEGIN_ALLOW_THREADS
     rc = hj_aside_poll(a, SLICE_MS);
     Py_END_ALLOW_THREADS
-    if (PyErr_CheckSignals() < 0) {
+    if (PyErr_CheckSignals() < 0 || (tick && tick(user) < 0)) {
       rc = -1;
       break;
     }

@@ -13,6 +13,8 @@ int ext_wait_job(struct hj_job *j, double seconds);
  * release NULL: arg stays the caller's, and fn, which has a limit of time of its own, is waited for in any case. Else
  * arg and what is in it are on our heap; release is called without the GIL, perhaps much later, and perhaps on another thread. */
 int ext_wait_aside(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *release, void *arg);
+/* The same, and about every 50 ms tick(user) with the GIL, on this thread; it answers -1 with an exception to end it all. */
+int ext_wait_aside_told(struct ext_state *s, hj_aside_fn *fn, hj_aside_release *release, void *arg, int (*tick)(void *user), void *user);
 /* Runs fn on this thread, and others run meanwhile: for what asks the disk, which may be a slow one. */
 void ext_wait_call(void (*fn)(void *arg), void *arg);
 int ext_wait_start(struct hj_job *j, struct hj_err *e);

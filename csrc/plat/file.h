@@ -47,6 +47,7 @@ int hj_file_resize(hj_file *f, uint64_t size, struct hj_err *e);
 int hj_file_sync(hj_file *f, struct hj_err *e);                   /* data and what is needed to find it */
 void hj_file_flush_hint(hj_file *f, uint64_t at, uint64_t n);     /* start writing back; benign */
 void hj_file_sequential_hint(hj_file *f);                         /* benign */
+void hj_file_ahead_hint(hj_file *f, uint64_t at, uint64_t n);     /* somebody will read this soon; benign */
 int hj_file_stat(hj_file *f, struct hj_stat *out, struct hj_err *e);
 int hj_file_mode(hj_file *f, unsigned mode, struct hj_err *e);    /* permission bits, exactly */
 

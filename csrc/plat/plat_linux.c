@@ -107,6 +107,12 @@ void hj_file_flush_hint(hj_file *f, uint64_t at, uint64_t n)
     (void)sync_file_range(f->fd, (off_t)at, (off_t)n, SYNC_FILE_RANGE_WRITE);
 }
 
+void hj_file_ahead_hint(hj_file *f, uint64_t at, uint64_t n)
+{
+  if (at <= INT64_MAX && n <= INT64_MAX - at)
+    (void)posix_fadvise(f->fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED);
+}
+
 void hj_file_sequential_hint(hj_file *f)
 {
   (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);

@@ -116,6 +116,12 @@ void hj_file_flush_hint(hj_file *f, uint64_t at, uint64_t n)
   (void)f, (void)at, (void)n; /* no way to start writing back without waiting for it */
 }
 
+void hj_file_ahead_hint(hj_file *f, uint64_t at, uint64_t n)
+{
+  struct radvisory ahead = { .ra_offset = (off_t)at, .ra_count = n < INT32_MAX ? (int)n : INT32_MAX };
+  (void)fcntl(f->fd, F_RDADVISE, &ahead); /* benign */
+}
+
 void hj_file_sequential_hint(hj_file *f)
 {
   (void)fcntl(f->fd, F_RDAHEAD, 1); /* benign */

@@ -260,6 +260,11 @@ void hj_file_flush_hint(hj_file *f, uint64_t at, uint64_t n)
   (void)f, (void)at, (void)n; /* no way to start writing back without waiting for it */
 }
 
+void hj_file_ahead_hint(hj_file *f, uint64_t at, uint64_t n)
+{
+  (void)f, (void)at, (void)n; /* no such call for files that are read into memory of ours */
+}
+
 void hj_file_sequential_hint(hj_file *f)
 {
   (void)f; /* said when a file is opened, or never; its cache sees by itself who reads in order */

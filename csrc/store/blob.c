@@ -7,6 +7,7 @@
 #include "plat/fault.h"
 #include "plat/plat.h"
 #include "store/blob_int.h"
+#include "store/sums.h"
 #include "store/temp_int.h"
 #include "util/mem.h"
 #include "util/trace.h"
@@ -260,6 +261,21 @@ static int settle_race(struct hj_blob *b, uint64_t size, bool *named, struct hj_
   return b->sync ? hj_temp_confirm(b->final, e) : HJ_E_OK;
 }
 
+/* The journal has a sum of each piece: that is all a later look needs (store/sums.h). */
+static void leave_sums(struct hj_blob *b, uint64_t size)
+{
+  struct hj_sums sums = { 0 };
+  struct hj_err s = HJ_ERR_INIT;
+  if (!b->sums_dir || size < HJ_SUMS_FROM || b->journal.end == 0)
+    return;
+  HJ_BENIGN_BEGIN();
+  if (hj_sums_new(&sums, size, &b->got, &s) || hj_sums_of_journal(&sums, &b->journal, &b->data, &s) ||
+      hj_sums_save(&sums, b->sums_dir, &b->got, &s))
+    HJ_TRACE(HJ_T_STORE, b->id, "no sums are left: %s", s.msg);
+  HJ_BENIGN_END();
+  hj_sums_release(&sums);
+}
+
 int hj_blob_commit(struct hj_blob *b, struct hj_promise *out, struct hj_err *e)
 {
   struct hj_stat st;
@@ -302,6 +318,7 @@ int hj_blob_commit(struct hj_blob *b, struct hj_promise *out, struct hj_err *e)
     if (b->resumable && hj_claim_clear(b->claim->partial_dir, b->claim->key, &s))
       HJ_TRACE(HJ_T_STORE, b->id, "old partials stay: %s", s.msg);
     HJ_BENIGN_END();
+    leave_sums(b, size);
     hj_file_close(&b->data);
     hj_journal_close(&b->journal);
     hj_claim_drop(b->claim);
@@ -369,5 +386,6 @@ void hj_blob_drop(struct hj_blob *b, bool keep)
   hj_mem_free(b->old);
   hj_mem_free(b->piece);
   hj_mem_free(b->final);
+  hj_mem_free(b->sums_dir);
   hj_mem_free(b);
 }

@@ -33,6 +33,7 @@ struct hj_blob_want {
   struct hj_promise promise;  /* algo HJ_ALGO_NONE: none was made; sha256 is computed all the same and reported */
   const char *validator;      /* what ties a partial without promise to its content (strong ETag or Last-Modified), "" = no resume */
   uint64_t size;              /* HJ_SIZE_UNKNOWN: settled by hj_blob_settle */
+  const char *sums_dir;       /* where the sums of its cells are left when it is published (store/sums.h); NULL: nowhere */
   unsigned mode;              /* permission bits, exactly (umask already taken off) */
   bool replace;               /* rename over what is there; else an existing equal name counts as success */
   bool sync;                  /* fsync file and folder before the name is believed */

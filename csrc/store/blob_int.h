@@ -13,6 +13,7 @@ struct hj_blob {
   /* constant after open */
   uint64_t id;                     /* for traces */
   char *final;
+  char *sums_dir;                  /* NULL: no sums are left */
   struct hj_promise promise;
   unsigned mode;
   bool replace, sync;

@@ -299,7 +299,7 @@ int hj_blob_open(struct hj_blob **out, const struct hj_blob_want *w, struct hj_e
   atomic_init(&b->landed, 0);
   atomic_init(&b->frontier, 0);
   atomic_init(&b->proven, 0);
-  if (!(b->final = hj_mem_text(w->final, e)) || !(b->piece = hj_mem_new(HJ_PIECE, e)))
+  if (!(b->final = hj_mem_text(w->final, e)) || (w->sums_dir && !(b->sums_dir = hj_mem_text(w->sums_dir, e))) || !(b->piece = hj_mem_new(HJ_PIECE, e)))
     goto out;
   if (open_data(b, w, e))
     goto out;

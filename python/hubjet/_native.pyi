@@ -4,7 +4,7 @@ Everything here is thread-safe, gives up the GIL while it waits, and never calls
 Sizes and offsets are bytes. Digests are written `sha256:<64 hex>` or `git-sha1:<40 hex>` (the hub's etag of a small file).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict, final
 
 __version__: str
@@ -33,6 +33,7 @@ class Want(TypedDict, total=False):
     # --- with path ---
     side_dir: str  # folder for partials of `path`
     key: str | None  # name of the partial (default: digest, else a hash of the url)
+    sums_dir: str | None  # where the sums of its cells are left, for check_files (repo_dir has a place of its own)
     lock: str | None  # a lock file shared with huggingface_hub (flock), taken while the file is fetched
     # --- behaviour ---
     held_commit: str | None  # the same for a commit: X-Repo-Commit names it
@@ -41,6 +42,7 @@ class Want(TypedDict, total=False):
     held: Sequence[str]  # bare hex etags: if the server names one of these, stop before the body, status "held"
     meta_only: bool  # stop as soon as etag, size (and commit) are known: status "meta"
     force: bool  # fetch even if the blob is there, replace it
+    replace: bool  # what is there is damaged: fetch all the same, from what a partial has, and put the proven file in its place
     mode: int  # permission bits before umask: default 0o444 for repo_dir, 0o666 for path
     no_ranges: bool  # one plain stream
     resume: bool  # default True
@@ -206,6 +208,16 @@ def hash_file(path: str, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) ->
 def hash_files(paths: Sequence[str], algo: Literal["sha256", "git-sha1", "sha1", "xxh3"], threads: int = 0) -> list[str | BaseException]:
     ...  # of each file its hex or what went wrong; side by side, on so many processors (0: all)
 def hash_bytes(data: bytes, algo: Literal["sha256", "git-sha1", "sha1", "xxh3"]) -> str: ...
+
+# verdict ("good", "damaged", "failed"), by ("sums", "digest", ""), size, damaged (byte ranges [at, end) to fetch again), error, had sums.
+Checked = tuple[Literal["good", "damaged", "failed"], Literal["sums", "digest", ""], int, list[tuple[int, int]], BaseException | None, bool]
+
+def check_files(
+    paths: Sequence[str], digests: Sequence[str], sums_dirs: Sequence[str], repo_dirs: Sequence[str], fast: bool,
+    see: Callable[[int, int], object] | None = None, threads: int = 0,
+) -> list[Checked]: ...  # "": no such; see(bytes read, files decided) on this thread, about every 50 ms; what it raises ends the call
+def salvage(path: str, partial_dir: str, sums_dir: str, digest: str, mode: int) -> int | None:
+    ...  # the good cells of a damaged file become a partial of its content; bytes that lack; None: there are no sums
 
 # A snapshot whose every file was there and fit to be served is noted whole, with each file's size, mtime and inode; the
 # look at it is one read and a stat each (200 files: 0.2 ms). False: not noted, or a file is gone, cut or edited since.
