@@ -127,6 +127,15 @@ Columns have blanks between them on a terminal, tabs in a pipe.
         "cd project; hubjet sync -q",
     ],
     """
+## Is it still what it was?
+
+Without the network ([verify.md](verify.md)).
+""",
+    [
+        "hubjet verify",
+        "hubjet verify org/model --fast",
+    ],
+    """
 ## Typed wrong
 
 Two lines: what is wrong, with what was most likely meant; and what to do. The exit code is 2 (3 for what the hub does not have).
@@ -202,6 +211,7 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970), `layout` (hub or plain) |
 | `ls --names` | a list of names |
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
+| `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
 | `url` | an object: `url` |
 | `plan` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `licence`, `gated`, `header` (that goes along, or null), `size`, `to_fetch`, `saved` (bytes), `files`: a list of `filename`, `size`, `sha256`, `git_sha1`, `here`, `url`, `left_out`: a list of `filename`, `size`, `reason`, `quants` (a list) |

@@ -131,6 +131,10 @@ static PyObject *check_files(PyObject *self, PyObject *args)
   told = (struct told){ see, c };
   if (ext_wait_aside_told(s, check, release, c, see == Py_None ? NULL : tell, &told) < 0)
     return NULL;
+  if (see != Py_None && tell(&told) < 0) { /* how it ended */
+    release(c);
+    return NULL;
+  }
   list = PyList_New((Py_ssize_t)c->n);
   for (size_t i = 0; list && i < c->n; i++) {
     PyObject *one = outcome_of(s, &c->files[i]);

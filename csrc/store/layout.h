@@ -6,6 +6,7 @@
  *     .hubjet/partial/<key>/{data,journal}      unfinished, idle: anybody may claim it
  *     .hubjet/partial/<key>.<host>.<pid>.<start>.<n>/   unfinished, in somebody's hands
  *     .hubjet/tmp/                              small files before their rename
+ *     .hubjet/sums/<digest>                     sums of the cells of a proven file (store/sums.h)
  *     .hubjet/record                            what was proven: etag, size, mtime, inode
  *   <hub cache>/.locks/<repo folder>/<etag>.lock        shared with huggingface_hub
  *

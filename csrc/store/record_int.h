@@ -7,8 +7,6 @@
 
 /* Is this file (by size, mtime, inode) the one that was proven to be `etag`? *known false: nothing was ever proven. */
 int hj_record_match(const char *repo_dir, const char *etag, const struct hj_stat *st, bool *known, bool *same, struct hj_err *e);
-/* The file that was proven to be `etag` looked like this. */
-int hj_record_note(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e);
 /* Hashes the file at `path`: is it what `etag` says? *st (may be NULL): how it was while it was read. */
 int hj_record_hash(const char *path, const char *etag, const atomic_int *stop, bool *good, struct hj_stat *st, struct hj_err *e);
 

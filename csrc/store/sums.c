@@ -42,8 +42,9 @@ int hj_sums_new(struct hj_sums *s, uint64_t size, const struct hj_promise *of, s
   *s = (struct hj_sums){ .size = size, .tag = tag_of(of) };
   if (size > (uint64_t)HJ_SUMS_CELLS_MAX * HJ_SUMS_CELL)
     return hj_fail(e, HJ_E_TOOBIG, "a file of %llu bytes has more cells than sums are kept of", (unsigned long long)size);
-  s->n = (size_t)((size + HJ_SUMS_CELL - 1) / HJ_SUMS_CELL);
-  s->cell = hj_mem_zero(s->n ? s->n : 1, sizeof *s->cell, e);
+  size_t n = (size_t)((size + HJ_SUMS_CELL - 1) / HJ_SUMS_CELL);
+  s->cell = hj_mem_zero(n ? n : 1, sizeof *s->cell, e);
+  s->n = s->cell ? n : 0; /* who goes on without sums has none */
   return (int)e->code;
 }
 

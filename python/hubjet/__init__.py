@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ._auth.account import Account, login, logout, whoami
     from ._auth.credentials import Token
     from ._cache import CachedRepo, about, contacts, ledger, ls, where
+    from ._care.verified import Fault, Verified, VerifiedFile
+    from ._care.verify import verify
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
     from ._config import Setting, config, settings
     from ._doctor.report import Report, doctor
@@ -85,6 +87,7 @@ __all__ = [
     "DownloadPlan",
     "DryRunFileInfo",
     "EntryNotFound",
+    "Fault",
     "FileDone",
     "FileFailed",
     "FileReceipt",
@@ -129,6 +132,8 @@ __all__ = [
     "TokenRefused",
     "VaultModel",
     "VaultStatus",
+    "Verified",
+    "VerifiedFile",
     "Waiting",
     "about",
     "config",
@@ -158,6 +163,7 @@ __all__ = [
     "trace",
     "try_to_load_from_cache",
     "vault",
+    "verify",
     "where",
     "whoami",
 ]
@@ -168,6 +174,7 @@ _HOMES = {
     "CachedRepo": "_cache",
     "DownloadPlan": "_move.plan",
     "DryRunFileInfo": "_dry_run",
+    "Fault": "_care.verified",
     "FileDone": "_events",
     "FileFailed": "_events",
     "FileReceipt": "_show.receipt",
@@ -188,6 +195,8 @@ _HOMES = {
     "Token": "_auth.credentials",
     "VaultModel": "_vault.status",
     "VaultStatus": "_vault.status",
+    "Verified": "_care.verified",
+    "VerifiedFile": "_care.verified",
     "Waiting": "_events",
     "about": "_cache",
     "config": "_config",
@@ -217,6 +226,7 @@ _HOMES = {
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
     "vault": "_vault.api",
+    "verify": "_care.verify",
     "where": "_cache",
     "whoami": "_auth.account",
 }

@@ -53,6 +53,7 @@ VERBS = (
     Row("ls", "_cli.cache", "list the repositories in the cache"),
     Row("vault", "_cli.vault", "say what is on the vault; put, restore, remove"),
     Row("where", "_cli.cache", "say where things lie, and why there"),
+    Row("verify", "_cli.care", "prove what is here; repair what is damaged"),
     Row("url", "_cli.cache", "print the URL of a file of a repository"),
     Row("config", "_cli.settings", "print the settings, and where each comes from"),
     Row("limit", "_cli.settings", "slow down all downloads of this user, or speed up again"),
@@ -71,7 +72,7 @@ OTHERS_SAY = {
     "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
     "curl": "get", "list": "ls", "cache": "ls", "scan": "ls", "path": "where", "which": "where", "settings": "config", "env": "about",
     "version": "about", "info": "about", "contacts": "ledger", "requests": "ledger", "throttle": "limit", "rate": "limit",
-    "drive": "vault", "check": "doctor", "diagnose": "doctor", "status": "doctor",
+    "drive": "vault", "check": "verify", "fsck": "verify", "repair": "verify", "diagnose": "doctor", "status": "doctor",
     "auth": "login", "signin": "login", "signout": "logout", "user": "whoami", "account": "whoami", "token": "whoami",
 }  # fmt: skip
 

@@ -166,6 +166,48 @@ class Checking:
             self._board.end(self, self._view, words)
 
 
+class Counted:
+    """`with Counted(name, total, files) as counted: work(see=counted.see)`: something else than a download that goes through `total` bytes
+    of files that are here, shown where somebody looks. `read`: how many it came to."""
+
+    def __init__(self, name: str, total: int, files: int) -> None:
+        self._name, self._total, self._files = name, total, files
+        self._board: Board | None = None
+        self.read = 0
+
+    def __enter__(self) -> Counted:
+        self._began = monotonic()
+        progress = resolve().progress if self._total >= CHECKED_BYTES else False
+        if progress is False or (progress is None and _is_switched_off()):
+            return self
+        from .screens import board
+        from .view import SHOWN_TAU_S, Pace
+
+        self._board, self._pace = board(progress, stderr_is_ours), Pace(SHOWN_TAU_S)
+        return self
+
+    def see(self, read: int, files_done: int) -> None:
+        """It is there now."""
+        self.read = read
+        if self._board is None:
+            return
+        from .view import View
+
+        now = monotonic()
+        self._pace.feed(now, read)
+        rate = self._pace.rate()
+        eta = (self._total - read) / rate if rate and read < self._total else None
+        self._board.put(self, View(self._name, min(read, self._total), self._total, rate=rate, eta_s=eta, files=self._files, files_done=files_done, seconds=now - self._began), now)
+
+    def __exit__(self, kind: object, *_error: object) -> None:
+        if self._board is not None:
+            from .._words import lasted, size
+            from .view import View
+
+            said = "stopped" if kind is not None else "done"
+            self._board.end(self, View(self._name, self.read, self._total), f"{self._name}: {size(self.read)} read, {said} after {lasted(monotonic() - self._began)}")
+
+
 def _is_switched_off() -> bool:
     """huggingface_hub.utils.disable_progress_bars() means ours too, where somebody called it."""
     theirs = sys.modules.get("huggingface_hub.utils.tqdm")
