@@ -182,6 +182,7 @@ def test_python() -> Path:
     python = venv("venv", [["setuptools>=77", TORCH], requirements("requirements.txt")])
     add(python, requirements("requirements-doors.txt"))
     venv("venv-hub1", [requirements("requirements-hub1.txt")])
+    venv("venv-s3", [requirements("requirements-s3.txt")])
     notebook_python()
     build(python)
     return python

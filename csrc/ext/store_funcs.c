@@ -218,6 +218,28 @@ static PyObject *store_blob_state(PyObject *self, PyObject *args)
   return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_FromString(names[c.state]);
 }
 
+static void blob_note(void *arg)
+{
+  struct call *c = arg;
+  hj_record_add(c->dir, &c->etag, 1, &c->e);
+}
+
+static PyObject *store_blob_note(PyObject *self, PyObject *args)
+{
+  struct call c = { .e = HJ_ERR_INIT };
+  PyObject *repo = NULL;
+  if (!PyArg_ParseTuple(args, "O&s:blob_note", PyUnicode_FSConverter, &repo, &c.etag))
+    return NULL;
+  c.dir = PyBytes_AsString(repo);
+  ext_wait_call(blob_note, &c);
+  if (c.e.code != HJ_E_OK)
+    (void)ext_raise_at(ext_state_of(self), &c.e, c.dir);
+  Py_DECREF(repo);
+  if (c.e.code != HJ_E_OK)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
 /* On the heap: after Ctrl-C on a dead mount it goes on without us (ext/wait.h). */
 struct prove_call { char *repo_dir, *etag; bool good; struct hj_err e; };
 
@@ -419,6 +441,7 @@ PyMethodDef ext_store_methods[] = {
     "check_planted(dir, path=None) -> None: no link of another user among the folders of a path below dir, or of a repository's cache." },
   { "can_link", store_can_link, METH_VARARGS, "can_link(dir) -> bool: tries a symbolic link there." },
   { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed'." },
+  { "blob_note", store_blob_note, METH_VARARGS, "blob_note(repo_dir, etag): the caller has proven the blob; a record says so." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },
   { "adopt", KEYWORDS(store_adopt), METH_VARARGS | METH_KEYWORDS,
     "adopt(source, etag, repo_dir=None, path=None, tmp=None, tactics='cly', size=-1, mode=0o444, sync=True, replace=False) -> str: a file that "

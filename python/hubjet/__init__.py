@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from ._move.lock import Synced, lock, sync
     from ._move.plan import DownloadPlan, LeftOut, PlannedFile, plan
     from ._show.receipt import FileReceipt, Receipt, receipt
+    from ._remote.push import Pushed, push
     from ._patch.switch import disable, enable, enabled, status
     from ._status import Status
     from ._trace import trace
@@ -112,6 +113,7 @@ __all__ = [
     "Progress",
     "ProtocolError",
     "ProxyError",
+    "Pushed",
     "RateLimited",
     "Receipt",
     "RepoDisabled",
@@ -154,6 +156,7 @@ __all__ = [
     "ls",
     "plan",
     "polite",
+    "push",
     "receipt",
     "settings",
     "snapshot_download",
@@ -186,6 +189,7 @@ _HOMES = {
     "Planned": "_events",
     "PlannedFile": "_move.plan",
     "Progress": "_events",
+    "Pushed": "_remote.push",
     "Receipt": "_show.receipt",
     "Report": "_doctor.report",
     "Setting": "_config",
@@ -217,6 +221,7 @@ _HOMES = {
     "ls": "_cache",
     "plan": "_move.plan",
     "polite": "_limits",
+    "push": "_remote.push",
     "receipt": "_show.receipt",
     "settings": "_config",
     "snapshot_download": "_compat",

@@ -139,8 +139,21 @@ def _joined(folders: Any) -> str:
     return os.pathsep.join(os.fspath(folder) for folder in folders)
 
 
+def _joined_tiers(places: Any) -> str:
+    if isinstance(places, str | os.PathLike):
+        return os.fspath(places)
+    return "".join(_BETWEEN + ("" if place is None else os.fspath(place)) for place in places)
+
+
+_LISTS = {"sources": _joined, "caches": _joined_tiers}  # settings that are lists of places, as text
+
+
 def _path(text: str) -> str:
     return absolute(os.path.expandvars(os.path.expanduser(text)), os.path.realpath)
+
+
+def _as_it_is(text: str) -> str:
+    return absolute(os.path.expandvars(os.path.expanduser(text)))
 
 
 def _path_of_file(text: str) -> str:
@@ -164,6 +177,36 @@ def absolute(path: str, how: Callable[[str], str] = os.path.abspath) -> str:
             path=path,
             errno=error.errno,
         ) from error
+
+
+def _tiers(text: str) -> tuple[str, ...]:
+    """ "/shared/hub:s3://bucket/hub:~/cache" → each in full, once. "" at the end: the cache_dir; the colon of s3:// is none between two, nor are
+    those of chained places (simplecache::s3://…)."""
+    words = text[1:].split(_BETWEEN) if text.startswith(_BETWEEN) else _words_of_path(text)
+    *before, last = words
+    found = [word if "://" in word else _as_it_is(word) for word in before if word]  # not looked at: one may be a mount that hangs
+    return tuple(dict.fromkeys([*found, last if not last or "://" in last else _path(last)]))
+
+
+_BETWEEN = "\n"  # between the places of a list, which may have any sign in them
+
+
+def _words_of_path(text: str) -> list[str]:
+    words, start = [], 0
+    for at, sign in enumerate(text):
+        if sign == os.pathsep and at >= start and not (sign == ":" and _is_of_place(text, start, at)):
+            words.append(text[start:at])
+            start = at + 1
+    return [*words, text[start:]]
+
+
+def _is_of_place(text: str, start: int, at: int) -> bool:
+    """Whether the colon belongs to s3://bucket, simplecache::s3://…, sftp://host:22/, ftp://me:secret@host/."""
+    if text[at + 1 : at + 3] == "//" or text[at + 1 : at + 2] == ":" or (at > start and text[at - 1] == ":"):
+        return True
+    before, there, host = text[start:at].rpartition("://")
+    after = text[at + 1 :].partition("/")[0]
+    return bool(there) and "/" not in host and (after.partition(os.pathsep)[0].isdigit() or "@" in after)
 
 
 def _folders(text: str) -> tuple[str, ...]:
@@ -365,6 +408,13 @@ class Config:
         "hub",
         "HUBJET_LAYOUT",
     )
+    caches: tuple[str, ...] = _option(
+        "Caches that are read, in this order, such as a cluster's shared one or s3://bucket/prefix; the last one is the cache that is written to, in place of "
+        "cache_dir, if it is a folder that may be written to. Empty at the end: cache_dir.",
+        _tiers,
+        (),
+        "HUBJET_CACHES",
+    )
     token_path: str = _option("The file that holds the token.", _path_of_file, _below_hf_home("token"), "HF_TOKEN_PATH")
     implicit_token: bool = _option(
         "Whether a token may be looked for when none is given and an answer asks for one.",
@@ -495,6 +545,11 @@ class Config:
         self.__dict__.update(values)
         self.origins = origins
 
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Of `caches`, those that are only read."""
+        return tuple(place for place in self.caches if place and place != self.cache_dir)
+
     def at_endpoint(self, endpoint: str) -> Config:
         """The same for another host."""
         return Config({**self.__dict__, "endpoint": endpoint, "endpoints": (_endpoint(endpoint),)}, self.origins)
@@ -506,6 +561,8 @@ class Config:
             from . import _proxies
 
             value = _proxies.shown(value)
+        if name == "caches":
+            value = tuple(shown(place) if "://" in place else place for place in value)
         return Setting(value, self.origins[name])
 
 
@@ -534,8 +591,9 @@ class settings:
         _check_names(values)
         if values.get("endpoints") is not None:
             values["endpoints"] = _listed(values["endpoints"])  # a list may be changed later
-        if values.get("sources") is not None:
-            values["sources"] = _joined(values["sources"])
+        for name, joined in _LISTS.items():
+            if values.get(name) is not None:
+                values[name] = joined(values[name])
         self._values = {name: Setting(value, "hubjet.settings") for name, value in values.items()}
 
     def __enter__(self) -> None:
@@ -561,8 +619,9 @@ def resolve(**arguments: Any) -> Config:
     global _last
     if arguments.get("endpoints") is not None:
         arguments["endpoints"] = _listed(arguments["endpoints"])
-    if arguments.get("sources") is not None:
-        arguments["sources"] = _joined(arguments["sources"])
+    for name, joined in _LISTS.items():
+        if arguments.get(name) is not None:
+            arguments[name] = joined(arguments[name])
     path = config_path()
     seen = (_environment(), _file_mark(path), _block.get(), arguments)
     last = _last
@@ -613,8 +672,22 @@ def _resolve(arguments: Mapping[str, Any], path: str) -> Config:
             )
     else:  # who names one hub for this call does not want others asked
         known["endpoints"] = _one_endpoint(known)
+    _choose_writable(known)
     values = {name: setting.value for name, setting in known.items()}
     return Config(values, {name: setting.origin for name, setting in known.items()})
+
+
+def _choose_writable(known: dict[str, Setting]) -> None:
+    """The last of `caches` is written to in place of cache_dir, unless that was said closer to the call, or it cannot be."""
+    caches, one = known["caches"], known["cache_dir"]
+    last = caches.value[-1] if caches.value else ""
+    said_apart = not one.origin.startswith(("default", "below hf_home"))
+    if not last or "://" in last or (said_apart and _distance(one.origin) < _distance(caches.origin)):
+        return
+    if os.path.isdir(last) and not os.access(last, os.W_OK):
+        known["cache_dir"] = Setting(one.value, f"{one.origin}; the last of caches may not be written to")
+    else:
+        known["cache_dir"] = Setting(last, f"last of caches ({caches.origin})")
 
 
 def config(**arguments: Any) -> dict[str, Setting]:
@@ -665,9 +738,9 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
     if read in (_path, _path_of_file, _path_as_named) and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
-    if read is _folders:
+    if read in (_folders, _tiers):
         try:
-            value = _joined(value)
+            value = _joined(value) if read is _folders else _joined_tiers(value)
         except TypeError:  # of a config file: a number, a list of them
             raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a folder, or several") from None
     text = _listed(value) if read is _endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)

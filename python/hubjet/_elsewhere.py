@@ -50,7 +50,10 @@ else:
 def providers(config: Config) -> list[Provider]:
     """Who is asked, in this order. Without a setting that names one, and without another program's files: nobody."""
     found: list[Provider] = []
-    # read-only caches of `caches`: here
+    if config.tiers:
+        from ._tiers import Provider as Tiers
+
+        found.append(Tiers(config))
     if config.adopt != "off":
         from ._adopted import TACTICS, Sources
         from ._beside import Beside

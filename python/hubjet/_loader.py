@@ -52,6 +52,7 @@ def from_pretrained(
     max_connections: int | None = None,
     memory: str | int | None = None,
     ca: str | os.PathLike[str] | None = None,
+    caches: Sequence[str | os.PathLike[str] | None] | str | None = None,
     sources: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] | None = None,
     **loader_kwargs: Any,
 ) -> Any:
@@ -76,7 +77,8 @@ def from_pretrained(
             bring parts of files, and stand in when the first cannot be asked (docs/mirrors.md).
         limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
             of buffers such as "64M"; ca: file or folder of certificates to trust; sources: folders, or other programs' stores, that are looked
-            at for files before they are fetched (docs/adopt.md). None: the setting of that name. **loader_kwargs: passed to the loader as they are.
+            at for files before they are fetched (docs/adopt.md). caches: such as ["/shared/hub", "s3://bucket/hub", "~/cache"]: read in this
+            order, the last one is written to (docs/tiers.md). None: the setting of that name. **loader_kwargs: passed to the loader as they are.
 
     Returns: what the loader returns; a pathlib.Path without one.
     Fetched is what the loader needs: one weight format (safetensors before PyTorch), one variant, the small files.
@@ -105,6 +107,7 @@ def from_pretrained(
             max_connections=max_connections,
             memory=memory,
             ca=ca,
+            caches=caches,
             sources=sources,
         )
         hub, place = Hub(one, config, token), _place.of(config, one)

@@ -228,6 +228,7 @@ def snapshot_note_whole(repo_dir: str, commit: str, paths: Sequence[str], choice
 # What is known of one blob: "new" no record (another program wrote it), "same" as when it was proven,
 # "changed" size, mtime or inode differ from the record.
 def blob_state(repo_dir: str, etag: str) -> Literal["missing", "new", "same", "changed"]: ...
+def blob_note(repo_dir: str, etag: str) -> None: ...  # the caller has proven it while it came; StorageError: there is no such blob
 def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: it is what its name says, and the record is renewed
 
 # A file that lies elsewhere on this computer, under blobs/<etag> of repo_dir, or under `path` (with `tmp`, a folder of ours on the same file

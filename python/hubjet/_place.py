@@ -1,5 +1,5 @@
 """Where one call's files go: into the hub's cache, into plain folders, or into a folder of the user's. Imports _config, _errors, _names,
-_resolve, _snapshot, _download, _store and, when one is asked for, _local_dir, _layout, _plain, _plain_calls.
+_resolve, _snapshot, _download, _store and, when one is asked for, _local_dir, _layout, _plain, _plain_calls, _tiered.
 
 Every place answers the same calls, so that nobody above asks which one it is.
 """
@@ -70,7 +70,8 @@ def of(config: Config, repo: Repo, local_dir: str | os.PathLike[str] | None = No
             from ._plain import PlainStore
 
             return InPlain(PlainStore(config.cache_dir, repo))
-    return InCache(RepoStore(config.cache_dir, repo))
+    store = RepoStore(config.cache_dir, repo)
+    return InTiers(store, config) if config.tiers else InCache(store)
 
 
 class InCache(NamedTuple):
@@ -127,6 +128,64 @@ class InCache(NamedTuple):
         store, commit = self.store, self.store.read_ref(revision)
         folder = store.snapshot(commit) if commit is not None else None
         return _places(store.folder, store.side, revision, commit, folder, f"refs/{revision}")
+
+
+class InTiers(NamedTuple):
+    """The hub's own cache, with others in front of it that are only read (`caches`)."""
+
+    store: RepoStore
+    config: Config
+
+    def file(
+        self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False, bar_class: Any = None
+    ) -> str:
+        """Below snapshots/, of a tier or of the cache."""
+        from . import _tiered
+
+        path = _tiered.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        self._keep(revision, path[: -len(filename)], filename)
+        return path
+
+    def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
+        """As Place says."""
+        from . import _tiered
+
+        return _tiered.preview(hub, self.store, revision, filename, force=force, local_only=local_only)
+
+    def snapshot(
+        self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False, bar_class: Any = None
+    ) -> str:
+        """The commit's folder below snapshots/: a tier's, if all of it is there, else the cache's."""
+        from . import _tiered
+
+        folder = _tiered.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        self._keep(revision, folder, choose.words)
+        return folder
+
+    def preview_snapshot(
+        self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
+    ) -> list[DryRunFileInfo]:
+        """As Place says."""
+        from . import _tiered
+
+        return _tiered.preview_snapshot(hub, self.store, revision, choose, force=force, local_only=local_only)
+
+    def find(self, revision: str, filename: str) -> str | None | bool:
+        """As Place says."""
+        from . import _tiered
+
+        found = InCache(self.store).find(revision, filename)
+        return found if found is not None else _tiered.try_cached(self.store, self.config, revision, filename)
+
+    def where(self, revision: str) -> dict[str, Setting]:
+        """As Place says; with a line for each tier."""
+        from . import _tiered
+
+        return {**InCache(self.store).where(revision), **_tiered.where(self.store, self.config, revision)}
+
+    def _keep(self, revision: str, folder: str, what: str | None) -> None:
+        if self.config.vault is not None and folder.startswith(self.store.folder):  # what lies in a tier is kept by whoever keeps that
+            InCache(self.store)._keep(self.config, revision, folder, what)
 
 
 class InFolder(NamedTuple):

@@ -102,7 +102,7 @@ def snapshot(
     shut = check_force(force, local_only, hub.config)
     look = not force and bar_class is None  # a caller's bar counts the files that are here
     commit = store.read_ref(revision) if shut else revision if is_commit(revision) else None
-    if look and commit is not None and _is_whole(store, commit, choose):
+    if look and commit is not None and is_whole(store, commit, choose):
         return store.snapshot(commit)
     if shut:
         return _from_cache(hub, store, revision, choose, local_only, None)
@@ -110,7 +110,7 @@ def snapshot(
         if commit is None:
             quick = _is_usable(store, revision) and not force
             commit = hub.commit_of(revision, quick=quick, known=store.read_ref(revision))
-        if look and commit == store.read_ref(revision) and _is_whole(store, commit, choose):
+        if look and commit == store.read_ref(revision) and is_whole(store, commit, choose):
             return store.snapshot(commit)
     except HubjetError as error:
         if force or not may_fall_back(error):
@@ -122,7 +122,7 @@ def snapshot(
     told: dict[str, _plan.Row] = {}  # of those, how it was before
 
     def begin(part: Tree) -> None:
-        work, early = _Work(hub, store, commit, part, force), choose.early(part)
+        work, early = Work(hub, store, commit, part, force), choose.early(part)
         if _plan.wanted():
             told.update({row.filename: row for row in _plan.rows_of(store, commit, plan(store, commit, part, early, hub.config, force=force))})
         flights.extend(work.begin(early))
@@ -134,14 +134,14 @@ def snapshot(
             if force or not may_fall_back(error):
                 raise
             return _known_version(hub, store, revision, choose, error, bar_class)
-        return _brought(_Work(hub, store, commit, tree, force), revision, choose, flights, bar_class, told)
+        return brought(Work(hub, store, commit, tree, force), revision, choose, flights, bar_class, told)
     finally:
         for flight in flights:
             flight.stop()
 
 
-def _brought(
-    work: _Work, revision: str, choose: Choice, flights: Sequence[Flight], bar_class: Any, told: Mapping[str, _plan.Row]
+def brought(
+    work: Work, revision: str, choose: Choice, flights: Sequence[Flight], bar_class: Any, told: Mapping[str, _plan.Row]
 ) -> str:
     """The folder, with everything chosen in it and noted. What has begun already is chosen, too."""
     hub, store, commit, tree, _ = work
@@ -167,7 +167,8 @@ def _brought(
     return store.snapshot(commit)
 
 
-def _is_whole(store: RepoStore, commit: str, choose: Choice) -> bool:
+def is_whole(store: RepoStore, commit: str, choose: Choice) -> bool:
+    """Whether it is noted that everything chosen is here, and still is."""
     return choose.words is not None and _native.snapshot_is_whole(store.folder, commit, choose.words)
 
 
@@ -229,7 +230,7 @@ def _is_usable(store: RepoStore, revision: str) -> bool:
 # --- fetching -------------------------------------------------------------------------------------
 
 
-class _Work(NamedTuple):
+class Work(NamedTuple):
     """One commit on its way into one cache."""
 
     hub: Hub
@@ -403,7 +404,7 @@ def _from_cache(
             folder = store.snapshot(commit)
     assert commit is not None
     if tree is not None:  # without a listing nobody can tell whether something is missing
-        _complete(hub, store, revision, commit, tree, choose, error)
+        complete(hub, store, revision, commit, tree, choose, error)
     elif error is not None and os.path.isdir(store.side):
         # We brought files of this repository and never saw this commit's listing: single files, so most are missing (25 of 1,100
         # snapshots of the first soak). A cache that only huggingface_hub filled is believed, as by itself.
@@ -428,10 +429,10 @@ def _known_version(
         if commit is None or tree is None or not hub.line.mirrors():
             raise
         warn_fallback(hub, error, f"commit {commit}, whose listing is here, and files of it from mirrors")
-        return _brought(_Work(hub, store, commit, tree, False), revision, choose, (), bar_class, {})
+        return brought(Work(hub, store, commit, tree, False), revision, choose, (), bar_class, {})
 
 
-def _complete(
+def complete(
     hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choice, error: HubjetError | None
 ) -> None:
     def read(name: str) -> bytes:

@@ -1,0 +1,131 @@
+"""Depots that stand in `caches`: what they know of a repository, and its files into the writable cache. Imports _tiers, _listen, _show.receipt,
+_remote."""
+
+from __future__ import annotations
+
+import time
+
+from .. import _listen, _tiers, _trace
+from .._errors import HubjetError, StorageError
+from . import layout
+from .bring import Wanted, bring
+from .depot import Depot, at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .._config import Config
+    from .._names import Repo
+    from .._store import FileFacts, RepoStore
+    from .layout import Manifest
+
+FRESH_S = 60.0  # so long an answer counts: a loader asks file by file
+
+
+def of(config: Config) -> list[Depot]:
+    """Those that answered, or were not asked yet. ConfigError: fsspec, or what it needs, is not installed."""
+    found = []
+    for url in config.tiers:
+        if "://" in url and (_tiers.trouble(url) is None or _tiers.may_try_again(url)):
+            try:
+                found.append(at(url))
+            except StorageError as error:
+                _failed(url, error, config)
+    return found
+
+
+def _failed(url: str, error: Exception, config: Config | None = None) -> None:
+    words = str(error).partition("\n")[2].strip().replace("\n", ";") or str(error)
+    origin = config.origins["caches"] if config is not None else "caches"
+    _tiers.note_trouble(url, f"does not answer ({' '.join(words.split())})", origin, shown=at_shown(url))
+
+
+def at_shown(url: str) -> str:
+    """The place as it may be printed."""
+    from .._names import shown
+
+    return shown(url) if "::" not in url else url.rpartition("@")[2]
+
+
+_manifests: dict[tuple[str, str, str, str], tuple[float, Manifest | None]] = {}
+_refs: dict[tuple[str, str, str, str], tuple[float, str | None]] = {}
+
+
+def commit_of(depots: Sequence[Depot], repo: Repo, revision: str) -> str | None:
+    """What the name means to the first who knows it."""
+    for depot in depots:
+        key = (depot.url, repo.type, repo.id, revision)
+        when, commit = _refs.get(key, (0.0, None))
+        if not when or time.monotonic() - when > FRESH_S:
+            try:
+                text = depot.read_small(layout.ref_key(repo, revision), 4096)
+            except StorageError as error:
+                _failed(depot.url, error)
+                continue
+            commit = layout.read_ref(text) if text is not None else None
+            _refs[key] = (time.monotonic(), commit)
+        if commit is not None:
+            return commit
+    return None
+
+
+def manifest_of(depot: Depot, repo: Repo, commit: str) -> Manifest | None:
+    """What this depot has of a commit."""
+    key = (depot.url, repo.type, repo.id, commit)
+    when, manifest = _manifests.get(key, (0.0, None))
+    if not when or time.monotonic() - when > FRESH_S:
+        try:
+            text = depot.read_small(layout.manifest_key(repo, commit), layout.MANIFEST_BYTES_MAX)
+        except StorageError as error:
+            _failed(depot.url, error)
+            return None
+        manifest = layout.read_manifest(text, repo, commit) if text is not None else None
+        if text is not None and manifest is None:
+            _trace.warn(f"{depot.shown}: {layout.manifest_key(repo, commit)} is no manifest of hubjet's, and is ignored", once=f"manifest {key}")
+        _manifests[key] = (time.monotonic(), manifest)
+    return manifest
+
+
+def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping[str, FileFacts]) -> dict[str, str]:
+    """Brings what they have of these files into `store`, as blobs. Answers which files came, and from where."""
+    came: dict[str, str] = {}
+    for depot in depots:
+        left = {name: facts for name, facts in wanted.items() if name not in came and facts.etag is not None}
+        if not left:
+            break
+        there = has(depot, store.repo, commit, left)
+        blobs = {str(left[name].etag): Wanted(str(left[name].etag), left[name].size) for name in there}
+        if not blobs:
+            continue
+        listener = _listen.current()
+        ended = bring(depot, store, list(blobs.values()), (lambda _came: listener.looks()) if listener is not None else None)
+        for name in there:
+            error = ended[str(left[name].etag)]
+            if error is None:
+                came[name] = depot.shown
+            elif isinstance(error, HubjetError) and not isinstance(error, StorageError):
+                _trace.warn(f"{name}: {error}", once=f"wrong {depot.url} {left[name].etag}")
+            elif not isinstance(error, FileNotFoundError):
+                _failed(depot.url, error)
+    return came
+
+
+def has(depot: Depot, repo: Repo, commit: str, wanted: Mapping[str, FileFacts]) -> list[str]:
+    """Which of these lie there: as the commit's manifest says, else by their digest, whatever they are called."""
+    manifest = manifest_of(depot, repo, commit)
+    named = [name for name in wanted if manifest is not None and name in manifest.stored and manifest.tree[name].etag == wanted[name].etag]
+    others = [name for name in wanted if name not in named]
+    if not others or _tiers.trouble(depot.url) is not None:
+        return named
+    from concurrent.futures import ThreadPoolExecutor
+
+    def is_there(name: str) -> bool:
+        return depot.size_of(layout.blob_key(str(wanted[name].etag))) == wanted[name].size
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            return named + [name for name, yes in zip(others, pool.map(is_there, others), strict=True) if yes]
+    except StorageError as error:
+        _failed(depot.url, error)
+        return named

@@ -1,0 +1,289 @@
+"""Caches that are only read in front of the one that is written to: what is used, what is written, what is said when one is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hubjet
+from hubjet import _tiers
+from tests.server import World
+
+pytestmark = pytest.mark.usefixtures("hub_env")
+
+FILES = {"config.json": b'{"a": 1}', "model.safetensors": b"w" * 300_000, "sub/tokens.txt": b"t" * 900}
+
+
+@pytest.fixture(autouse=True)
+def forget() -> None:
+    for known in (_tiers._trouble, _tiers._seen, _tiers._blobs, _tiers._wrong):
+        known.clear()
+
+
+@pytest.fixture
+def tier(tmp_path: Path) -> Path:
+    return tmp_path / "tier"
+
+
+def brought(world: World, tier: Path, name: str = "org/name", **how: Any) -> str:
+    """A tier that hubjet filled. Its commit."""
+    commit = world.repo(name).commit(FILES, lfs=("*.safetensors",))
+    hubjet.snapshot_download(name, cache_dir=tier, **how)
+    return str(commit)
+
+
+def state(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Everything about everything below a folder that a write would change."""
+    found = {}
+    for place, folders, names in os.walk(folder):
+        for one in [place, *(os.path.join(place, name) for name in [*folders, *names])]:
+            status = os.lstat(one)
+            found[one] = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+def is_right(folder: str | os.PathLike[str], files: dict[str, bytes] = FILES) -> bool:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()} == files
+
+
+# --- reading -----------------------------------------------------------------------------------------
+
+
+def test_a_tier_with_everything_is_the_answer_and_nothing_is_written(world: World, cache: Path, tier: Path, requests: Callable[[], list[Any]]) -> None:
+    brought(world, tier)
+    before = state(tier)
+    requests()
+    with hubjet.settings(caches=[tier, cache]):
+        folder = hubjet.snapshot_download("org/name")
+        path = hubjet.hf_hub_download("org/name", "model.safetensors")
+    assert folder.startswith(str(tier)) and is_right(folder)
+    assert path == f"{folder}/model.safetensors"
+    assert state(tier) == before
+    assert not cache.exists()
+    assert all("/revision/" in one.path for one in requests()), "what the name means is asked, and nothing else"
+
+
+def test_offline_the_tiers_name_is_enough(world: World, cache: Path, tier: Path, monkeypatch: pytest.MonkeyPatch, requests: Callable[[], list[Any]]) -> None:
+    commit = brought(world, tier)
+    requests()
+    monkeypatch.setenv("HUBJET_CACHES", f"{tier}{os.pathsep}{cache}")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hubjet.snapshot_download("org/name") == f"{tier}/models--org--name/snapshots/{commit}"
+    assert hubjet.from_pretrained("org/name") == tier / "models--org--name/snapshots" / commit
+    assert hubjet.hf_hub_download("org/name", "config.json", revision=commit).startswith(str(tier))
+    assert hubjet.try_to_load_from_cache("org/name", "config.json").startswith(str(tier))
+    assert requests() == []
+
+
+def test_what_a_tier_lacks_lands_in_the_writable_cache(world: World, cache: Path, tier: Path, requests: Callable[[], list[Any]]) -> None:
+    commit = brought(world, tier, allow_patterns=["*.json"])
+    before = state(tier)
+    requests()
+    with hubjet.settings(caches=[tier, cache]):
+        folder = Path(hubjet.snapshot_download("org/name"))
+        again = hubjet.snapshot_download("org/name")
+    assert folder == cache / "models--org--name/snapshots" / commit == Path(again)
+    assert is_right(folder)
+    assert os.path.realpath(folder / "config.json").startswith(str(tier)), "what the tier has is not here a second time"
+    assert not os.path.realpath(folder / "model.safetensors").startswith(str(tier))
+    assert state(tier) == before
+    assert sorted(one.path.rpartition("/")[2] for one in requests() if "/resolve/" in one.path) == ["model.safetensors", "tokens.txt"]
+
+
+def test_the_receipt_and_the_plan_say_which_tier(world: World, cache: Path, tier: Path) -> None:
+    brought(world, tier, allow_patterns=["*.json"])
+    from hubjet._plan import telling
+
+    plans: list[Any] = []
+    with hubjet.settings(caches=[tier, cache]):
+        with telling(plans.append):
+            hubjet.snapshot_download("org/name", dry_run=True)
+        hubjet.snapshot_download("org/name")
+    rows = {row.filename: row for row in plans[0].rows}
+    assert rows["config.json"].reason == f"in {tier}" and rows["model.safetensors"].todo == "fetch"
+    sources = {one.name: one.source for one in hubjet.receipt().files}
+    assert sources["config.json"] == str(tier) and "127.0.0.1" in sources["model.safetensors"]
+
+
+def test_several_tiers_make_one_folder(world: World, cache: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    brought(world, one, allow_patterns=["*.json"])
+    hubjet.snapshot_download("org/name", cache_dir=two, allow_patterns=["*.safetensors", "sub/*"])
+    before = state(one), state(two)
+    with hubjet.settings(caches=[one, two, cache], offline=True):
+        folder = hubjet.snapshot_download("org/name")
+    assert folder.startswith(str(cache)) and is_right(folder)
+    assert (state(one), state(two)) == before
+
+
+def test_the_same_bytes_in_another_repository_of_a_tier_are_used(world: World, cache: Path, tier: Path, requests: Callable[[], list[Any]]) -> None:
+    brought(world, tier)
+    world.repo("other/copy").commit({"weights.safetensors": FILES["model.safetensors"]}, lfs=("*.safetensors",))
+    requests()
+    with hubjet.settings(caches=[tier, cache]):
+        path = hubjet.snapshot_download("other/copy")
+    assert os.path.realpath(f"{path}/weights.safetensors").startswith(str(tier))
+    assert [one for one in requests() if "/resolve/" in one.path] == []
+
+
+def test_a_newer_commit_is_asked_from_the_hub(world: World, cache: Path, tier: Path) -> None:
+    old = brought(world, tier)
+    new = world.hub.repos["models", "org/name"].commit({**FILES, "config.json": b"{}"}, lfs=("*.safetensors",))
+    with hubjet.settings(caches=[tier, cache]):
+        folder = Path(hubjet.snapshot_download("org/name"))
+        assert folder.name == new
+        assert os.path.realpath(folder / "model.safetensors").startswith(str(tier))
+        assert Path(hubjet.snapshot_download("org/name", revision=old)).parts[: len(tier.parts)] == tier.parts
+        with hubjet.settings(offline=True):
+            assert Path(hubjet.snapshot_download("org/name")).name == old, "the first of caches that knows the name"
+            assert Path(hubjet.snapshot_download("org/name", revision=new)).name == new
+
+
+@pytest.mark.parametrize("kind", ["dataset", "space"])
+def test_other_sorts_of_repositories(world: World, cache: Path, tier: Path, kind: str) -> None:
+    world.repo("org/data", kind).commit(FILES)
+    hubjet.snapshot_download("org/data", repo_type=kind, cache_dir=tier)
+    with hubjet.settings(caches=[tier, cache], offline=True):
+        assert hubjet.snapshot_download("org/data", repo_type=kind).startswith(f"{tier}/{kind}s--org--data")
+    assert not cache.exists()
+
+
+def test_patterns_choose_what_is_looked_for(world: World, cache: Path, tier: Path) -> None:
+    brought(world, tier, allow_patterns=["*.json"])
+    with hubjet.settings(caches=[tier, cache], offline=True):
+        assert hubjet.snapshot_download("org/name", allow_patterns="*.json").startswith(str(tier))
+        with pytest.raises(hubjet.IncompleteSnapshot):
+            hubjet.snapshot_download("org/name")
+
+
+def test_no_tiers_no_difference(world: World, cache: Path) -> None:
+    world.repo("org/name").commit(FILES)
+    with hubjet.settings(caches=[cache]):
+        assert hubjet.snapshot_download("org/name").startswith(str(cache))
+        assert hubjet.config()["cache_dir"] == hubjet.Setting(str(cache), "last of caches (hubjet.settings)")
+
+
+# --- content -----------------------------------------------------------------------------------------
+
+
+def test_a_damaged_file_of_a_tier_is_not_used_and_not_touched(world: World, cache: Path, tier: Path, caplog: pytest.LogCaptureFixture) -> None:
+    brought(world, tier)
+    blob = tier / "models--org--name/blobs" / hashlib.sha256(FILES["model.safetensors"]).hexdigest()
+    blob.chmod(0o644)
+    with open(blob, "r+b") as file:
+        file.seek(1000)
+        file.write(b"X")
+    before = state(tier)
+    with hubjet.settings(caches=[tier, cache]):
+        folder = hubjet.snapshot_download("org/name")
+        assert is_right(folder)
+        assert is_right(hubjet.snapshot_download("org/name"))
+    assert state(tier) == before
+    assert sum("damaged or was edited" in one for one in caplog.messages) == 1
+
+
+def test_a_tier_copied_without_its_times_is_hashed_once(world: World, cache: Path, tier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = brought(world, tier)
+    copy = tmp_path / "copy"
+    shutil.copytree(tier, copy, symlinks=True)
+    before = state(copy)
+    hashed: list[str] = []
+    real = _tiers._native.hash_file
+    monkeypatch.setattr(_tiers._native, "hash_file", lambda path, algo: hashed.append(path) or real(path, algo))
+    with hubjet.settings(caches=[copy, cache], offline=True):
+        folder = hubjet.snapshot_download("org/name")
+        assert hubjet.snapshot_download("org/name") == folder == str(cache / "models--org--name/snapshots" / commit)
+    assert is_right(folder)
+    assert len(hashed) == len(FILES)
+    assert state(copy) == before
+
+
+def test_a_tier_that_is_pruned_underneath(world: World, cache: Path, tier: Path, tmp_path: Path) -> None:
+    """Links in the writable cache lead nowhere then: the file is fetched, with tiers and without."""
+    brought(world, tier, allow_patterns=["*.json"])
+    with hubjet.settings(caches=[tier, cache]):
+        hubjet.snapshot_download("org/name")
+        shutil.rmtree(tier / "models--org--name")
+        assert is_right(hubjet.snapshot_download("org/name"))
+    other = tmp_path / "other"
+    hubjet.snapshot_download("org/name", cache_dir=tier, allow_patterns=["*.json"])
+    with hubjet.settings(caches=[tier, other]):
+        hubjet.snapshot_download("org/name")
+    shutil.rmtree(tier)
+    assert is_right(hubjet.snapshot_download("org/name", cache_dir=other))
+
+
+# --- at night ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "a file"])
+def test_a_tier_that_is_not_there_is_said_once(world: World, cache: Path, tier: Path, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    world.repo("org/name").commit(FILES)
+    if what == "empty":
+        tier.mkdir()
+    elif what == "a file":
+        tier.write_text("")
+    with hubjet.settings(caches=[tier, cache]):
+        assert is_right(hubjet.snapshot_download("org/name"))
+        assert hubjet.hf_hub_download("org/name", "config.json").startswith(str(cache))
+    said = [one for one in caplog.messages if str(tier) in one]
+    assert len(said) == 1 and "going on without it" in said[0]
+
+
+def test_a_tier_that_never_answers_is_left_out(world: World, cache: Path, tier: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    import threading
+
+    brought(world, tier)
+    never = threading.Event()
+    monkeypatch.setattr(_tiers, "_look", lambda path: never.wait() and "")
+    monkeypatch.setattr(_tiers, "PATIENCE_S", 0.05)
+    try:
+        with hubjet.settings(caches=[tier, cache]):
+            assert hubjet.snapshot_download("org/name").startswith(str(cache))
+    finally:
+        never.set()
+    assert any("has not answered" in one for one in caplog.messages)
+
+
+def test_the_hub_cannot_be_asked(world: World, cache: Path, tier: Path, caplog: pytest.LogCaptureFixture) -> None:
+    commit = brought(world, tier)
+    with hubjet.settings(caches=[tier, cache], endpoint="http://127.0.0.1:9"):
+        assert hubjet.snapshot_download("org/name") == f"{tier}/models--org--name/snapshots/{commit}"
+        assert hubjet.hf_hub_download("org/name", "config.json").startswith(str(tier))
+    assert any("could not be asked" in one for one in caplog.messages)
+
+
+# --- the setting -------------------------------------------------------------------------------------
+
+
+def test_what_the_setting_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+
+    def seen(**how: Any) -> tuple[tuple[str, ...], str]:
+        from hubjet._config import resolve
+
+        found = resolve(**how)
+        return found.tiers, found.cache_dir
+
+    default = seen()[1]
+    assert seen(caches=[one, two]) == ((one,), two)
+    assert seen(caches=[one, None]) == ((one,), default)
+    assert seen(caches=[one, "s3://bucket/hub"]) == ((one, "s3://bucket/hub"), default)
+    monkeypatch.setenv("HUBJET_CACHES", f"{one}:s3://bucket/hub:simplecache::s3://other:{two}")
+    assert seen() == ((one, "s3://bucket/hub", "simplecache::s3://other"), two)
+    assert seen(cache_dir=str(tmp_path))[1] == str(tmp_path), "what is said closer to the call is written to"
+    monkeypatch.setenv("HUBJET_CACHES", f"sftp://me:secret@host:22/hub:ftp://host:21:s3://bucket:{two}")
+    assert seen() == (("sftp://me:secret@host:22/hub", "ftp://host:21", "s3://bucket"), two)
+    monkeypatch.setenv("HUBJET_CACHES", f"{one}:")
+    assert seen() == ((one,), default)
+
+
+def test_passwords_of_places_are_not_shown() -> None:
+    with hubjet.settings(caches=["ftp://me:secret@host/models", None]):
+        assert "secret" not in repr(hubjet.config()["caches"])
