@@ -108,6 +108,19 @@ Columns have blanks between them on a terminal, tabs in a pipe.
         "hubjet ls --cache-dir /tmp/no-cache",
     ],
     """
+## Less of it
+
+What goes is said beforehand with `--dry-run`, in order and why. A pin holds against any limit. [keep.md](keep.md) says more.
+""",
+    [
+        "hubjet ls --sort size --revisions",
+        "hubjet pin org/model@main; hubjet pin",
+        "HUBJET_KEEP_RECENT=0 hubjet prune --max-size 100K --dry-run",
+        "hubjet unpin org/model",
+        "hubjet rm org/model --file '*.onnx' --dry-run",
+        "hubjet rm org/nowhere",
+    ],
+    """
 ## Only what is needed, and exactly that
 
 `plan` says what a loader needs and what is left out; `--urls` is for other programs. `lock` writes down to the byte what a project uses, `sync` brings it.
@@ -208,9 +221,9 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | --- | --- |
 | `download`, `get` | an object: `path`, `what`, `revision`, `commit`, `size`, `fetched`, `resumed` (bytes), `seconds`, `rate` (bytes a second), `requests`, `error` (null), `files`: a list of `name`, `size`, `verified`, `source`, `fetched`, `resumed`, `seconds` |
 | `download --dry-run` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `folder`, `to_fetch` (`files`, `bytes`), `disk_free` (bytes, or null), `files`: a list of `filename`, `size` (or null), `todo` (`fetch`, `resume`, `link`, `copy`, `keep`, `here`), `reason`, `here` (bytes), `path` |
-| `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970), `layout` (hub or plain) |
+| `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970), `pinned` (a list), `unfinished`, `shared`, `unneeded` (bytes), `layout` (hub or plain), `details`: a list of `commit`, `names`, `files`, `size`, `last_used`, `pinned` |
 | `ls --names` | a list of names |
-| `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
+| `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
 | `url` | an object: `url` |

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from ._auth.account import Account, login, logout, whoami
     from ._auth.credentials import Token
-    from ._cache import CachedRepo, about, contacts, ledger, ls, where
     from ._care.verified import Fault, Verified, VerifiedFile
     from ._care.verify import verify
+    from ._cache import about, contacts, ledger, where
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
     from ._config import Setting, config, settings
     from ._doctor.report import Report, doctor
@@ -64,6 +64,10 @@ if TYPE_CHECKING:
     from ._events import FileDone, FileFailed, FileStarted, JobDone, JobFailed, Planned, Progress, Stumbled, Waiting
     from ._fetch import fetch
     from ._job import Job, start
+    from ._keep.clean import prune, rm
+    from ._keep.listing import CachedRepo, CachedRevision, ls
+    from ._keep.pins import pin, unpin
+    from ._keep.report import Cleaned
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
     from ._move.lock import Synced, lock, sync
@@ -83,7 +87,9 @@ __all__ = [
     "Account",
     "BadName",
     "CachedRepo",
+    "CachedRevision",
     "Cancelled",
+    "Cleaned",
     "ConfigError",
     "DownloadPlan",
     "DryRunFileInfo",
@@ -154,10 +160,13 @@ __all__ = [
     "login",
     "logout",
     "ls",
+    "pin",
     "plan",
     "polite",
+    "prune",
     "push",
     "receipt",
+    "rm",
     "settings",
     "snapshot_download",
     "start",
@@ -165,6 +174,7 @@ __all__ = [
     "sync",
     "trace",
     "try_to_load_from_cache",
+    "unpin",
     "vault",
     "verify",
     "where",
@@ -174,7 +184,9 @@ __all__ = [
 # Where the public names live that are not errors; the rest of __all__ is in _errors.
 _HOMES = {
     "Account": "_auth.account",
-    "CachedRepo": "_cache",
+    "CachedRepo": "_keep.listing",
+    "CachedRevision": "_keep.listing",
+    "Cleaned": "_keep.report",
     "DownloadPlan": "_move.plan",
     "DryRunFileInfo": "_dry_run",
     "Fault": "_care.verified",
@@ -218,11 +230,14 @@ _HOMES = {
     "lock": "_move.lock",
     "login": "_auth.account",
     "logout": "_auth.account",
-    "ls": "_cache",
+    "ls": "_keep.listing",
+    "pin": "_keep.pins",
     "plan": "_move.plan",
     "polite": "_limits",
+    "prune": "_keep.clean",
     "push": "_remote.push",
     "receipt": "_show.receipt",
+    "rm": "_keep.clean",
     "settings": "_config",
     "snapshot_download": "_compat",
     "start": "_job",
@@ -230,6 +245,7 @@ _HOMES = {
     "sync": "_move.lock",
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
+    "unpin": "_keep.pins",
     "vault": "_vault.api",
     "verify": "_care.verify",
     "where": "_cache",

@@ -9,22 +9,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _config
 from ._config import Setting, resolve
 from ._edge import public
-from ._errors import StorageError
-from ._names import REPO_TYPES, Repo, check_revision, is_commit, repo
-from ._plain import stores_in
-from ._store import RepoStore
+from ._names import check_revision, repo
 
 if TYPE_CHECKING:
     from ._native import Visit
-    from ._plain import PlainStore
 
 
 @public
@@ -58,123 +52,6 @@ def where(
         return places
     name = check_revision(revision)
     return {**places, **_place.of(config, repo(repo_id, repo_type)).where(name)}
-
-
-@dataclass(frozen=True)
-class CachedRepo:
-    """One repository in the cache: id, type, folder, bytes on disk, number of files, revisions (name → commit;
-    commits without a name stand for themselves), last_used in seconds since the epoch, layout ("hub", or "plain": folders
-    to be read, docs/layouts.md)."""
-
-    repo_id: str
-    repo_type: str
-    path: str
-    size: int
-    files: int
-    revisions: Mapping[str, str]
-    last_used: float
-    layout: str = "hub"
-
-
-@public
-def ls(*, cache_dir: str | os.PathLike[str] | None = None) -> list[CachedRepo]:
-    """What is in the cache, by id. Sizes count each blob once; last_used is the latest read or write of a blob.
-
-    Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty; StorageError for one
-    that cannot be read.
-    Threads: any.
-
-    >>> import hubjet
-    >>> hubjet.ls(cache_dir="/nowhere")
-    []
-    """
-    cache = resolve(cache_dir=cache_dir).cache_dir
-    found = [_look(store) for store in repos_in(cache_dir)] + [_look_plain(store) for store in stores_in(cache)]
-    return sorted(found, key=lambda one: (one.repo_type, one.repo_id, one.layout))
-
-
-def repos_in(cache_dir: str | os.PathLike[str] | None = None) -> list[RepoStore]:
-    """The repositories of a cache, by id: their names only."""
-    cache = resolve(cache_dir=cache_dir).cache_dir
-    try:
-        names = sorted(os.listdir(cache))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StorageError(f"the cache {cache} cannot be read: {error.strerror}", path=cache, errno=error.errno) from error
-    repos = (_repo_of_folder(name) for name in names)
-    return [RepoStore(cache, one) for one in repos if one is not None]
-
-
-def _repo_of_folder(name: str) -> Repo | None:
-    kind, _, rest = name.partition("--")
-    return (
-        Repo(kind[:-1], rest.replace("--", "/", 1)) if kind.endswith("s") and kind[:-1] in REPO_TYPES and rest else None
-    )
-
-
-def _look(store: RepoStore) -> CachedRepo:
-    size = 0
-    last_used = 0.0
-    for path in _files_below(os.path.join(store.folder, "blobs")):
-        try:
-            facts = os.stat(path)
-        except OSError:
-            continue  # a link into a store that is gone
-        size += facts.st_size
-        last_used = max(last_used, facts.st_atime, facts.st_mtime)
-    files = 0
-    for path in _files_below(os.path.join(store.folder, "snapshots")):
-        files += 1
-        if not os.path.islink(path):  # a cache without links keeps the bytes here
-            facts = os.stat(path)
-            size += facts.st_size
-            last_used = max(last_used, facts.st_atime, facts.st_mtime)
-    return CachedRepo(store.repo.id, store.repo.type, store.folder, size, files, revisions_of(store), last_used)
-
-
-def _look_plain(store: PlainStore) -> CachedRepo:
-    size = files = 0
-    last_used = 0.0
-    seen = set()  # a hard link's bytes lie there once
-    revisions: dict[str, str] = {}
-    for folder, version in store.folders():
-        names = sorted(version.asked, key=lambda name: version.asked[name])
-        revisions.update({name: version.commit for name in names if store.read_ref(name) == version.commit} or {version.commit: version.commit})
-        for path in _files_below(folder.path):
-            try:
-                facts = os.stat(path)
-            except OSError:
-                continue
-            if not path.startswith(os.path.join(folder.meta, "")):
-                files += 1
-                last_used = max(last_used, facts.st_atime, facts.st_mtime)
-            if (facts.st_dev, facts.st_ino) not in seen or facts.st_nlink == 1:
-                seen.add((facts.st_dev, facts.st_ino))
-                size += facts.st_size
-    return CachedRepo(store.repo.id, store.repo.type, store.folder, size, files, revisions, last_used, "plain")
-
-
-def _files_below(folder: str) -> Iterator[str]:
-    for place, _folders, names in os.walk(folder):
-        for name in names:
-            yield os.path.join(place, name)
-
-
-def revisions_of(store: RepoStore) -> dict[str, str]:
-    """name → commit; commits without a name stand for themselves."""
-    refs = os.path.join(store.folder, "refs")
-    named: dict[str, str] = {}
-    for path in _files_below(refs):
-        name = os.path.relpath(path, refs).replace(os.sep, "/")
-        commit = store.read_ref(name)
-        if commit is not None:
-            named[name] = commit
-    try:
-        commits = sorted(os.listdir(os.path.join(store.folder, "snapshots")))
-    except OSError:
-        commits = []
-    return {**named, **{commit: commit for commit in commits if is_commit(commit) and commit not in named.values()}}
 
 
 # --- the visitors' book ---------------------------------------------------------------------------

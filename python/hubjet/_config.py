@@ -531,6 +531,15 @@ class Config:
     proxy_https: str | None = _option("Proxy for https:// (https_proxy, all_proxy).", _text, _proxy("https"))
     no_proxy: str | None = _option("Hosts that are reached without a proxy.", _text, None, "no_proxy", "NO_PROXY")
     trace: str = _option("Parts to trace into logging, such as 'net,part'.", _text, "", "HUBJET_TRACE")
+    max_cache_size: int | None = _option(
+        "Most bytes the cache may have, such as 10G: after a download the revisions that were not used longest go.", _size, None, "HUBJET_MAX_SIZE"
+    )
+    keep_recent: float | None = _option(
+        "Seconds for which max_cache_size and prune leave alone what was used. Default: 60 where every process that may use the cache can be seen, else 600.",
+        _waiting,
+        None,
+        "HUBJET_KEEP_RECENT",
+    )
     timeline: str | None = _option(
         "File for a picture of the downloads over time: Chrome-trace JSON, which Perfetto opens.", _path, None, "HUBJET_TIMELINE"
     )

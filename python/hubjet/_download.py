@@ -15,6 +15,7 @@ from . import _listen, _native, _plan, _trace, _transport
 from ._elsewhere import elsewhere, take
 from ._errors import HubjetError, explain
 from ._hub import Ask
+from ._keep.lock import Bringing
 from ._names import is_commit, is_etag
 from ._show.progress import Meter
 from ._resolve import find, find_proven, may_serve
@@ -115,7 +116,10 @@ def file(
     size = call.facts.size if call.pinned and call.facts is not None else None
     _listen.planned(1, 0, size, size)
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
-        return _from_network(call, meter)
+        if call.found is not None:
+            return _from_network(call, meter)
+        with Bringing(store.cache_dir, store.repo.folder):
+            return _from_network(call, meter)
 
 
 def preview(

@@ -1,5 +1,5 @@
 """Where one call's files go: into the hub's cache, into plain folders, or into a folder of the user's. Imports _config, _errors, _names,
-_resolve, _snapshot, _download, _store and, when one is asked for, _local_dir, _layout, _plain, _plain_calls, _tiered.
+_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _layout, _plain, _plain_calls, _tiered, _keep.clean.
 
 Every place answers the same calls, so that nobody above asks which one it is.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
-from . import _download, _resolve, _snapshot
+from . import _download, _resolve, _snapshot, _used
 from ._config import Setting
 from ._errors import HubjetError, StorageError
 from ._names import is_commit
+from ._show.receipt import current
 from ._store import RepoStore
 
 TYPE_CHECKING = False
@@ -83,7 +84,7 @@ class InCache(NamedTuple):
         self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False, bar_class: Any = None
     ) -> str:
         """Below snapshots/."""
-        path = _download.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        path = self._used(hub, _download.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class))
         if hub.config.vault is not None:
             self._keep(hub.config, revision, path[: -len(filename)], filename)
         return path
@@ -96,7 +97,7 @@ class InCache(NamedTuple):
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False, bar_class: Any = None
     ) -> str:
         """The commit's folder below snapshots/."""
-        folder = _snapshot.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        folder = self._used(hub, _snapshot.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class))
         if hub.config.vault is not None:
             self._keep(hub.config, revision, folder, choose.words)
         return folder
@@ -106,6 +107,14 @@ class InCache(NamedTuple):
         from ._vault.worker import worker
 
         worker().note(config, self.store, os.path.basename(folder.rstrip(os.sep)), revision, what)
+
+    def _used(self, hub: Hub, path: str) -> str:
+        folder = self.store.folder
+        at = len(folder) + len("/snapshots/")
+        commit = path[at : at + 40]
+        _used.note(folder, commit)
+        _limit(hub.config, path[: at + 40])
+        return path
 
     def preview_snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
@@ -246,7 +255,9 @@ class InPlain(NamedTuple):
         from . import _plain_calls
 
         with _told():
-            return _plain_calls.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+            path = _plain_calls.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        self._used(hub, path[: -len(filename) - 1])
+        return path
 
     def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
         """As Place says."""
@@ -262,7 +273,13 @@ class InPlain(NamedTuple):
         from . import _plain_calls
 
         with _told():
-            return _plain_calls.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+            folder = _plain_calls.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        self._used(hub, folder)
+        return folder
+
+    def _used(self, hub: Hub, folder: str) -> None:
+        _used.note(folder, _used.LAST)
+        _limit(hub.config, folder)
 
     def preview_snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
@@ -291,6 +308,16 @@ class InPlain(NamedTuple):
         folder = self.store.folder_of(commit) if commit is not None else None
         side = (folder or self.store.main).meta
         return _places(self.store.folder, side, revision, commit, folder.path if folder is not None else None, f"asked as {revision}")
+
+
+def _limit(config: Config, folder: str) -> None:
+    """What was brought now stays, and the cache is kept within its limit."""
+    if config.max_cache_size is not None:
+        told = current()
+        if told is not None and told.fetched + told.resumed:
+            from ._keep.clean import after_download
+
+            after_download(config, folder, told.fetched + told.resumed)
 
 
 class _told:

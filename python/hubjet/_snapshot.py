@@ -23,6 +23,7 @@ from ._download import (
 from ._elsewhere import elsewhere, take
 from ._errors import HubjetError, explain
 from ._hub import Ask
+from ._keep.lock import Bringing
 from ._names import is_commit, keeper, pattern_list
 from ._show.progress import Meter
 from ._resolve import Source, may_serve, plan
@@ -134,7 +135,8 @@ def snapshot(
             if force or not may_fall_back(error):
                 raise
             return _known_version(hub, store, revision, choose, error, bar_class)
-        return brought(Work(hub, store, commit, tree, force), revision, choose, flights, bar_class, told)
+        with Bringing(store.cache_dir, store.repo.folder):
+            return brought(Work(hub, store, commit, tree, force), revision, choose, flights, bar_class, told)
     finally:
         for flight in flights:
             flight.stop()
@@ -405,7 +407,7 @@ def _from_cache(
     assert commit is not None
     if tree is not None:  # without a listing nobody can tell whether something is missing
         complete(hub, store, revision, commit, tree, choose, error)
-    elif error is not None and os.path.isdir(store.side):
+    elif error is not None and store.has_brought():
         # We brought files of this repository and never saw this commit's listing: single files, so most are missing (25 of 1,100
         # snapshots of the first soak). A cache that only huggingface_hub filled is believed, as by itself.
         error.add_line("cached", f"files of commit {commit} are in {folder}; whether all of them, nobody knows")
@@ -429,7 +431,8 @@ def _known_version(
         if commit is None or tree is None or not hub.line.mirrors():
             raise
         warn_fallback(hub, error, f"commit {commit}, whose listing is here, and files of it from mirrors")
-        return brought(Work(hub, store, commit, tree, False), revision, choose, (), bar_class, {})
+        with Bringing(store.cache_dir, store.repo.folder):
+            return brought(Work(hub, store, commit, tree, False), revision, choose, (), bar_class, {})
 
 
 def complete(

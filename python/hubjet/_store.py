@@ -89,6 +89,10 @@ class RepoStore(NamedTuple):
         """Where unfinished files lie."""
         return os.path.join(self.side, "partial")
 
+    def has_brought(self) -> bool:
+        """Whether hubjet fetched something of this repository. What it only notes of a cache that others filled does not count."""
+        return any(os.path.exists(os.path.join(self.side, name)) for name in ("record", "partial", "whole"))
+
     def blob(self, etag: str) -> str:
         """Where the bytes of this etag lie."""
         return os.path.join(self.folder, "blobs", etag)

@@ -9,7 +9,7 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _events _listen _toml _record _dry_run _words _patch.imports _patch.bar",
+    "_errors _events _listen _toml _record _dry_run _words _patch.imports _patch.bar _used _keep.lock _keep.shared _keep.inuse",
     "_sources.lying _sources.settings",
     "_surroundings",
     "_sources.look",
@@ -22,7 +22,7 @@ RANKS = (
     "_show.tally",
     "_show.wording _show.receipt_views",
     "_show.receipt",
-    "_folder",
+    "_folder _keep.report",
     "_disk _names _licence _timeline _trace _proxies _status",
     "_edge",
     "_quants",
@@ -41,6 +41,10 @@ RANKS = (
     "_hashed _share",
     "_plain _probe",
     "_sources.plain_layout _layout _beside",
+    "_keep.pins",
+    "_keep.census",
+    "_keep.evict _keep.removal _keep.listing",
+    "_keep.clean",
     "_tiers",
     "_remote.tier",
     "_adopted",
@@ -76,7 +80,7 @@ RANKS = (
     "_cli.planned",
     "_cli.run",
     "_cli.vault",
-    "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.look _cli.move _cli.settings",
+    "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.keep _cli.look _cli.move _cli.settings",
     "_cli.main",
     "__init__ __main__",
 )

@@ -163,7 +163,7 @@ def test_the_help_tells_the_exit_codes() -> None:
     assert Run("--version").out.strip() == f"hubjet {hubjet.__version__}"
 
 
-@pytest.mark.parametrize(("arguments", "verbs"), [(["--help"], []), (["limit"], ["settings"]), (["ls"], ["cache"])])
+@pytest.mark.parametrize(("arguments", "verbs"), [(["--help"], []), (["limit"], ["settings"]), (["ls"], ["keep"])])
 def test_the_help_loads_no_verb_and_a_verb_only_its_own_module(arguments: list[str], verbs: list[str]) -> None:
     """Sixteen lines of help, and completion, should not wait for what downloads."""
     code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); from hubjet._cli.main import main; main(sys.argv[1:])"

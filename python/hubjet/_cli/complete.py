@@ -208,16 +208,18 @@ class _Typed:
         yield from table.get(str(action.metavar), tuple)()
 
     def _repos(self) -> Iterator[tuple[str, str]]:
-        from .._cache import repos_in
+        from .._config import resolve
+        from .._keep.census import stores_in
 
         kind = self._options.get("--type", "model")
-        return ((store.repo.id, "") for store in repos_in(self._options.get("--cache-dir")) if store.repo.type == kind)
+        return ((store.repo.id, "") for store in stores_in(resolve(cache_dir=self._options.get("--cache-dir")).cache_dir) if store.repo.type == kind)
 
     def _store(self) -> RepoStore | None:
-        from .._cache import repos_in
+        from .._config import resolve
+        from .._keep.census import stores_in
 
         kind = self._options.get("--type", "model")
-        return next((s for s in repos_in(self._options.get("--cache-dir")) if [s.repo.type, s.repo.id] == [kind, *self._names[:1]]), None)
+        return next((s for s in stores_in(resolve(cache_dir=self._options.get("--cache-dir")).cache_dir) if [s.repo.type, s.repo.id] == [kind, *self._names[:1]]), None)
 
     def _files(self) -> Iterator[tuple[str, str]]:
         """Of the repository that was named: all, where its listing is kept, else those that are here."""
@@ -237,7 +239,7 @@ class _Typed:
             yield from ((os.path.relpath(os.path.join(folder, name), top).replace(os.sep, "/"), "") for name in sorted(names))
 
     def _revisions(self) -> Iterator[tuple[str, str]]:
-        from .._cache import revisions_of
+        from .._keep.census import revisions_of
 
         store = self._store()
         if store is not None:

@@ -168,7 +168,7 @@ def at_home(path: str) -> str:
 _TYPED = {
     "force_download=True": "--force", "local_files_only=True": "--offline", "local_files_only": "--offline", "allow_patterns": "--include",
     "ignore_patterns": "--exclude", "cache_dir=": "--cache-dir", "local_dir=": "--local-dir", "repo_type=...": "--type", "repo_type": "--type",
-    "token=": "--token", "ca=": "--ca", "call hubjet.login()": "run `hubjet login`", "from argument\n": "from --token\n",
+    "token=": "--token", "ca=": "--ca", "call hubjet.login()": "run `hubjet login`", "hubjet.ls()": "`hubjet ls`", "from argument\n": "from --token\n",
 }  # fmt: skip
 
 
