@@ -1,4 +1,4 @@
-"""`hubjet.verify`: is what is here what it should be? Imports _config, _edge, _names, _store, _cache, _words, _show.progress, _care.present,
+"""`hubjet.verify`: is what is here what it should be? Imports _config, _edge, _names, _store, _keep.census, _words, _show.progress, _care.present,
 _care.verified; _care.repair when something is to be repaired.
 
 Offline, but for repairs. Reads; what it writes is notes of its own (records, sums).
@@ -11,7 +11,7 @@ from time import monotonic
 
 from .. import _errors as errors
 from .. import _native
-from .._cache import repos_in
+from .._keep.census import stores_in
 from .._config import resolve
 from .._edge import public
 from .._names import check_revision, repo
@@ -93,7 +93,7 @@ def _gather(config: Config, one: Repo | None, revision: str | None, local_dir: s
     if one is None:
         if revision is not None:
             raise errors.BadName("a revision is one of a repository: name that, too")
-        for store in repos_in(config.cache_dir):
+        for store in stores_in(config.cache_dir):
             present.in_cache(store, found)
         return config.cache_dir
     store = RepoStore(config.cache_dir, one)
