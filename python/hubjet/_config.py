@@ -563,6 +563,10 @@ class Config:
         """The same for another host."""
         return Config({**self.__dict__, "endpoint": endpoint, "endpoints": (_endpoint(endpoint),)}, self.origins)
 
+    def shut(self) -> Config:
+        """The same without the network."""
+        return self if self.offline else Config({**self.__dict__, "offline": True}, self.origins)
+
     def setting(self, name: str) -> Setting:
         """Value and origin of one option; passwords in proxy URLs are left out of the value."""
         value = getattr(self, name)

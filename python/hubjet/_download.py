@@ -174,7 +174,7 @@ def _info_of(call: Call, found: Found) -> DryRunFileInfo:
 
 def _taken(call: Call) -> str | None:
     """The file's path, brought from elsewhere on this computer; None: nobody there has it, or says which commit it is of."""
-    others = elsewhere(call.hub.config)
+    others = elsewhere(call.hub.config.shut() if call.shut else call.hub.config)
     if others is None:
         return None
     commit, facts = call.commit, call.facts

@@ -62,7 +62,10 @@ def providers(config: Config) -> list[Provider]:
         sources = Sources.of(config)
         if sources is not None:
             found.append(sources)
-    # the vault: here
+    if config.vault is not None:
+        from ._vault.provider import Kept
+
+        found.append(Kept(config, config.vault))
     return found
 
 
@@ -135,12 +138,18 @@ def elsewhere(config: Config) -> Elsewhere | None:
 def take(store: RepoStore, place: Place, etag: str, filename: str, config: Config, linked: bool = True) -> bool:
     """Puts the file under its blob's name, proven. False: it is not what it was taken for, it is gone, or there is no way to it. StorageError where
     our own disk is full."""
+    if place.lying.program == VAULT:
+        return filename in take_all(store, {filename: (place, etag)}, config)
     tactics = place.tactics if linked else place.tactics.replace("l", "")
     return _taken(place, etag, filename, config, tactics, repo_dir=store.folder)
 
 
 def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config: Config) -> bool:
     """The same for a plain file at `path`, never as a symbolic link. `tmp`: a folder of ours on that disk."""
+    if place.lying.program == VAULT:
+        from ._vault.provider import take_as as bring
+
+        return bring(config, place.lying, etag, filename, path, tmp)
     return _taken(place, etag, filename, config, place.tactics.replace("l", "h"), path=path, tmp=tmp, replace=True)
 
 
@@ -167,6 +176,18 @@ def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str,
     return True
 
 
+def take_all(store: RepoStore, places: Mapping[str, tuple[Place, str]], config: Config) -> set[str]:
+    """Those of these files that are better brought together, by name: (place, etag); so far a vault's, whose answers are slow, not its bytes.
+    Answers the names of those that are under their blobs' names now."""
+    together = {filename: etag for filename, (place, etag) in places.items() if place.lying.program == VAULT}
+    if not together:
+        return set()
+    from ._vault.provider import take as bring
+
+    return bring(config, store, together)
+
+
+VAULT = "vault"
 _HOW = {"clone": "clone of", "hardlink": "second name of", "link": "link to", "copy": "copy of", "here": "also at"}
 
 

@@ -20,7 +20,7 @@ from ._download import (
     raise_failures,
     warn_fallback,
 )
-from ._elsewhere import elsewhere, take
+from ._elsewhere import elsewhere, take, take_all
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._keep.lock import Bringing
@@ -109,7 +109,7 @@ def snapshot(
         return _from_cache(hub, store, revision, choose, local_only, None)
     try:
         if commit is None:
-            quick = _is_usable(store, revision) and not force
+            quick = not force and (_is_usable(store, revision) or (hub.config.vault is not None and _is_kept(hub, revision)))
             commit = hub.commit_of(revision, quick=quick, known=store.read_ref(revision))
         if look and commit == store.read_ref(revision) and is_whole(store, commit, choose):
             return store.snapshot(commit)
@@ -222,6 +222,11 @@ def tree_of(hub: Hub, folder: str, commit: str, begin: Callable[[Tree], None] | 
     """The listing of a commit: asked for, unless it is kept in `folder`. `begin`: see Hub.tree."""
     tree = read_tree(folder, commit)
     return hub.tree(commit, begin) if tree is None else tree
+
+
+def _is_kept(hub: Hub, revision: str) -> bool:
+    """Whether the vault can stand in for a hub that does not answer: then it is not waited for long."""
+    return known_elsewhere(hub, revision, None, None) is not None
 
 
 def _is_usable(store: RepoStore, revision: str) -> bool:
@@ -344,11 +349,13 @@ def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -
     file than it seemed."""
     linked = links(hub.config)
     lost = []
+    away = {step.filename: (step.lies, step.facts.etag or step.lies.lying.etag or "") for step in steps if step.lies is not None}
+    brought = take_all(store, away, hub.config)
     for step in steps:
         etag = step.facts.etag or (step.lies.lying.etag if step.lies is not None else None)
         if step.source not in (Source.LINK, Source.ELSEWHERE) or etag is None:
             continue
-        if step.lies is not None and not take(store, step.lies, etag, step.filename, hub.config, linked):
+        if step.lies is not None and step.filename not in brought and not take(store, step.lies, etag, step.filename, hub.config, linked):
             lost.append(step)
         elif _native.link_snapshot(store.folder, commit, step.filename, etag, linked) is None:
             lost.append(step)
@@ -439,11 +446,11 @@ def complete(
     hub: Hub, store: RepoStore, revision: str, commit: str, tree: Tree, choose: Choice, error: HubjetError | None
 ) -> None:
     def read(name: str) -> bytes:
-        link_known(hub, store, commit, plan(store, commit, tree, [name], hub.config))
+        link_known(hub, store, commit, plan(store, commit, tree, [name], hub.config.shut()))
         return _read_cached(store, commit, name)
 
     files = hub.listed(choose(tree, read))
-    steps = plan(store, commit, tree, files, hub.config)
+    steps = plan(store, commit, tree, files, hub.config.shut())
     _tell(hub, store, revision, commit, tree, steps)
     lacking = [step.filename for step in steps if step.source == Source.FETCH]
     if not lacking and any(step.source != Source.HERE for step in steps):

@@ -112,6 +112,10 @@ class Receipt:
             del self._samples[1::2]
             self._every *= 2
 
+    def so_far(self) -> float:
+        """Seconds since the call began."""
+        return perf_counter() - self._began
+
     def close(self, error: BaseException | None = None) -> None:
         """The call has ended."""
         self.seconds = perf_counter() - self._began

@@ -1,5 +1,5 @@
-"""What people call: `hubjet.vault.status()`, `.flush()`, `.put()`, `.restore()`, `.ls()`, `.rm()`. Imports _config, _edge, _errors, _hub, _names,
-_place, _snapshot, _store, _vault.*.
+"""What people call: `hubjet.vault.status()`, `.flush()`, `.put()`, `.restore()`, `.ls()`, `.rm()`. Imports _config, _download, _edge, _errors,
+_names, _resolve, _show.receipt, _store, _vault.*.
 
 The setting `vault` names the folder; everything else follows by itself. These are for those who want to look, wait, or do it by hand.
 """
@@ -10,25 +10,26 @@ import os
 import time
 
 from .. import _errors as errors
-from .. import _place
-from .._config import resolve, settings
+from .. import _native
+from .._config import resolve
+from .._download import links
 from .._edge import public
 from .._errors import ConfigError, explain
-from .._hub import Hub
-from .._names import Repo, check_revision, is_commit, repo
-from .._snapshot import Choice
-from .._store import RepoStore
-from . import journal, layout, shelf, status, trouble
+from .._names import Repo, check_revision, repo
+from .._resolve import may_serve
+from .._show.receipt import keeping
+from .._store import RepoStore, read_tree, write_tree
+from . import journal, layout, restore, shelf, status, trouble
+from .provider import newest
 from .status import VaultModel, VaultStatus
 from .worker import worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .._config import Config
-    from .._store import Tree
     from .manifest import Manifest
 
     PathLike = str | os.PathLike[str]
@@ -163,10 +164,8 @@ class vault:
                 repo_type=one.type,
                 revision=name,
             )
-        with settings(vault=place, cache_dir=config.cache_dir, offline=True):
-            config = resolve()
-            hub = Hub(one, config, False)
-            return Path(_place.of(config, one).snapshot(hub, name, _Kept(known), local_only=True))
+        store = RepoStore(config.cache_dir, one)
+        return Path(_restored(config, place, store, name, known))
 
     @staticmethod
     @public
@@ -208,16 +207,24 @@ class vault:
         worker().pause(False)
 
 
-class _Kept(Choice):
-    """All files that the vault has."""
-
-    words = None
-
-    def __init__(self, kept: Manifest) -> None:
-        self._kept = kept
-
-    def __call__(self, tree: Tree, read: Callable[[str], bytes]) -> Sequence[str]:
-        return [path for path in tree if path in self._kept.files]
+def _restored(config: Config, place: str, store: RepoStore, name: str, known: Manifest) -> str:
+    with keeping(store.repo.id, name) as told:
+        lacking = {path: entry for path, entry in known.files.items() if not may_serve(store, entry.etag, entry.size, path)}
+        bad = restore.bring(config, place, store.repo, store, [restore.Wanted(path, entry) for path, entry in lacking.items()])
+        restore.tell(place, {path: entry for path, entry in lacking.items() if path not in bad}, {})
+        if bad:
+            path, why = next(iter(bad.items()))
+            do = "from_pretrained with the network fetches what the vault cannot give"
+            raise errors.IntegrityError(explain(f"{path} of {store.repo.id} cannot be had from the vault: {why}", at=place, also=", ".join(list(bad)[1:4]), do=do))
+        linked = links(config)
+        for path, entry in known.files.items():
+            _native.link_snapshot(store.folder, known.commit, path, entry.etag, linked)
+        if known.tree is not None and read_tree(store.folder, known.commit) is None:
+            write_tree(store.folder, known.commit, known.tree)
+        store.tag()
+        store.write_ref(name, known.commit)
+        told.path, told.commit = store.snapshot(known.commit), known.commit
+        return told.path
 
 
 def _newest(place: str, one: Repo, name: str) -> Manifest | None:
@@ -225,14 +232,6 @@ def _newest(place: str, one: Repo, name: str) -> Manifest | None:
         return newest(shelf.manifests(place, one), name)
     except OSError as error:
         raise trouble.in_words(error, place, f"{one.id} cannot be looked up") from error
-
-
-def newest(kept: Mapping[str, Manifest], name: str) -> Manifest | None:
-    """The commit that this name meant last, as far as the vault was told."""
-    if is_commit(name):
-        return kept.get(name)
-    known = [(one.revisions[name], one.commit) for one in kept.values() if name in one.revisions]
-    return kept[max(known)[1]] if known else None
 
 
 def _remove(config: Config, place: str, one: Repo, revision: str | None) -> int:

@@ -29,7 +29,7 @@ def source(size: int, vault: Rate | None, hub: Rate | None, *, may_ask: bool = T
     >>> source(5 << 30, Rate(40e6), Rate(250e6), may_ask=False)
     'vault'
     """
-    if not may_ask or size < SMALL or _useless(vault) or _useless(hub):
+    if not may_ask or size < SMALL or useless(vault) or useless(hub):
         return "vault"
     assert vault is not None and hub is not None
     if hub.per_s < vault.per_s * CLEARLY:
@@ -38,10 +38,11 @@ def source(size: int, vault: Rate | None, hub: Rate | None, *, may_ask: bool = T
     return "hub" if gained >= SECONDS_GAINED else "vault"
 
 
-def _useless(rate: Rate | None) -> bool:
+def useless(rate: Rate | None) -> bool:
+    """Whether it was not measured, or too long ago."""
     return rate is None or rate.per_s <= 0 or not 0 <= rate.age_s <= OLD_S
 
 
 def worth_measuring(size: int, vault: Rate | None, hub: Rate | None, *, may_ask: bool = True) -> bool:
     """Whether the first MiBs of both should be timed before the rest is decided: it costs a second or so."""
-    return may_ask and size >= 32 * SMALL and (_useless(vault) or _useless(hub))
+    return may_ask and size >= 32 * SMALL and (useless(vault) or useless(hub))

@@ -17,7 +17,8 @@ import time
 from .. import _trace, _transport, _words
 from .._errors import HubjetError, StorageError
 from .._names import is_commit
-from . import journal, shelf, trouble, writer
+from .._show import receipt
+from . import journal, rates, shelf, trouble, writer
 from .journal import FAILED, QUEUED, SAVED, WRITING, Row
 from .writer import Proven
 
@@ -64,6 +65,9 @@ class Worker:
         if key in self._noted and what is not None:
             return
         self._noted.add(key)
+        told = receipt.current()
+        if told is not None and told.fetched:  # how fast the hub is, for the day when the vault has it, too
+            rates.note(config, config.endpoint, told.fetched, told.so_far())
         try:
             self._note(config, vault, store, commit, revision)
         except OSError as error:
