@@ -153,10 +153,10 @@ def tree_of(tiers: Iterable[Tier], commit: str) -> Tree | None:
     return next((tree for one in tiers if (tree := read_tree(one.store.folder, commit)) is not None), None)
 
 
-def files_of(tiers: Iterable[Tier], store: RepoStore, commit: str) -> dict[str, FileFacts]:
+def files_of(tiers: Iterable[Tier], store: RepoStore | None, commit: str) -> dict[str, FileFacts]:
     """The files of a commit that lie here, where nobody kept its listing: huggingface_hub before 2.0 keeps none."""
     found: dict[str, FileFacts] = {}
-    for one in [*(tier.store for tier in tiers), store]:
+    for one in [*(tier.store for tier in tiers), *([store] if store is not None else [])]:
         top = one.snapshot(commit)
         for folder, _inner, names in os.walk(top):
             for name in names:

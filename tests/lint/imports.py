@@ -59,7 +59,7 @@ RANKS = (
     "_hub",
     "_plan",
     "_download _fetch",
-    "_patch.body _patch.quiet _patch.pool",
+    "_patch.body _patch.quiet _patch.pool _patch.tiers",
     "_patch.listing",
     "_patch.meta _patch.fs",
     "_patch.switch",

@@ -83,6 +83,8 @@ HOOKS = (
         "make_listing",
         ("self repo_id path_in_repo= *recursive= *expand= *revision= *repo_type= *token=",),
     ),
+    Hook("huggingface_hub.file_download", "repo_folder_name", "_patch.tiers", "make", ("*repo_id *repo_type",)),
+    Hook("huggingface_hub._snapshot_download", "repo_folder_name", "_patch.tiers", "make", ("*repo_id *repo_type",)),
     Hook(
         "huggingface_hub.hf_file_system",
         "HfFileSystem.get_file",
@@ -227,6 +229,8 @@ class _Patch:
             shape = shape_of(original)
             if shape not in hook.shapes:
                 raise LookupError(f"its signature is not known: ({shape})")
+            # bound by a module that was loaded after ours had taken its place: what is put back is theirs
+            original = next((one.original for one in self.installed.values() if one.ours is original), original)
             home = __import__(f"hubjet.{hook.home}", fromlist=["*"])
         except (LookupError, TypeError, ValueError, ImportError) as error:  # ImportError: the extension is another Python's
             self.installed.pop(hook, None)
