@@ -276,6 +276,10 @@ def module(name: str, arguments: list[str]) -> None:
     os.execve(str(python), [str(python), "-m", name, *arguments], environment())
 
 
+# The whole suite: a file's tests stay together (they share what is dear to make), files run side by side. `make test ARGS=-n0`: in one process.
+SIDE_BY_SIDE = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile")
+
+
 def pytest(arguments: list[str]) -> None:
     module("pytest", arguments)
 
@@ -294,7 +298,7 @@ def main() -> None:
     what, *rest = sys.argv[1:] or ["help"]
     BUILD.mkdir(exist_ok=True)
     if what == "test":
-        pytest(rest)
+        pytest([*SIDE_BY_SIDE, *rest])
     elif what == "silence":
         silence(rest)
     elif what == "lint":
