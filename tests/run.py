@@ -72,6 +72,8 @@ BARE = {  # and for `make bare`
     "command unshare": "util-linux",
     "command musl-gcc": "musl-tools",
 }
+# Old versions of programs whose stores hubjet reads: each in a folder of build/venv-foreign, chosen by PYTHONPATH.
+FOREIGN = ("huggingface_hub==0.8.1", "huggingface_hub==0.17.3", "huggingface_hub==0.23.5", "modelscope==1.22.3")
 # The tests' witnesses. HUBJET_TORCH chooses another build of torch (say, a wheel file without CUDA).
 TORCH = os.environ.get("HUBJET_TORCH", "torch==2.13.0")
 
@@ -121,7 +123,7 @@ def system_packages(more: dict[str, str] | None = None) -> None:
 
 
 def venv(name: str, steps: list[list[str]]) -> Path:
-    """A virtual environment with the result of these pip calls; its python. Made anew when the steps change."""
+    """A virtual environment with the result of these pip calls, in which VENV/ is its own folder; its python. Made anew when the steps change."""
     place = BUILD / name
     python = place / "bin" / "python"
     stamp = place / "stamp"
@@ -132,7 +134,7 @@ def venv(name: str, steps: list[list[str]]) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     run(sys.executable, "-m", "venv", place)
     for step in steps:
-        run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *step)
+        run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *(word.replace("VENV/", f"{place}/") for word in step))
     stamp.write_text(wanted)
     return python
 
@@ -184,8 +186,15 @@ def test_python() -> Path:
     venv("venv-hub1", [requirements("requirements-hub1.txt")])
     venv("venv-s3", [requirements("requirements-s3.txt")])
     notebook_python()
+    foreign_python()
     build(python)
     return python
+
+
+def foreign_python() -> Path:
+    """Other programs, old and new. --no-deps: transformers asks for tokenizers, whose old version has no wheel, and does without."""
+    old = [["--no-deps", "--target", f"VENV/{one.replace('==', '-')}", one] for one in FOREIGN]
+    return venv("venv-foreign", [["--no-deps", *requirements("requirements-foreign.txt")], *old])
 
 
 def notebook_python() -> Path:

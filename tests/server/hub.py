@@ -4,6 +4,7 @@ Use:        `Hub(...).answer(Incoming) -> Answer`; World puts it behind an Origi
             Options (attributes, may be set at any time):
               page_size=1000, expand_page_size=50   entries of a tree page
               linked_on_307=False                   X-Linked-Etag and -Size on a small file's redirect too
+              small_directly=False                  a small file is answered where it is asked, as until 2025 (clients of then know no other)
               bare_401=False                        no X-Error-Code on anonymous 401s
               modelscope_id=None                    the commit a listing of ModelScope names; "" = none
               registry={...}                        what /api/agent-harnesses answers
@@ -56,6 +57,7 @@ class Hub:
         self.page_size = 1000
         self.expand_page_size = 50
         self.linked_on_307 = False
+        self.small_directly = False
         self.modelscope_id: str | None = None
         self.bare_401 = False
         self.xet_cas = False
@@ -171,7 +173,7 @@ class Hub:
             return Answer(304, [("ETag", etag)])
         if file.lfs:
             return self.resolve_lfs(request, repo, commit, file)
-        if file.size and "/" in repo.id and not repo.private and not repo.gated:
+        if file.size and "/" in repo.id and not self.small_directly and not repo.private and not repo.gated:
             cached = f"/api/resolve-cache/{repo.plural}/{repo.id}/{commit.id}/{quote(file.path)}"
             key = quote(request.path, safe="")
             answer = redirect(307, f"{request.prefix}{cached}?{key}=&etag={quote(etag, safe='')}")

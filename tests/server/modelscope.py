@@ -9,7 +9,8 @@ Promise:    GET /api/v1/models/{id}/repo/files?Revision=&Recursive=true lists "b
             Facts: modelscope/modelscope, modelscope/hub/file_download.py (get_file_download_url, _repo_file_download),
             modelscope/hub/snapshot_download.py, modelscope/hub/constants.py (FILE_HASH); the null of an unknown revision, the redirect and
             ShortId as reproduced in the tests of public projects (neutree's python/neutree/downloader/test_model_scope.py).
-Not here:   data sets, logins, cookies, revisions lists.
+            GET /api/v1/models/{id}/revisions names one branch, master (modelscope 1.22 asks before it lists).
+Not here:   data sets, logins, cookies, tags in a list of revisions.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def answer(hub: "Hub", request: "Incoming", segments: list[str]) -> Answer:
     commit = find(repo, revision)
     if segments[2:] == ["repo", "files"]:
         return said({"Files": None, "IsVisual": 0, "LatestCommitter": None} if commit is None else listing(hub, commit, request))
+    if segments[2:] == ["revisions"]:  # modelscope before 1.38 asks which there are
+        return said({"RevisionMap": {"Branches": [{"Revision": "master", "CreatedAt": 1}], "Tags": []}, "Total": 1})
     path = request.args.get("FilePath", [""])[0]
     file = commit.files.get(path) if commit is not None and segments[2:] == ["repo"] else None
     if file is None:
