@@ -40,7 +40,7 @@ class Store:
     named: Path | None = None  # a folder that the user has to name; None: found by itself
 
 
-def weights(seed: str, size: int = 300_000) -> bytes:
+def weights(seed: str, size: int = 1_200_000) -> bytes:
     """Bytes that are this store's alone."""
     return hashlib.shake_128(seed.encode()).digest(size)
 

@@ -440,6 +440,12 @@ def test_a_named_folder_is_searched_for_stores_and_plain_files(tmp_path: Path) -
     }  # fmt: skip
 
 
+def test_a_folder_that_is_only_called_like_a_program_is_searched_like_any_other(tmp_path: Path) -> None:
+    for name in ("gpt4all", "GPT4All", "kagglehub", "sentence_transformers", "models", "ollama"):
+        lay(tmp_path / name, {"deep/er/model.gguf": b"x"})
+        assert [os.path.basename(one.path) for one in folder.walk(str(tmp_path / name))] == ["model.gguf"], name
+
+
 def test_two_programs_in_one_folder_are_both_read(tmp_path: Path) -> None:
     lay(tmp_path, hub_tree(links=False, trees=False))
     lay(tmp_path, {f"{SHA}.{OTHER}": b"x", f"{SHA}.{OTHER}.json": "{}"})

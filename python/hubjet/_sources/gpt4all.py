@@ -34,8 +34,8 @@ def places(around: Around) -> list[str]:
 
 
 def holds(folder: str, _here: Collection[str]) -> bool:
-    """By its name: the files have nothing of their own."""
-    return os.path.basename(os.path.normpath(folder)).lower() == "gpt4all"
+    """By where it lies."""
+    return look.ends(folder, "nomic.ai", "GPT4All")
 
 
 def walk(place: str) -> Iterator[Lying]:

@@ -25,8 +25,8 @@ def places(around: Around) -> list[str]:
 
 
 def holds(folder: str, _here: Collection[str]) -> bool:
-    """By its name: the files have nothing of their own."""
-    return os.path.basename(os.path.normpath(folder)) == "kagglehub"
+    """By where it lies."""
+    return look.ends(folder, ".cache", "kagglehub")
 
 
 def walk(place: str) -> Iterator[Lying]:

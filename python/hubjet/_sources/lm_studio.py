@@ -38,8 +38,7 @@ def places(around: Around) -> list[str]:
 
 def holds(folder: str, _here: Collection[str]) -> bool:
     """By where it lies: publishers' folders look like any others."""
-    above, name = os.path.split(os.path.normpath(folder))
-    return name == "models" and os.path.basename(above) in (".lmstudio", "lm-studio")
+    return look.ends(folder, ".lmstudio", "models") or look.ends(folder, "lm-studio", "models")
 
 
 def walk(place: str) -> Iterator[Lying]:

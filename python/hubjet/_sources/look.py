@@ -224,6 +224,12 @@ def address(url: object) -> Address | None:
     return Address(repo, kind, unquote(revision), name) if repo and revision and name else None
 
 
+def ends(folder: str, above: str, name: str) -> bool:
+    """Whether a path ends so: for stores whose files have nothing of their own. One name alone would take other people's folders for them."""
+    top, last = os.path.split(os.path.normpath(folder))
+    return last == name and os.path.basename(top) == above
+
+
 def home(around_home: str, *parts: str) -> str:
     """A folder below the user's home."""
     return os.path.join(around_home, *parts)

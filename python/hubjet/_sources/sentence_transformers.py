@@ -26,8 +26,8 @@ def places(around: Around) -> list[str]:
 
 
 def holds(folder: str, _here: Collection[str]) -> bool:
-    """By its name."""
-    return os.path.basename(os.path.normpath(folder)) == "sentence_transformers"
+    """By where it lies."""
+    return look.ends(folder, "torch", "sentence_transformers")
 
 
 def walk(place: str) -> Iterator[Lying]:

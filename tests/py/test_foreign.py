@@ -1,0 +1,155 @@
+"""Stores of other programs, made by those programs where they can be installed (tests/foreign): each model is found with the network off, its bytes
+are proven, and its owner's folder is as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hubjet
+import pytest
+from hubjet import _adopted
+from tests.foreign import stores
+from tests.foreign.stores import CARD, Store
+from tests.server import World
+
+UNHASHED = ("kagglehub", "comfyui", "invokeai", "gpt4all")  # nothing but size and name: named by the user, until those are hashed unasked
+SYSTEM = ("PATH", "LANG", "SSL_CERT_FILE", "PYTHONPATH")
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[World]:
+    with World(tls_cdn=False) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def made(hub: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
+    return stores.make(hub, tmp_path_factory.mktemp("foreign"))
+
+
+@pytest.fixture
+def at_home(made: dict[str, Store], name: str, hub: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """This process is at the store's home, with the environment that its program has there, and an empty cache of its own."""
+    store = made[name]
+    for variable in list(os.environ):
+        if variable not in SYSTEM:
+            monkeypatch.delenv(variable)
+    environment = {"HOME": str(store.home), "HF_HUB_CACHE": str(tmp_path / "cache"), "HUBJET_HASHED": str(tmp_path / "hashed"), **hub.env(), **store.environment}
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    _adopted._seen.clear()
+    return store
+
+
+def marks(top: Path) -> dict[str, tuple[Any, ...]]:
+    """All that could tell somebody that we were there: names, bytes, inodes, numbers of names, modes, times (of a link all but its access time, which
+    following it changes whatever one does)."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for path in [top, *sorted(top.rglob("*"))]:
+        one = path.lstat()
+        facts = (one.st_mode, one.st_dev, one.st_ino, one.st_nlink, one.st_uid, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
+        if stat.S_ISLNK(one.st_mode):
+            found[str(path)] = (*facts, os.readlink(path))
+        else:
+            found[str(path)] = (*facts, one.st_atime_ns, digest(path) if path.is_file() else None)
+    return found
+
+
+def digest(path: Path) -> str:
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOATIME", 0))
+    with open(handle, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def settle(top: Path) -> None:
+    """Access times far behind, so that any reading would move them (a relative atime moves once a day, or if it is before the last change)."""
+    for path in [*top.rglob("*"), top]:
+        if not path.is_symlink():
+            os.utime(path, ns=(1_000_000_000, path.stat().st_mtime_ns))
+    for path in [top, *top.rglob("*")]:  # rglob lists folders: their access times again
+        if path.is_dir() and not path.is_symlink():
+            os.utime(path, ns=(1_000_000_000, path.stat().st_mtime_ns))
+
+
+def atimes_are_kept(top: Path) -> bool:
+    """Whether this file system would show a reading: one with noatime has nothing to show."""
+    probe = top / "probe"
+    probe.write_bytes(b"x")
+    os.utime(probe, ns=(1_000_000_000, probe.stat().st_mtime_ns))
+    probe.read_bytes()
+    shown = probe.stat().st_atime_ns != 1_000_000_000
+    probe.unlink()
+    return shown
+
+
+@pytest.mark.parametrize("name", stores.NAMES)
+def test_a_model_is_found_in_it_with_the_network_off_and_nothing_there_is_touched(at_home: Store, hub: World, tmp_path: Path) -> None:
+    store = at_home
+    with hubjet.settings(adopt="off"):  # what the commit holds is known from another day; of the model nothing is here
+        hubjet.snapshot_download(store.repo, allow_patterns=CARD)
+    settle(store.home)
+    before = marks(store.home)
+    hub.clear()
+    sources = [store.named] if store.named is not None else [store.home] if store.program in UNHASHED else []
+    with hubjet.settings(offline=True, sources=sources):
+        folder = Path(hubjet.snapshot_download(store.repo))
+        told = hubjet.receipt()
+    after = marks(store.home)
+    assert after == before
+    assert hub.requests == []
+    assert {name: (folder / name).read_bytes() for name in store.files} == store.files
+    assert told is not None and told.fetched == 0
+    verified = {file.name: file.verified for file in told.files if file.name in store.files}
+    assert verified == {name: "sha256" if len(content) > 1_000_000 else "git-sha1" for name, content in store.files.items()}
+
+
+def spoil(path: Path, home: bytes, copy: bytes) -> None:
+    """Turns a byte of what is large; in what is small (settings) the old home is the new one. Times stay."""
+    known = path.stat()
+    content = bytearray(path.read_bytes())
+    if len(content) > 1_000_000:
+        content[500_000] ^= 1
+    elif home in content:
+        content = content.replace(home, copy)
+    else:
+        return
+    path.chmod(0o644)
+    path.write_bytes(content)
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", stores.NAMES)
+def test_damaged_in_its_store_it_is_never_used(at_home: Store, hub: World, tmp_path: Path) -> None:
+    """One byte of each copy of the weights is turned: with the network off it is not there, with it on it is fetched."""
+    store = at_home
+    with hubjet.settings(adopt="off"):
+        hubjet.snapshot_download(store.repo, allow_patterns=CARD)
+    copy = tmp_path / "copy"
+    shutil.copytree(store.home, copy, symlinks=True)
+    for path in copy.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            spoil(path, str(store.home).encode(), str(copy).encode())
+    os.environ.update({"HOME": str(copy), **{key: value.replace(str(store.home), str(copy)) for key, value in store.environment.items()}})
+    sources = [copy / store.named.relative_to(store.home)] if store.named is not None else []
+    large = next(name for name, content in store.files.items() if len(content) > 1_000_000)
+    with hubjet.settings(sources=sources):
+        with hubjet.settings(offline=True), pytest.raises(OSError):
+            hubjet.hf_hub_download(store.repo, large)
+        assert Path(hubjet.hf_hub_download(store.repo, large)).read_bytes() == store.files[large]
+
+
+def test_the_file_system_shows_whether_somebody_read(tmp_path: Path) -> None:
+    if not atimes_are_kept(tmp_path):
+        pytest.skip("this file system keeps no access times: that they are left alone was not shown")
+
+
+def test_there_are_nine_stores_at_least_and_these_are_the_programs_own(made: dict[str, Store]) -> None:
+    assert len({store.program for store in made.values()}) >= 9
+    assert {store.program for store in made.values() if store.by == "program"} == {
+        "huggingface", "local_dir", "transformers", "sentence-transformers", "modelscope", "kagglehub", "git-lfs"}  # fmt: skip
