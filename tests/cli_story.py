@@ -140,6 +140,16 @@ What goes is said beforehand with `--dry-run`, in order and why. A pin holds aga
         "cd project; hubjet sync -q",
     ],
     """
+For a computer without a network, as one file:
+""",
+    [
+        "hubjet pack org/model --needed -o model.tar",
+        "hubjet unpack model.tar --cache-dir elsewhere --offline",
+        "hubjet unpack model.tar --cache-dir elsewhere --offline --json",
+        "head -c 200000 model.tar | hubjet unpack - --cache-dir third",
+        "hubjet pack org/model",
+    ],
+    """
 ## Is it still what it was?
 
 Without the network ([verify.md](verify.md)).
@@ -229,6 +239,8 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `url` | an object: `url` |
 | `plan` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `licence`, `gated`, `header` (that goes along, or null), `size`, `to_fetch`, `saved` (bytes), `files`: a list of `filename`, `size`, `sha256`, `git_sha1`, `here`, `url`, `left_out`: a list of `filename`, `size`, `reason`, `quants` (a list) |
 | `lock` | an object: `file`, `changes` (a list of lines) |
+| `pack` | an object: `path`, `size` (bytes), `repos` (repository: commit), `files` (how many), `notes` (a list) |
+| `unpack` | an object: `folders` (repository: folder), `files` (how many), `written` (bytes), `notes` (a list) |
 | `sync` | an object: `folders` (repository: folder), `changes`, `drift` (lists of lines), `fetched` (bytes) |
 | `limit` | an object: `limit_rate` (bytes a second, or null), `polite` |
 | `login`, `whoami` | an object: `name`, `fullname`, `kind`, `token_name`, `role`, `reads_gated` (or null), `scopes` (a list of lists), `token_origin`, `endpoint` |

@@ -70,10 +70,12 @@ if TYPE_CHECKING:
     from ._keep.report import Cleaned
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
-    from ._move.lock import Synced, lock, sync
-    from ._move.plan import DownloadPlan, LeftOut, PlannedFile, plan
     from ._show.receipt import FileReceipt, Receipt, receipt
     from ._remote.push import Pushed, push
+    from ._move.lock import Synced, lock, sync
+    from ._move.pack import Packed, pack
+    from ._move.plan import DownloadPlan, LeftOut, PlannedFile, plan
+    from ._move.unpack import Unpacked, unpack
     from ._patch.switch import disable, enable, enabled, status
     from ._status import Status
     from ._trace import trace
@@ -114,6 +116,7 @@ __all__ = [
     "NoToken",
     "NotFound",
     "Offline",
+    "Packed",
     "Planned",
     "PlannedFile",
     "Progress",
@@ -138,6 +141,7 @@ __all__ = [
     "TokenLacksScope",
     "TokenNeeded",
     "TokenRefused",
+    "Unpacked",
     "VaultModel",
     "VaultStatus",
     "Verified",
@@ -160,6 +164,7 @@ __all__ = [
     "login",
     "logout",
     "ls",
+    "pack",
     "pin",
     "plan",
     "polite",
@@ -174,6 +179,7 @@ __all__ = [
     "sync",
     "trace",
     "try_to_load_from_cache",
+    "unpack",
     "unpin",
     "vault",
     "verify",
@@ -198,6 +204,7 @@ _HOMES = {
     "JobDone": "_events",
     "JobFailed": "_events",
     "LeftOut": "_move.plan",
+    "Packed": "_move.pack",
     "Planned": "_events",
     "PlannedFile": "_move.plan",
     "Progress": "_events",
@@ -209,6 +216,7 @@ _HOMES = {
     "Stumbled": "_events",
     "Synced": "_move.lock",
     "Token": "_auth.credentials",
+    "Unpacked": "_move.unpack",
     "VaultModel": "_vault.status",
     "VaultStatus": "_vault.status",
     "Verified": "_care.verified",
@@ -231,6 +239,7 @@ _HOMES = {
     "login": "_auth.account",
     "logout": "_auth.account",
     "ls": "_keep.listing",
+    "pack": "_move.pack",
     "pin": "_keep.pins",
     "plan": "_move.plan",
     "polite": "_limits",
@@ -245,6 +254,7 @@ _HOMES = {
     "sync": "_move.lock",
     "trace": "_trace",
     "try_to_load_from_cache": "_compat",
+    "unpack": "_move.unpack",
     "unpin": "_keep.pins",
     "vault": "_vault.api",
     "verify": "_care.verify",

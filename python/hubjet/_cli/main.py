@@ -50,6 +50,8 @@ VERBS = (
     Row("plan", "_cli.move", "say what of a repository is needed, and print its URLs"),
     Row("lock", "_cli.move", "write down a project's models: commits, files, digests"),
     Row("sync", "_cli.move", "bring exactly what a lock file says"),
+    Row("pack", "_cli.move", "put models into one file, for a computer without a network"),
+    Row("unpack", "_cli.move", "put into the cache what pack made, proven"),
     Row("vault", "_cli.vault", "say what is on the vault; put, restore, remove"),
     Row("ls", "_cli.keep", "list the repositories in the cache"),
     Row("rm", "_cli.keep", "remove a repository, a revision or files from the cache"),

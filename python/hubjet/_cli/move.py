@@ -163,3 +163,97 @@ def do_sync(options: Namespace) -> int:
         for folder in done.folders.values():
             out(str(folder))
     return 1 if done.drift else 0
+
+
+# --- pack, unpack ---------------------------------------------------------------------------------
+
+
+def add_pack(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet pack`."""
+    parser.description = (
+        "Puts models into one tar, with a manifest of commits, sizes, digests and licences in front; what is not here is fetched first. The same "
+        "bytes on every computer. Any tar program can read it; `hubjet unpack` proves it and puts it into the cache."
+    )
+    parser.epilog = """\
+  hubjet pack org/model --needed -o model.tar
+  hubjet pack org/a datasets/org/b -o both.tar.zst
+  hubjet pack --lock hubjet.lock -o project.tar
+  hubjet pack org/model -o - | ssh node hubjet unpack -"""
+    parser.add_argument("repos", metavar="REPO", nargs="*", default=[], help="org/name, org/name@revision, datasets/org/name")
+    parser.add_argument("-o", "--output", metavar="PATH", type=filled, help="the pack; .zst at its end: compressed; -: stdout")
+    parser.add_argument("--lock", metavar="FILE", type=filled, help="exactly what this lock file says")
+    add_repo_type(parser)
+    add_revision(parser)
+    _add_choice(parser)
+    _add_from(parser)
+
+
+def do_pack(options: Namespace) -> None:
+    """Writes the pack, and prints where it is."""
+    import sys
+
+    from .. import _words
+    from .._move.pack import pack
+
+    if not options.repos and options.lock is None:
+        raise Misuse("pack: name a repository, or --lock FILE", "hubjet pack --help lists what there is")
+    if options.output is None:
+        raise Misuse("pack: say where to, such as -o model.tar; -o - is stdout")
+    if options.output == "-" and sys.stdout.isatty():
+        raise Misuse("pack: a terminal cannot read a tar", "hubjet pack REPO -o - | ssh HOST hubjet unpack -")
+    where: Any = sys.stdout.buffer if options.output == "-" else options.output
+    made = pack(
+        options.repos, where, needed=options.needed, repo_type=options.type, revision=options.revision, lock=options.lock, **_chosen(options)
+    )
+    for note in made.notes:
+        talk_line(note)
+    if options.output == "-":
+        where.flush()
+    elif options.json:
+        out_json(vars(made))
+    else:
+        out(made.path)
+    talk(f"{_words.count(made.files, 'file')} of {', '.join(made.repos)}, {_words.size(made.size)}")
+
+
+def add_unpack(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet unpack`."""
+    parser.description = (
+        "Puts what `hubjet pack` made into the cache: each file appears when its digest was compared, each model when all of it is there. "
+        "Interrupted, the same command goes on. With --from-folder: files that curl, aria2 or a person put into a folder."
+    )
+    parser.epilog = """\
+  hubjet unpack model.tar
+  hubjet unpack model.tar --lock hubjet.lock            only what the lock says
+  hubjet unpack --from-folder DIR --repo org/model@COMMIT
+  hubjet unpack - < model.tar"""
+    parser.add_argument("file", metavar="PACK", nargs="?", help="the pack; -: stdin")
+    parser.add_argument("--lock", metavar="FILE", type=filled, help="a lock file that it has to be as")
+    parser.add_argument("--from-folder", metavar="DIR", type=filled, help="files that another program downloaded")
+    parser.add_argument("--repo", metavar="REPO", type=filled, help="with --from-folder: whose they are, org/name@commit")
+    add_repo_type(parser)
+    _add_from(parser)
+
+
+def do_unpack(options: Namespace) -> None:
+    """Puts it into the cache, and prints where it is."""
+    import sys
+
+    from .. import _words
+    from .._move.unpack import unpack
+
+    if (options.file is None) == (options.from_folder is None):
+        raise Misuse("unpack: name a pack, or --from-folder DIR --repo REPO")
+    source: Any = sys.stdin.buffer if options.file == "-" else options.file
+    done = unpack(
+        source, from_folder=options.from_folder, repo=options.repo, repo_type=options.type, lock=options.lock, cache_dir=options.cache_dir,
+        token=options.token, endpoint=options.hub,
+    )  # fmt: skip
+    for note in done.notes:
+        talk_line(note)
+    if options.json:
+        out_json(vars(done))
+        return
+    for folder in done.folders.values():
+        out(str(folder))
+    talk(f"{_words.count(done.files, 'file')}, {_words.size(done.written)} that were not here")

@@ -68,7 +68,7 @@ def lock(
     ['org/model (main): new', 'org/reviews (v2): new']
     """
     path = absolute(os.path.expanduser(os.fspath(file)))
-    before = _read(path) if os.path.exists(path) or not repos else []
+    before = read_lock(path) if os.path.exists(path) or not repos else []
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
     wish = how(needed, variant, quant, dtype, allow_patterns, ignore_patterns)
     if repos:
@@ -127,7 +127,7 @@ def sync(
 
     path = absolute(os.path.expanduser(os.fspath(file)))
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None, offline=True if local_files_only else None)
-    locked = _read(path)
+    locked = read_lock(path)
     if check:
         return Synced(drift=[line for one in locked for line in _drift(one, config, token, frozen)])
     changes: list[str] = []
@@ -139,7 +139,7 @@ def sync(
     fetched = 0
     for one in locked:
         with keeping(one.repo.id, one.revision) as receipt:
-            folder = receipt.path = _bring(one, config, token, path)
+            folder = receipt.path = bring(one, config, token, path)
         fetched += receipt.fetched
         folders[one.repo.id] = Path(folder)
     if not frozen:
@@ -150,7 +150,9 @@ def sync(
 # --- the file -------------------------------------------------------------------------------------
 
 
-def _read(path: str) -> list[Locked]:
+def read_lock(path: str | os.PathLike[str]) -> list[Locked]:
+    """What a lock file says. ConfigError for none, and for what is none."""
+    path = os.path.expanduser(os.fspath(path))
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read(lockfile.BYTES_MAX)
@@ -224,7 +226,7 @@ class Exactly(Choice):
         return ()
 
 
-def _bring(one: Locked, config: Config, token: Any, where: str) -> str:
+def bring(one: Locked, config: Config, token: Any, where: str) -> str:
     """The folder, with exactly the locked bytes in it."""
     store, tree = RepoStore(config.cache_dir, one.repo), one.tree
     _prove_strangers(store, one)
