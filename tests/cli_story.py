@@ -105,6 +105,10 @@ Columns have blanks between them on a terminal, tabs in a pipe.
         "hubjet ls --names",
         "hubjet where org/model config.json",
         "hubjet where org/nowhere",
+        "hubjet convert org/model --to plain --into $HOME/models",
+        "ls -A $HOME/models/org/model",
+        "hubjet open org/model",
+        "hubjet convert org/nowhere --to plain",
         "hubjet ls --cache-dir /tmp/no-cache",
     ],
     """
@@ -235,6 +239,8 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `ls --names` | a list of names |
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
+| `open` | an object: `folder`, `shown` (whether a file manager took it) |
+| `convert` | an object: `repo_id`, `repo_type`, `to`, `folders` (commit: folder), `files`, `size`, `how` (what was done: to how many files), `skipped` (file: why), `removed` |
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
 | `url` | an object: `url` |
 | `plan` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `licence`, `gated`, `header` (that goes along, or null), `size`, `to_fetch`, `saved` (bytes), `files`: a list of `filename`, `size`, `sha256`, `git_sha1`, `here`, `url`, `left_out`: a list of `filename`, `size`, `reason`, `quants` (a list) |

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._cache import about, contacts, ledger, where
     from ._compat import hf_hub_download, hf_hub_url, snapshot_download, try_to_load_from_cache
     from ._config import Setting, config, settings
+    from ._convert import Converted, convert
     from ._doctor.report import Report, doctor
     from ._dry_run import DryRunFileInfo
     from ._errors import (
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
     from ._show.receipt import FileReceipt, Receipt, receipt
+    from ._open import Opened, open_folder
     from ._remote.push import Pushed, push
     from ._move.lock import Synced, lock, sync
     from ._move.pack import Packed, pack
@@ -93,6 +95,7 @@ __all__ = [
     "Cancelled",
     "Cleaned",
     "ConfigError",
+    "Converted",
     "DownloadPlan",
     "DryRunFileInfo",
     "EntryNotFound",
@@ -116,6 +119,7 @@ __all__ = [
     "NoToken",
     "NotFound",
     "Offline",
+    "Opened",
     "Packed",
     "Planned",
     "PlannedFile",
@@ -150,6 +154,7 @@ __all__ = [
     "about",
     "config",
     "contacts",
+    "convert",
     "disable",
     "doctor",
     "enable",
@@ -164,6 +169,7 @@ __all__ = [
     "login",
     "logout",
     "ls",
+    "open_folder",
     "pack",
     "pin",
     "plan",
@@ -193,6 +199,7 @@ _HOMES = {
     "CachedRepo": "_keep.listing",
     "CachedRevision": "_keep.listing",
     "Cleaned": "_keep.report",
+    "Converted": "_convert",
     "DownloadPlan": "_move.plan",
     "DryRunFileInfo": "_dry_run",
     "Fault": "_care.verified",
@@ -204,6 +211,7 @@ _HOMES = {
     "JobDone": "_events",
     "JobFailed": "_events",
     "LeftOut": "_move.plan",
+    "Opened": "_open",
     "Packed": "_move.pack",
     "Planned": "_events",
     "PlannedFile": "_move.plan",
@@ -225,6 +233,7 @@ _HOMES = {
     "about": "_cache",
     "config": "_config",
     "contacts": "_cache",
+    "convert": "_convert",
     "disable": "_patch.switch",
     "doctor": "_doctor.report",
     "enable": "_patch.switch",
@@ -239,6 +248,7 @@ _HOMES = {
     "login": "_auth.account",
     "logout": "_auth.account",
     "ls": "_keep.listing",
+    "open_folder": "_open",
     "pack": "_move.pack",
     "pin": "_keep.pins",
     "plan": "_move.plan",

@@ -36,9 +36,21 @@ def give(source: str, place: str, tmp: str, etag: str, *, move: bool = False, li
     os.makedirs(os.path.dirname(place), exist_ok=True)
     private = os.path.join(tmp, f"share.{os.getpid()}.{time.monotonic_ns()}")
     try:
-        how = _into(source, private, etag, move, link)
+        source = os.path.realpath(source)
+        if clone(source, private):
+            _shut(private)
+            os.replace(private, place)
+            return How.CLONE
+        if link and _link(source, private):
+            os.replace(private, place)
+            return How.LINK
+        if move and _move(source, place):
+            return How.MOVE
+        _copy(source, private)
+        if _native.hash_file(private, "sha256" if len(etag) == 64 else "git-sha1") != etag:
+            raise IntegrityError(f"the copy of {source} does not match its digest {etag}: the disk gave other bytes", path=source)
         os.replace(private, place)
-        return how
+        return How.COPY
     except OSError as error:
         if isinstance(error, HubjetError):
             raise
@@ -48,27 +60,22 @@ def give(source: str, place: str, tmp: str, etag: str, *, move: bool = False, li
             os.unlink(private)
 
 
-def _into(source: str, private: str, etag: str, move: bool, link: bool) -> str:
-    source = os.path.realpath(source)
-    if clone(source, private):
-        _shut(private)
-        return How.CLONE
-    if link:
-        try:
-            os.link(source, private)
-            return How.LINK
-        except OSError:
-            pass  # not on this file system, not to another one, too many of them, not another user's
-    if move:
-        try:
-            os.rename(source, private)
-            return How.MOVE
-        except OSError:
-            pass  # another disk
-    _copy(source, private)
-    if _native.hash_file(private, "sha256" if len(etag) == 64 else "git-sha1") != etag:
-        raise IntegrityError(f"the copy of {source} does not match its digest {etag}: the disk gave other bytes", path=source)
-    return How.COPY
+def _link(source: str, place: str) -> bool:
+    """False: not on this file system, not to another one, too many of them, not another user's."""
+    try:
+        os.link(source, place)
+        return True
+    except OSError:
+        return False
+
+
+def _move(source: str, place: str) -> bool:
+    """Straight to its name: between two names nobody would find it. False: to another disk."""
+    try:
+        os.replace(source, place)
+        return True
+    except OSError:
+        return False
 
 
 def clone(source: str, place: str) -> bool:

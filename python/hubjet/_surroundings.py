@@ -45,6 +45,13 @@ def may_colour() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def has_screen() -> bool:
+    """Whether windows can be opened where the user looks. Over ssh the screen of that computer is not the user's."""
+    if os.environ.get("SSH_CONNECTION") or os.environ.get("COLAB_RELEASE_TAG"):
+        return False
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
+
+
 def is_first_rank() -> bool:
     """Whether this process is the one of its machine that talks: launchers (torchrun, accelerate, Slurm) start several side by side."""
     return all(os.environ.get(name, "0") in ("", "0") for name in ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"))

@@ -87,10 +87,11 @@ def add_revision(parser: Adder) -> None:
     parser.add_argument("--revision", metavar="REV", type=filled, help="branch, tag or commit; default: main")
 
 
-def add_cache(parser: Adder) -> None:
+def add_cache(parser: Adder, *, layout: bool = True) -> None:
     """Which cache."""
     parser.add_argument("--cache-dir", metavar="DIR", type=filled, help="another cache; default: `hubjet where`")
-    parser.add_argument("--layout", metavar="NAME", type=filled, help="how it lies there: hub, plain or auto; default: the setting layout")
+    if layout:
+        parser.add_argument("--layout", metavar="NAME", type=filled, help="how it lies there: hub, plain or auto; default: the setting layout")
 
 
 def add_vault_place(parser: Adder) -> None:
