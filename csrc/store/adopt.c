@@ -65,9 +65,12 @@ static int prove_source(struct work *w, struct hj_err *e)
 
 static int finish_own(struct work *w, hj_file *f, struct hj_err *e)
 {
+  struct hj_stat st;
   struct hj_err s = HJ_ERR_INIT;
+  if (hj_file_stat(f, &st, e))
+    return (int)e->code;
   HJ_BENIGN_BEGIN();
-  if (hj_file_mode(f, w->way->mode, &s))
+  if (hj_file_mode(f, st.mode & w->way->mode, &s))    /* the umask has been taken off when it was made */
     HJ_TRACE(HJ_T_STORE, 0, "the mode stays: %s", s.msg);
   HJ_BENIGN_END();
   if (w->way->sync && hj_file_sync(f, e))

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     )
     from ._events import FileDone, FileFailed, FileStarted, JobDone, JobFailed, Planned, Progress, Stumbled, Waiting
     from ._fetch import fetch
+    from ._finding import AdoptedFile, FoundFile, FoundStore, adopt, find, scan
     from ._job import Job, start
     from ._keep.clean import prune, rm
     from ._keep.listing import CachedRepo, CachedRevision, ls
@@ -89,6 +90,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessDenied",
     "Account",
+    "AdoptedFile",
     "BadName",
     "CachedRepo",
     "CachedRevision",
@@ -104,6 +106,8 @@ __all__ = [
     "FileFailed",
     "FileReceipt",
     "FileStarted",
+    "FoundFile",
+    "FoundStore",
     "GateNotAccepted",
     "GatePending",
     "HubjetError",
@@ -152,6 +156,7 @@ __all__ = [
     "VerifiedFile",
     "Waiting",
     "about",
+    "adopt",
     "config",
     "contacts",
     "convert",
@@ -160,6 +165,7 @@ __all__ = [
     "enable",
     "enabled",
     "fetch",
+    "find",
     "from_pretrained",
     "hf_hub_download",
     "hf_hub_url",
@@ -178,6 +184,7 @@ __all__ = [
     "push",
     "receipt",
     "rm",
+    "scan",
     "settings",
     "snapshot_download",
     "start",
@@ -196,6 +203,7 @@ __all__ = [
 # Where the public names live that are not errors; the rest of __all__ is in _errors.
 _HOMES = {
     "Account": "_auth.account",
+    "AdoptedFile": "_finding",
     "CachedRepo": "_keep.listing",
     "CachedRevision": "_keep.listing",
     "Cleaned": "_keep.report",
@@ -207,6 +215,8 @@ _HOMES = {
     "FileFailed": "_events",
     "FileReceipt": "_show.receipt",
     "FileStarted": "_events",
+    "FoundFile": "_finding",
+    "FoundStore": "_finding",
     "Job": "_job",
     "JobDone": "_events",
     "JobFailed": "_events",
@@ -231,6 +241,7 @@ _HOMES = {
     "VerifiedFile": "_care.verified",
     "Waiting": "_events",
     "about": "_cache",
+    "adopt": "_finding",
     "config": "_config",
     "contacts": "_cache",
     "convert": "_convert",
@@ -239,6 +250,7 @@ _HOMES = {
     "enable": "_patch.switch",
     "enabled": "_patch.switch",
     "fetch": "_fetch",
+    "find": "_finding",
     "from_pretrained": "_loader",
     "hf_hub_download": "_compat",
     "hf_hub_url": "_compat",
@@ -257,6 +269,7 @@ _HOMES = {
     "push": "_remote.push",
     "receipt": "_show.receipt",
     "rm": "_keep.clean",
+    "scan": "_finding",
     "settings": "_config",
     "snapshot_download": "_compat",
     "start": "_job",

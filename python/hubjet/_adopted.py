@@ -62,9 +62,9 @@ class Sources:
             if file.etag is not None and file.etag in wanted and file.etag not in found and wanted[file.etag] in (None, file.size):
                 found[file.etag] = file
         left = {etag: size for etag, size in wanted.items() if etag not in found}
-        return {**found, **self._by_hash(left)} if left else found
+        return {**found, **self.by_hash(left)} if left else found
 
-    def _by_hash(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
+    def by_hash(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
         """Only files of a wanted size are hashed; not one whose size nobody knows."""
         sizes = {size for size in wanted.values() if size is not None}
         alike = [file for place in self._named for file in walk(place) if file.etag is None and file.size in sizes]
@@ -86,7 +86,7 @@ class Sources:
     def by_name(self, repo: Repo, commit: str | None, wanted: Mapping[str, FileFacts | None]) -> Mapping[str, Lying]:
         found: dict[str, Lying] = {}
         for file in self.lying():
-            if file.filename is None or file.filename not in wanted or file.filename in found or not _is_of(file, repo):
+            if file.filename is None or file.filename not in wanted or file.filename in found or not is_of(file, repo):
                 continue
             facts = wanted[file.filename]
             if facts is None:
@@ -101,7 +101,7 @@ class Sources:
         commit = revision if is_commit(revision) else self._commit(repo, revision)
         if commit is None:
             return None
-        files = [file for file in self.lying() if file.revision == commit and file.filename is not None and _is_of(file, repo)]
+        files = [file for file in self.lying() if file.revision == commit and file.filename is not None and is_of(file, repo)]
         tree = {file.filename: _facts(file) for file in files if file.filename is not None}
         return (commit, tree) if tree and all(facts.etag is not None for facts in tree.values()) else None
 
@@ -119,7 +119,8 @@ class Sources:
         return {file.etag for file in self.lying() if file.etag is not None}
 
 
-def _is_of(file: Lying, repo: Repo) -> bool:
+def is_of(file: Lying, repo: Repo) -> bool:
+    """Whether its store says that it is of this repository."""
     return file.repo == repo.id and file.repo_type == repo.type
 
 

@@ -191,7 +191,7 @@ def _taken(call: Call) -> str | None:
 
 def _taken_as(call: Call, commit: str, etag: str, place: Place) -> str | None:
     linked = links(call.hub.config)
-    if not take(call.store, place, etag, call.filename, call.hub.config, linked):
+    if take(call.store, place, etag, call.filename, call.hub.config, linked) is None:
         return None
     path = _native.link_snapshot(call.store.folder, commit, call.filename, etag, linked)
     if path is not None:

@@ -13,6 +13,7 @@ from . import _native, _trace
 from ._errors import IntegrityError, StorageError
 from ._show import receipt
 from ._show.progress import Checking
+from ._words import at_home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ def elsewhere(config: Config) -> Elsewhere | None:
     return Elsewhere(asked) if asked else None
 
 
-def take(store: RepoStore, place: Place, etag: str, filename: str, config: Config, linked: bool = True) -> bool:
-    """Puts the file under its blob's name, proven. False: it is not what it was taken for, it is gone, or there is no way to it. StorageError where
+def take(store: RepoStore, place: Place, etag: str, filename: str, config: Config, linked: bool = True) -> str | None:
+    """Puts the file under its blob's name, proven, and says how (see _native.adopt). None: it is not what it was taken for, it is gone, or there is no way to it. StorageError where
     our own disk is full."""
     if place.lying.program == VAULT:
         return filename in take_all(store, {filename: (place, etag)}, config)
@@ -163,17 +164,17 @@ def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str,
         if error.code == "NOSPACE":
             raise
         _trace.info(f"{lying.path} could not be taken for {filename}: {error}")
-        return False
+        return None
     except IntegrityError as error:
         _trace.warn(f"{lying.path} ({lying.program}) is not {filename}, whatever its name says: {error.message}", once=f"not {source}")
-        return False
+        return None
     if how is None:
         _trace.info(f"{lying.path} could not be taken for {filename}")
-        return False
+        return None
     told = receipt.current()
     if told is not None:
         told.found(filename, lying.size, "sha256" if len(etag) == 64 else "git-sha1", f"{lying.program} ({_HOW[how]} {at_home(lying.path)})")
-    return True
+    return how
 
 
 def take_all(store: RepoStore, places: Mapping[str, tuple[Place, str]], config: Config) -> set[str]:
@@ -189,9 +190,3 @@ def take_all(store: RepoStore, places: Mapping[str, tuple[Place, str]], config: 
 
 VAULT = "vault"
 _HOW = {"clone": "clone of", "hardlink": "second name of", "link": "link to", "copy": "copy of", "here": "also at"}
-
-
-def at_home(path: str) -> str:
-    """With ~ for the user's own folder."""
-    home = os.path.expanduser("~")
-    return f"~{path[len(home):]}" if home != "/" and path.startswith(home + os.sep) else path

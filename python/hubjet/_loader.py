@@ -59,7 +59,8 @@ def from_pretrained(
     """Gets a model onto this computer, verified, and loads it.
 
     Args:
-        model: a directory, which is used as it is (no network, no copy), or a hub id such as "org/name".
+        model: a directory, which is used as it is (no network, no copy; of a git clone whose large files are pointers, links to git-lfs' objects are
+            used), or a hub id such as "org/name".
         loader: None: nothing is loaded, the folder's Path is returned. A class with `from_pretrained` (transformers,
             diffusers, tokenizers …), its dotted name, or "auto": model_index.json → diffusers.DiffusionPipeline,
             config.json → transformers.AutoModel, only a tokenizer → transformers.AutoTokenizer. Any other callable
@@ -95,6 +96,10 @@ def from_pretrained(
         raise TypeError(f"from_pretrained() without a loader takes no argument {next(iter(loader_kwargs))!r}")
     if os.path.isdir(os.path.expanduser(model)):
         folder = os.fspath(os.path.expanduser(model))
+        if os.path.exists(os.path.join(folder, ".git")):
+            from ._clone import in_place
+
+            folder = in_place(folder, resolve(cache_dir=cache_dir))
     else:
         one, revision = repo(_hub_id(model)), check_revision(revision)
         config = resolve(

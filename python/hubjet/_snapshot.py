@@ -355,7 +355,7 @@ def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -
         etag = step.facts.etag or (step.lies.lying.etag if step.lies is not None else None)
         if step.source not in (Source.LINK, Source.ELSEWHERE) or etag is None:
             continue
-        if step.lies is not None and step.filename not in brought and not take(store, step.lies, etag, step.filename, hub.config, linked):
+        if step.lies is not None and step.filename not in brought and take(store, step.lies, etag, step.filename, hub.config, linked) is None:
             lost.append(step)
         elif _native.link_snapshot(store.folder, commit, step.filename, etag, linked) is None:
             lost.append(step)

@@ -5,6 +5,8 @@ Units are powers of 1000, as disks, providers and the Hub's own pages count.
 
 from __future__ import annotations
 
+import os
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -59,3 +61,9 @@ def lasted(seconds: float) -> str:
 def count(n: int, one: str, many: str = "") -> str:
     """1 file, 7 files, 12,000 files."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def at_home(path: str) -> str:
+    """The path as a person says it: ~ for the own folder."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home):]}" if home not in ("~", "/") and path.startswith(home + os.sep) else path

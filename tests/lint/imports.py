@@ -68,7 +68,7 @@ RANKS = (
     "_snapshot _doctor.way",
     "_local_dir _tiered _doctor.disk _plain_calls",
     "_place",
-    "_cache",
+    "_cache _finding _clone",
     "_convert _open",
     "_vault.api",
     "_care.verified",
@@ -87,7 +87,7 @@ RANKS = (
     "_cli.planned",
     "_cli.run",
     "_cli.vault",
-    "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.keep _cli.layout _cli.look _cli.move _cli.settings",
+    "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.elsewhere _cli.keep _cli.layout _cli.look _cli.move _cli.settings",
     "_cli.main",
     "__init__ __main__",
 )

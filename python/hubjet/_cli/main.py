@@ -62,6 +62,9 @@ VERBS = (
     Row("verify", "_cli.care", "prove what is here; repair what is damaged"),
     Row("open", "_cli.layout", "show a folder in the file manager"),
     Row("convert", "_cli.layout", "bring a repository into the other layout: readable folders, or the hub's"),
+    Row("find", "_cli.elsewhere", "say where on this computer a repository's files lie"),
+    Row("scan", "_cli.elsewhere", "list other programs' models on this computer"),
+    Row("adopt", "_cli.elsewhere", "bring other programs' models into the cache, without a download"),
     Row("url", "_cli.cache", "print the URL of a file of a repository"),
     Row("config", "_cli.settings", "print the settings, and where each comes from"),
     Row("limit", "_cli.settings", "slow down all downloads of this user, or speed up again"),
@@ -78,7 +81,7 @@ VERBS = (
 # What other programs call it.
 OTHERS_SAY = {
     "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
-    "curl": "get", "list": "ls", "cache": "ls", "scan": "ls", "path": "where", "which": "where", "settings": "config", "env": "about",
+    "curl": "get", "list": "ls", "cache": "ls", "search": "find", "import": "adopt", "path": "where", "which": "where", "settings": "config", "env": "about",
     "remove": "rm", "delete": "rm", "uninstall": "rm", "clean": "prune", "gc": "prune", "purge": "prune", "keep": "pin",
     "show": "open", "explore": "open", "reveal": "open", "layout": "convert", "migrate": "convert",
     "version": "about", "info": "about", "contacts": "ledger", "requests": "ledger", "throttle": "limit", "rate": "limit",

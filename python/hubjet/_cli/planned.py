@@ -9,7 +9,8 @@ from .. import _errors as errors
 from .. import _native, _plan, _words
 from .._errors import StorageError, explain
 from .._plan import Todo
-from .say import at_home, out_json, out_table, talk, talk_line
+from .._words import at_home
+from .say import out_json, out_table, talk, talk_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -156,14 +156,6 @@ def _broken(line: str, width: int) -> list[str]:
     return wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def at_home(path: str) -> str:
-    """The path as a person says it: ~ for the own folder."""
-    import os
-
-    home = os.path.expanduser("~")
-    return f"~{path[len(home):]}" if home not in ("~", "/") and path.startswith(home + os.sep) else path
-
-
 # What a call's arguments are called here.
 _TYPED = {
     "force_download=True": "--force", "local_files_only=True": "--offline", "local_files_only": "--offline", "allow_patterns": "--include",

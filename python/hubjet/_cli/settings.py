@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .. import _words
+from .._words import at_home
 from .options import Misuse, nearest
-from .say import at_home, out, out_filled, out_json, out_settings, text_of
+from .say import out, out_filled, out_json, out_settings, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
