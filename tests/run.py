@@ -48,6 +48,7 @@ SYSTEM = {
     "command groff": "groff-base",
     "command git": "git",
     "command git-lfs": "git-lfs",
+    "command mkfs.xfs": "xfsprogs",
 }
 BENCH = {  # and for `make bench`
     "command aria2c": "aria2",

@@ -1,8 +1,8 @@
 """Files of other programs, as a provider of _elsewhere: by the digests that they name, by name, by size and hash. Imports _config, _surroundings, _names,
 _sources, _store, _hashed.
 
-Other programs' own places are read for what names a digest, or a file of a repository; nothing there is hashed to find out what it is. In
-folders that the user names (`sources`), a file whose size is wanted is hashed, once: what came of it is kept (`index`).
+Other programs' own places are read for what names a digest, or a file of a repository; of the rest large files whose size is wanted are hashed, within a
+bound. In folders that the user names (`sources`), any file whose size is wanted is. What came of it is kept (_hashed).
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ._store import Tree
 
 FILES_MAX = 200_000  # of one place: somebody who names / as a source gets an answer, too
+LARGE = 1 << 20  # in others' stores smaller ones are not hashed: they come as quickly
+HASHED_MOST = 4  # times what is wanted: hashing is ten times as fast as most lines
 FRESH_S = 5.0  # so long what a place holds is not read again: a loader asks file by file
 
 
@@ -66,22 +68,33 @@ class Sources:
 
     def by_hash(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
         """Only files of a wanted size are hashed; not one whose size nobody knows."""
-        sizes = {size for size in wanted.values() if size is not None}
-        alike = [file for place in self._named for file in walk(place) if file.etag is None and file.size in sizes]
         found: dict[str, Lying] = {}
         for algo, length in (("sha256", 64), ("git-sha1", 40)):
-            some = {etag: size for etag, size in wanted.items() if len(etag) == length}
-            fitting = [file for file in alike if file.size in some.values()]
+            some = {etag: size for etag, size in wanted.items() if len(etag) == length and size is not None}
+            alike = self._alike(set(some.values())) if some else []
             nth = 0 if length == 64 else 1
-            new = [file.path for file in fitting if not (self._index.look(file.path) or ("", ""))[nth]]
+            new = [file.path for file in alike if not (self._index.look(file.path) or ("", ""))[nth]]
             if new:
                 with Checking(_words(new), new[0]):
                     self._index.hash(new, algo)
-            for file in fitting:
+            for file in alike:
                 etag = (self._index.look(file.path) or ("", ""))[nth]
                 if etag in some:
                     found.setdefault(etag, file._replace(etag=etag))
         return found
+
+    def _alike(self, sizes: set[int]) -> list[Lying]:
+        """Files of these sizes that name no digest: in named folders all; in others' stores the large ones, as many as HASHED_MOST allows. Files of
+        models that have a size in common by chance are rare, but ten variants of one model may have."""
+        named = [file for place in self._named for file in walk(place) if file.etag is None and file.size in sizes]
+        left = HASHED_MOST * sum(sizes)
+        for place, whose in self._known.items():
+            for file in walk(place, whose):
+                if file.etag is None and file.size in sizes and file.size >= LARGE:
+                    left -= file.size
+                    if left >= 0:
+                        named.append(file)
+        return named
 
     def by_name(self, repo: Repo, commit: str | None, wanted: Mapping[str, FileFacts | None]) -> Mapping[str, Lying]:
         found: dict[str, Lying] = {}
@@ -116,6 +129,10 @@ class Sources:
         """None, where a file that is named nowhere may be the one: who asked for folders to be looked through pays a round trip for it."""
         if any(file.etag is None for place in self._named for file in walk(place)):
             return None
+        ending = os.path.splitext(filename)[1]
+        for place, whose in self._known.items():
+            if any(file.etag is None and file.size >= LARGE and file.path.endswith(ending) for file in walk(place, whose)):
+                return None
         return {file.etag for file in self.lying() if file.etag is not None}
 
 

@@ -137,24 +137,27 @@ def elsewhere(config: Config) -> Elsewhere | None:
 
 
 def take(store: RepoStore, place: Place, etag: str, filename: str, config: Config, linked: bool = True) -> str | None:
-    """Puts the file under its blob's name, proven, and says how (see _native.adopt). None: it is not what it was taken for, it is gone, or there is no way to it. StorageError where
-    our own disk is full."""
+    """Puts the file under its blob's name, proven, and says how (see _native.adopt). None: it is not what it was taken for, it is gone, or there is no
+    way to it. StorageError where our own disk is full."""
     if place.lying.program == VAULT:
-        return filename in take_all(store, {filename: (place, etag)}, config)
+        return "copy" if filename in take_all(store, {filename: (place, etag)}, config) else None
     tactics = place.tactics if linked else place.tactics.replace("l", "")
     return _taken(place, etag, filename, config, tactics, repo_dir=store.folder)
 
 
-def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config: Config) -> bool:
-    """The same for a plain file at `path`, never as a symbolic link. `tmp`: a folder of ours on that disk."""
+def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config: Config, *, own: bool = False) -> str | None:
+    """The same for a plain file at `path`, never as a symbolic link. `tmp`: a folder of ours on that disk. `own`: the user may write to it, so it shares
+    nothing with anybody's file but blocks."""
     if place.lying.program == VAULT:
         from ._vault.provider import take_as as bring
 
-        return bring(config, place.lying, etag, filename, path, tmp)
-    return _taken(place, etag, filename, config, place.tactics.replace("l", "h"), path=path, tmp=tmp, replace=True)
+        return "copy" if bring(config, place.lying, etag, filename, path, tmp) else None
+    if own:
+        return _taken(place, etag, filename, config, "y" if place.tactics == "y" else "cy", path=path, tmp=tmp, replace=True, mode=0o666)
+    return _taken(place, etag, filename, config, place.tactics.replace("l", ""), path=path, tmp=tmp, replace=True)
 
 
-def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str, **where: Any) -> bool:
+def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str, **where: Any) -> str | None:
     lying = place.lying
     source = os.path.realpath(lying.path)
     try:

@@ -24,7 +24,7 @@ from ._store import RepoStore, read_tree
 
 if TYPE_CHECKING:
     from ._config import Config
-    from ._sources.lying import Lying
+    from ._sources.lying import Lying, Reader
     from ._store import Tree
 
     Sources = Sequence[str | os.PathLike[str]] | str | os.PathLike[str] | None
@@ -155,11 +155,10 @@ def scan(*, sources: Sources = None) -> list[FoundStore]:
     ['ollama', 'huggingface']
     """
     config = resolve(sources=sources)
-    places = [*(place for place in config.sources if os.path.isdir(place)), *_adopted.places()]
     found = []
-    for place in dict.fromkeys(places):
+    for place, whose in _places(config).items():
         by_program: dict[str, list[Lying]] = {}
-        for file in _adopted.walk(place):
+        for file in _adopted.walk(place, whose):
             by_program.setdefault(file.program, []).append(file)
         found += [_store_of(program, place, files) for program, files in by_program.items()]
     return found
@@ -200,17 +199,22 @@ def adopt(
     config = resolve(cache_dir=cache_dir, sources=[os.path.expanduser(place)] if place is not None else None)
     if config.adopt == "off":
         config = resolve(cache_dir=cache_dir, sources=[os.path.expanduser(place)] if place is not None else None, adopt="auto")
-    places = [one for one in config.sources if os.path.isdir(one)] + ([] if place is not None else _adopted.places())
     found: list[AdoptedFile] = []
-    for one in dict.fromkeys(places):
+    for one, whose in _places(config, known=place is None).items():
         if one != config.cache_dir:
-            found += _adopt_place(one, config, only, dry_run)
+            found += _adopt_place(one, whose, config, only, dry_run)
     return found
 
 
-def _adopt_place(place: str, config: Config, only: Repo | None, dry_run: bool) -> Iterable[AdoptedFile]:
+def _places(config: Config, known: bool = True) -> dict[str, list[Reader]]:
+    """Folders that are named, then (`known`) those of programs; each with whose it is, which of a named one shows when it is read."""
+    named: dict[str, list[Reader]] = {place: [] for place in config.sources if os.path.isdir(place)}
+    return {**(_adopted.places() if known else {}), **named}
+
+
+def _adopt_place(place: str, whose: list[Reader], config: Config, only: Repo | None, dry_run: bool) -> Iterable[AdoptedFile]:
     done: dict[tuple[Repo, str, str], AdoptedFile] = {}
-    for file in _adopted.walk(place):
+    for file in _adopted.walk(place, whose):
         if file.repo is None or file.filename is None or file.etag is None or not is_commit(file.revision or ""):
             continue
         try:
@@ -222,7 +226,7 @@ def _adopt_place(place: str, config: Config, only: Repo | None, dry_run: bool) -
             done[key] = _adopt_file(file, one, config, dry_run)
     if not dry_run:
         brought = {(one, commit) for (one, commit, _), file in done.items() if file.how is not None}
-        for ref in _adopted.refs(place):
+        for ref in _adopted.refs(place, whose):
             one = Repo(ref.repo_type, ref.repo)
             store = RepoStore(config.cache_dir, one)
             if (one, ref.commit) in brought and store.read_ref(ref.name) is None:

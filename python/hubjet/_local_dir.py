@@ -26,6 +26,7 @@ from ._download import (
     short,
     warn_fallback,
 )
+from ._elsewhere import elsewhere, take_as
 from ._errors import HubjetError
 from ._hub import Ask
 from ._names import cut, fault_in, is_commit, is_etag
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     from ._dry_run import DryRunFileInfo
+    from ._elsewhere import Place as Lies
     from ._hub import Hub
     from ._native import Result, Want
     from ._snapshot import Choice
@@ -185,7 +187,11 @@ def file(
     held = [
         etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force
     ]
-    want: Want = {**folder.want(filename), "held": [etag for etag in held if etag is not None]}
+    others = elsewhere(hub.config) if state == State.ABSENT and not force else None
+    digests = others.digests(store.repo, filename) if others is not None else []
+    want: Want = {**folder.want(filename), "held": [*(etag for etag in held if etag is not None), *(digests or ())]}
+    if digests is None:
+        want["meta_only"] = True
     _listen.planned(1, 0, None, None)
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
         job_limits = _transport.limits(hub.config, quick=state != State.ABSENT and not force)
@@ -193,8 +199,16 @@ def file(
     if result["error"] is not None:
         return _kept_instead(hub, folder, filename, result, force)
     commit, etag = _version_of(hub, result, revision, filename)
-    if result["status"] == "held" and cached is not None and etag == cached.etag:
+    if result["status"] in ("held", "meta") and cached is not None and etag == cached.etag:
         return _copy(folder, filename, cached.path, commit, etag)
+    if others is not None and result["status"] in ("held", "meta"):
+        lies = others.digest(etag, result["size"] if result["size"] >= 0 else None)
+        if lies is not None and _taken(hub, folder, filename, lies, commit, etag):
+            return place
+        with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
+            result = hub.chain(commit, filename, folder.want(filename), job_limits, meter)
+        if result["error"] is not None:
+            raise result["error"]
     folder.write(filename, commit, etag)
     return place
 
@@ -347,6 +361,8 @@ def snapshot(
 
     files = hub.listed(choose(tree, read), NOTES)
     to_fetch = [path for path in files if force or not _settle(store, folder, commit, path, tree[path])]
+    if not force:
+        to_fetch = _not_elsewhere(hub, store, folder, commit, tree, to_fetch)
     if _plan.wanted():
         coming = set(to_fetch)
         states = ((path, ("" if force else State.ABSENT) if path in coming else State.UNTOUCHED) for path in files)
@@ -431,6 +447,26 @@ def _settle(store: RepoStore, folder: Folder, commit: str, filename: str, facts:
     if source is None or facts.etag is None:
         return False
     _copy(folder, filename, source, commit, facts.etag)
+    return True
+
+
+def _not_elsewhere(hub: Hub, store: RepoStore, folder: Folder, commit: str, tree: Tree, lacking: Sequence[str]) -> list[str]:
+    """Takes what lies elsewhere on this computer; the rest."""
+    others = elsewhere(hub.config) if lacking else None
+    if others is None:
+        return list(lacking)
+    found = others.files(store.repo, commit, {path: tree[path] for path in lacking})
+    return [path for path in lacking if path not in found or not _taken(hub, folder, path, found[path], commit, tree[path].etag)]
+
+
+def _taken(hub: Hub, folder: Folder, filename: str, lies: Lies, commit: str, etag: str | None) -> bool:
+    if etag is None:
+        return False
+    folder.want(filename)  # nothing on the way leads elsewhere
+    folder.prepare()
+    if take_as(folder.place(filename), os.path.join(folder.side, "tmp"), lies, etag, filename, hub.config, own=True) is None:
+        return False
+    folder.write(filename, commit, etag)
     return True
 
 
