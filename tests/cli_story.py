@@ -125,6 +125,10 @@ What goes is said beforehand with `--dry-run`, in order and why. A pin holds aga
         "hubjet rm org/nowhere",
     ],
     """
+Under which terms what is here may be used ([licences.md](licences.md)):
+""",
+    ["hubjet licence", "hubjet licence org/model"],
+    """
 ## Only what is needed, and exactly that
 
 `plan` says what a loader needs and what is left out; `--urls` is for other programs. `lock` writes down to the byte what a project uses, `sync` brings it.

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ._finding import AdoptedFile, FoundFile, FoundStore, adopt, find, scan
     from ._job import Job, start
     from ._keep.clean import prune, rm
+    from ._keep.licences import Licence, licence, license
     from ._keep.listing import CachedRepo, CachedRevision, ls
     from ._keep.pins import pin, unpin
     from ._keep.report import Cleaned
@@ -118,6 +119,7 @@ __all__ = [
     "JobDone",
     "JobFailed",
     "LeftOut",
+    "Licence",
     "LocalEntryNotFound",
     "NetworkError",
     "NoToken",
@@ -170,6 +172,8 @@ __all__ = [
     "hf_hub_download",
     "hf_hub_url",
     "ledger",
+    "licence",
+    "license",
     "limit_rate",
     "lock",
     "login",
@@ -221,6 +225,7 @@ _HOMES = {
     "JobDone": "_events",
     "JobFailed": "_events",
     "LeftOut": "_move.plan",
+    "Licence": "_keep.licences",
     "Opened": "_open",
     "Packed": "_move.pack",
     "Planned": "_events",
@@ -255,6 +260,8 @@ _HOMES = {
     "hf_hub_download": "_compat",
     "hf_hub_url": "_compat",
     "ledger": "_cache",
+    "licence": "_keep.licences",
+    "license": "_keep.licences",
     "limit_rate": "_limits",
     "lock": "_move.lock",
     "login": "_auth.account",

@@ -118,7 +118,7 @@ def file(
     with Meter(hub.config, short(filename), bar_class=bar_class) as meter:
         if call.found is not None:
             return _from_network(call, meter)
-        with Bringing(store.cache_dir, store.repo.folder):
+        with Bringing(store.folder):
             return _from_network(call, meter)
 
 

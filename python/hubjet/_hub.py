@@ -97,6 +97,7 @@ class Hub:
         self._first_done = False
         self._is_public = False  # the hub shows it to everybody, as it said
         self.gated = False  # files want a token, although the API answers without
+        self.gate = ""  # of which sort: "auto", "manual", "yes" where the hub does not say
         self.licence: str | None = None  # as the card says it: "apache-2.0"
         self.asked_info = False  # whether the two are known
         self._asked = DEFAULT_REVISION  # the revision that was asked for, by its name
@@ -189,6 +190,8 @@ class Hub:
         again = [i for i, result in enumerate(results) if self._asks_for_token(result)]
         if again:
             refused = any(not isinstance(_transport.error_of(results[i]), errors.RateLimited) for i in again)
+            if any(getattr(_transport.error_of(results[i]), "hub_code", None) == "GatedRepo" for i in again):
+                self.gate = self.gate or "yes"
             self._token = self._credentials.asked()
             if self._token is None:
                 again = [i for i in again if isinstance(_transport.error_of(results[i]), errors.RateLimited)]
@@ -289,6 +292,7 @@ class Hub:
             raise self._nonsense(url, "the answer has no commit in 'sha'")
         if self.line.on_first:
             self.gated = bool(info.get("gated"))
+            self.gate = str(info["gated"]) if info.get("gated") in ("auto", "manual") else "yes" if self.gated else ""
             self.licence, self.asked_info = _licence_of(info), True
             private = info.get("private")  # hubs that do not say it show everybody what they answer without a token
             self._is_public = not self.gated and (private is False or (private is None and not self.has_token))
@@ -317,6 +321,16 @@ class Hub:
     def has_token(self) -> bool:
         """Whether the requests of this call carry a token by now."""
         return self._token is not None or self._own_auth is not None
+
+    def account_name(self) -> str | None:
+        """Whose the token of this call is; asked once. None: there is none, or the hub does not say."""
+        if self._token is None or self.line.first.modelscope or self.config.offline:
+            return None
+        if not self._account:
+            from ._auth import account
+
+            self._account.append(account.ask_aside(self.config, self._token))
+        return self._account[0].name if self._account[0] is not None else None
 
     def tree(self, commit: str, begin: Callable[[dict[str, FileFacts]], None] | None = None) -> dict[str, FileFacts]:
         """Every file of a commit with size and digest: one request per thousand files.

@@ -1,5 +1,5 @@
 """Where one call's files go: into the hub's cache, into plain folders, or into a folder of the user's. Imports _config, _errors, _names,
-_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _layout, _plain, _plain_calls, _tiered, _keep.clean.
+_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _layout, _plain, _plain_calls, _tiered, _keep.clean, _keep.gate.
 
 Every place answers the same calls, so that nobody above asks which one it is.
 """
@@ -113,7 +113,7 @@ class InCache(NamedTuple):
         at = len(folder) + len("/snapshots/")
         commit = path[at : at + 40]
         _used.note(folder, commit)
-        _limit(hub.config, path[: at + 40])
+        _came(hub, self.store.side, path[: at + 40])
         return path
 
     def preview_snapshot(
@@ -209,7 +209,9 @@ class InFolder(NamedTuple):
         """As Place says."""
         from . import _local_dir
 
-        return _local_dir.file(hub, *self, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        path = _local_dir.file(hub, *self, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+        _came(hub, self.folder.side, self.folder.path, cached=False)
+        return path
 
     def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
         """As Place says."""
@@ -223,7 +225,9 @@ class InFolder(NamedTuple):
         """The folder."""
         from . import _local_dir
 
-        return _local_dir.snapshot(hub, *self, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        path = _local_dir.snapshot(hub, *self, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+        _came(hub, self.folder.side, self.folder.path, cached=False)
+        return path
 
     def preview_snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
@@ -279,7 +283,7 @@ class InPlain(NamedTuple):
 
     def _used(self, hub: Hub, folder: str) -> None:
         _used.note(folder, _used.LAST)
-        _limit(hub.config, folder)
+        _came(hub, os.path.join(folder, ".hubjet"), folder)
 
     def preview_snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
@@ -310,14 +314,22 @@ class InPlain(NamedTuple):
         return _places(self.store.folder, side, revision, commit, folder.path if folder is not None else None, f"asked as {revision}")
 
 
-def _limit(config: Config, folder: str) -> None:
-    """What was brought now stays, and the cache is kept within its limit."""
-    if config.max_cache_size is not None:
-        told = current()
-        if told is not None and told.fetched + told.resumed:
-            from ._keep.clean import after_download
+def _came(hub: Hub, side: str, folder: str, *, cached: bool = True) -> None:
+    """What is noted when a call brought something: the gate it came through. And the cache is kept within its limit; what this call hands out stays."""
+    limit = hub.config.max_cache_size if cached else None
+    if limit is None and not (hub.gate and hub.has_token):
+        return
+    told = current()
+    if told is None or not told.fetched + told.resumed:
+        return
+    if hub.gate and hub.has_token:
+        from ._keep import gate
 
-            after_download(config, folder, told.fetched + told.resumed)
+        gate.note(side, hub.gate, hub.line.first.url, hub.account_name)
+    if limit is not None:
+        from ._keep.clean import after_download
+
+        after_download(hub.config, folder, told.fetched + told.resumed)
 
 
 class _told:

@@ -135,7 +135,7 @@ def snapshot(
             if force or not may_fall_back(error):
                 raise
             return _known_version(hub, store, revision, choose, error, bar_class)
-        with Bringing(store.cache_dir, store.repo.folder):
+        with Bringing(store.folder):
             return brought(Work(hub, store, commit, tree, force), revision, choose, flights, bar_class, told)
     finally:
         for flight in flights:
@@ -438,7 +438,7 @@ def _known_version(
         if commit is None or tree is None or not hub.line.mirrors():
             raise
         warn_fallback(hub, error, f"commit {commit}, whose listing is here, and files of it from mirrors")
-        with Bringing(store.cache_dir, store.repo.folder):
+        with Bringing(store.folder):
             return brought(Work(hub, store, commit, tree, False), revision, choose, (), bar_class, {})
 
 

@@ -43,7 +43,8 @@ RANKS = (
     "_sources.plain_layout _layout _beside",
     "_keep.pins",
     "_keep.census",
-    "_keep.evict _keep.removal _keep.listing",
+    "_keep.gate",
+    "_keep.evict _keep.removal _keep.listing _keep.licences",
     "_keep.clean",
     "_tiers",
     "_remote.tier",
@@ -87,7 +88,7 @@ RANKS = (
     "_cli.planned",
     "_cli.run",
     "_cli.vault",
-    "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.elsewhere _cli.keep _cli.layout _cli.look _cli.move _cli.settings",
+    "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.elsewhere _cli.keep _cli.layout _cli.licence _cli.look _cli.move _cli.settings",
     "_cli.main",
     "__init__ __main__",
 )

@@ -68,7 +68,7 @@ def test_the_story_tries_many_options_and_messages() -> None:
 VERB_OF = {
     "about": "about", "config": "config", "doctor": "doctor", "fetch": "get", "from_pretrained": "download", "hf_hub_download": "download",
     "hf_hub_url": "url", "ledger": "ledger", "limit_rate": "limit", "login": "login", "logout": "logout", "ls": "ls", "polite": "limit",
-    "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "convert": "convert", "open_folder": "open", "rm": "rm", "prune": "prune", "pin": "pin", "unpin": "unpin", "plan": "plan", "lock": "lock", "sync": "sync", "enable": "run", "enabled": "run", "pack": "pack", "unpack": "unpack",
+    "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "convert": "convert", "open_folder": "open", "rm": "rm", "prune": "prune", "pin": "pin", "unpin": "unpin", "licence": "licence", "license": "licence", "plan": "plan", "lock": "lock", "sync": "sync", "enable": "run", "enabled": "run", "pack": "pack", "unpack": "unpack",
     "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "", "vault": "vault",
 }  # fmt: skip
 
@@ -121,6 +121,7 @@ def test_the_json_of_each_verb_has_the_fields_that_are_documented(world: Any, tm
     assert {field.name for field in dataclasses.fields(hubjet.Account)} == table["login"] == table["whoami"]
     assert fields("logout") == table["logout"]
     assert fields("ls") - {"main"} == table["ls"]
+    assert fields("licence", "org/model") - {"main"} == table["licence"]
     assert fields("pin", "org/model") == fields("unpin", "org/model") == table["pin"] == table["unpin"]
     assert fields("rm", "org/model", "--dry-run") == fields("prune", "--unused", "0", "--dry-run") == table["rm"] == table["prune"]
     assert fields("where", "org/model", "a.txt") | {"value", "origin"} == table["where"]

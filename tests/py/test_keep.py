@@ -341,10 +341,10 @@ def test_nobody_clears_while_somebody_brings(world: World, cache: Path) -> None:
     commit = made(world, "org/a")
     hubjet.snapshot_download("org/a")
     aged(cache, "org/a", commit, 50)
-    with lock.Bringing(str(cache), "models--org--a"):
+    with lock.Bringing(str(cache / "models--org--a")):
         assert hubjet.rm("org/a").removed == []
         assert hubjet.prune(max_size="1K", unused_days=1).removed == []
-    with lock.Clearing(str(cache), "models--org--a") as mine, lock.Clearing(str(cache), "models--org--a") as other:
+    with lock.Clearing(str(cache / "models--org--a")) as mine, lock.Clearing(str(cache / "models--org--a")) as other:
         assert mine and not other
     assert hubjet.prune(max_size="1K").removed != []
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 import yaml
 
+import hubjet
 from hubjet._choose import choose_files
+from hubjet._keep import gate
 from hubjet._licence import CardFacts, front_matter, is_licence_file, licence_files, must_keep, read_card
+from tests.server import World
 
 GATED = """---
 license: other # see below
@@ -148,3 +152,69 @@ def test_licence_and_card_stay_whatever_is_chosen() -> None:
     assert choose_files(files, allow="config.json", ignore=sorted(kept)) == ["config.json"], "who names them means them"
     assert licence_files(files) == ["LICENSE", "NOTICE.txt", "USE_POLICY.md"]
     assert not is_licence_file("README.md") and not is_licence_file("licensed.py")
+
+
+# --- hubjet.licence -----------------------------------------------------------------------------------
+
+
+CARD = b"---\nlicense: other\nlicense_name: toy-1.0\nlicense_link: LICENSE\nbase_model: org/base\nextra_gated_prompt: Be kind.\nextra_gated_fields:\n  Name: text\n---\n# Toy\n"
+
+
+@pytest.mark.usefixtures("hub_env")
+class TestHere:
+    def test_all_that_the_disk_knows(self, world: World, cache: Path, tmp_path: Path) -> None:
+        world.repo("org/base").commit({"README.md": b"---\nlicense: mit\nbase_model:\n- org/base\n- org/older\n---\n", "config.json": b"{}"})
+        repo = world.repo("org/toy")
+        first = repo.commit({"README.md": b"---\nlicense: apache-2.0\n---\n", "config.json": b"{}"})
+        hubjet.from_pretrained("org/toy")
+        repo.commit({"README.md": CARD, "LICENSE": b"words", "config.json": b"{1}", "model.safetensors": b"1" * 99})
+        folder = hubjet.from_pretrained("org/toy", allow_patterns=["config.json"])
+        hubjet.from_pretrained("org/base")
+        world.clear()
+        told = hubjet.licence("org/toy")
+        assert (told.label, told.ids, told.name, told.link) == ("toy-1.0", ("other",), "toy-1.0", "LICENSE")
+        assert told.files == (str(folder / "LICENSE"),) and told.card == str(folder / "README.md") and told.missing == ()
+        assert [(base.repo_id, base.licence) for base in told.base_model] == [("org/base", "mit"), ("org/older", None)]
+        assert told.revisions == {"main": "toy-1.0", first: "apache-2.0"}
+        assert (told.gated, told.gate, told.fields, told.account) == (True, "Be kind.", ("Name (text)",), None)
+        assert "toy-1.0" in str(told) and "org/older: unknown" in str(told)
+        assert hubjet.license("org/toy", revision=first).label == "apache-2.0"
+        assert hubjet.licence(folder / "config.json").label == "toy-1.0"
+        assert [(one.repo_id, one.label) for one in hubjet.licence()] == [("org/base", "mit"), ("org/toy", "toy-1.0")]
+        assert world.requests == [], "nobody is asked"
+        with pytest.raises(hubjet.LocalEntryNotFound, match="not in the cache"):
+            hubjet.licence("org/nowhere")
+        with pytest.raises(hubjet.LocalEntryNotFound, match="belongs to nothing"):
+            hubjet.licence(tmp_path)
+
+    def test_what_is_not_here_is_unknown_and_what_the_hub_has_is_named(self, world: World) -> None:
+        world.repo("org/toy").commit({"README.md": CARD, "LICENSE": b"words", "config.json": b"{}"})
+        hubjet.snapshot_download("org/toy", allow_patterns="config.json")
+        told = hubjet.licence("org/toy")
+        assert (told.label, told.card, told.gated, told.missing) == (None, None, None, ("LICENSE",))
+        assert "UNKNOWN" in hubjet.licence()._repr_html_()
+
+    @pytest.mark.parametrize("place", ["cache", "folder", "plain"])
+    def test_who_came_through_a_gate_is_noted_without_the_token(self, world: World, cache: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.repo("org/gated", gated="manual").commit({"README.md": CARD, "model.safetensors": b"1" * 5000})
+        text = world.token("mine", gates=["org/gated"])
+        if place == "plain":
+            monkeypatch.setenv("HUBJET_LAYOUT", "plain")
+        where = tmp_path / "here" if place == "folder" else None
+        folder = hubjet.snapshot_download("org/gated", token=text, local_dir=where)
+        asked = [visit for visit in hubjet.ledger() if visit["why"] == "whoami"]
+        told = hubjet.licence(folder) if place == "folder" else hubjet.licence("org/gated")
+        assert told.gated and told.account and told.accepted and told.endpoint == world.endpoint
+        assert told.account in str(told)
+        hubjet.snapshot_download("org/gated", token=text, local_dir=where, force_download=True)
+        assert len([visit for visit in hubjet.ledger() if visit["why"] == "whoami"]) == len(asked), "asked once per repository"
+        notes = list(tmp_path.rglob("gate"))
+        assert len(notes) == 1
+        for path in tmp_path.rglob("*"):
+            if path.is_file():
+                assert text.encode() not in path.read_bytes(), path
+
+    def test_a_note_that_cannot_be_read_is_none(self, tmp_path: Path) -> None:
+        for said in (b"", b"[]", b"{", b'{"gated": 1}', b"\xff", b"[" * 60_000):
+            (tmp_path / "gate").write_bytes(said)
+            assert gate.read(str(tmp_path)) is None

@@ -120,7 +120,7 @@ def rm(
     plain = stores_in_plain(store.cache_dir, repo_id, repo_type)
     if not os.path.isdir(store.folder) and not plain:
         raise _not_here(store, repo_id, None)
-    with lock.Clearing(store.cache_dir, store.repo.folder) as free:
+    with lock.Clearing(store.folder) as free:
         census = Census(store.cache_dir)
         found = count_plain(plain[0], census.files) if plain and not os.path.isdir(store.folder) else count_repo(store, census.files)
         census.repos.append(found)
@@ -326,7 +326,7 @@ def _prune(judge: _Judge, limit: int | None, ages: _Ages, repo_id: str | None, r
     result = Cleaned(dry_run, limit)
     census = count(cache_dir, repo_id, repo_type)
     for found in census.repos:
-        with lock.Clearing(cache_dir, found.store.repo.folder) as free:
+        with lock.Clearing(found.folder) as free:
             if free or dry_run:
                 _tidy_repo(result, found, judge, ages)
             else:
@@ -470,7 +470,7 @@ def _unfinished(census: Census, gone: set[str]) -> Iterable[tuple[RepoCensus, Re
 def _evicted(found: RepoCensus, one: Revision) -> str:
     """Removes it; why not, if it was not."""
     store = found.store
-    with lock.Clearing(store.cache_dir, store.repo.folder) as free:
+    with lock.Clearing(store.folder) as free:
         if not free:
             return "somebody brings something into the repository, or clears it, now"
         if not one.commit:

@@ -1,10 +1,11 @@
 """Who brings something into a repository and who takes something out of it do not do so at once. Imports nothing of ours.
 
-    with Bringing(cache_dir, "models--org--name"):              # any number at once
-    with Clearing(cache_dir, "models--org--name") as free:      # alone; free is False where somebody brings or clears
+    with Bringing(folder):              # of a repository; any number at once
+    with Clearing(folder) as free:      # alone; free is False where somebody brings or clears
 
-One file below .locks with a flock: shared for those who bring, alone for those who clear. It saves work only: where locks lie or are missing,
-a download that finds something gone fetches it, and who clears leaves alone what is young.
+The repository's own folder is locked (flock): shared for those who bring, alone for those who clear; so no file is made, and nothing written. It saves
+work only: where locks lie or are missing, or the folder is only being made, a download that finds something gone fetches it, and who clears leaves
+alone what is young or in somebody's hands.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ import os
 from time import monotonic, sleep
 
 PATIENCE_S = 10.0  # a download waits so long for one who clears: that takes moments, unless he was stopped
-NAME = "hubjet.clearing"
 
 
 class Bringing:
     """While this block runs nobody clears the repository."""
 
-    def __init__(self, cache_dir: str, repo_folder: str) -> None:
-        self._path = path_of(cache_dir, repo_folder)
+    def __init__(self, folder: str) -> None:
+        self._path = folder
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
@@ -37,8 +37,8 @@ class Bringing:
 class Clearing:
     """Whether this block has the repository for itself."""
 
-    def __init__(self, cache_dir: str, repo_folder: str) -> None:
-        self._path = path_of(cache_dir, repo_folder)
+    def __init__(self, folder: str) -> None:
+        self._path = folder
         self._descriptor: int | None = None
 
     def __enter__(self) -> bool:
@@ -48,11 +48,6 @@ class Clearing:
     def __exit__(self, *_error: object) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
-
-
-def path_of(cache_dir: str, repo_folder: str) -> str:
-    """The lock's file."""
-    return os.path.join(cache_dir, ".locks", repo_folder, NAME)
 
 
 def try_alone(path: str) -> int | None:
@@ -68,19 +63,10 @@ def try_alone(path: str) -> int | None:
 
 
 def _open(path: str) -> int | None:
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    for _ in range(2):
-        try:
-            return os.open(path, flags, 0o664)
-        except FileNotFoundError:
-            pass
-        except OSError:
-            return None  # a disk that may not be written: what follows says so better
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        except OSError:
-            return None
-    return None
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None  # not there yet, or a system where folders cannot be opened
 
 
 def _flock(descriptor: int, *, alone: bool) -> bool:

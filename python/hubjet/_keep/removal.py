@@ -152,9 +152,7 @@ def stale_locks(cache_dir: str, older_than: float) -> list[str]:
         for name in _names(os.path.join(top, folder)):
             path, etag = os.path.join(top, folder, name), name.removesuffix(".lock")
             repo = os.path.join(cache_dir, folder)
-            if name == lock.NAME and os.path.isdir(repo):
-                continue
-            if name != lock.NAME and (not is_etag(etag) or os.path.lexists(os.path.join(repo, "blobs", etag))):
+            if not is_etag(etag) or os.path.lexists(os.path.join(repo, "blobs", etag)):
                 continue
             try:
                 old = os.lstat(path).st_mtime < older_than
