@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import zlib
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hubjet._sources import folder, git_lfs, git_objects, look, settings
+from hubjet._sources import folder, git_lfs, git_objects, hub_cache, look, settings
 from hubjet._sources.lying import Around, Lying
 from hubjet._sources.programs import PROGRAMS, reader, readers, readers_of
 
@@ -368,6 +369,52 @@ def test_a_smudged_file_whose_object_was_pruned_is_told_by_its_pointer(clone: Pa
     found = {(path, etag) for path, etag, *_ in told("git_lfs", clone)}
     assert ("sub/model.bin", SHA) in found
     assert not [path for path, _ in found if path.startswith("shards")], "a pointer is no weights, an edited file is another"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_clone_tells_all_files_of_a_commit_or_none(clone: Path, packed: bool) -> None:
+    for number in range(30):  # a large blob whose versions become deltas: their size stands in the delta's beginning
+        lay(clone, {"vocab.txt": "".join(f"word {word} {number}\n" for word in range(500)), "config.json": CONFIG + b" " * number})
+        git("add", ".", cwd=clone)
+        git("commit", "-qm", f"{number}", cwd=clone)
+    first, last = git("rev-parse", "HEAD~29", cwd=clone), git("rev-parse", "HEAD", cwd=clone)
+    if packed:
+        git("gc", "-q", "--aggressive", cwd=clone)
+    for commit in (first, last):
+        wanted = {}
+        for line in git("ls-tree", "-r", "-l", "-z", commit, cwd=clone).split("\0")[:-1]:
+            facts, name = line.split("\t")
+            _, _, blob, size = facts.split()
+            lfs = WEIGHTS if name.startswith("sub") else WEIGHTS + name[7:-4].encode() if name.startswith("shards") else None
+            wanted[name] = (int(size), blob) if lfs is None else (len(lfs), hashlib.sha256(lfs).hexdigest())
+        assert git_lfs.listing(str(clone), "org/name", "model", commit) == wanted
+    assert git_lfs.listing(str(clone), "org/other", "model", last) == git_lfs.listing(str(clone), "org/name", "dataset", last) == {}
+    assert git_lfs.listing(str(clone), "org/name", "model", COMMIT) == {}
+
+
+def test_a_clone_that_lacks_something_lists_nothing(clone: Path, tmp_path: Path) -> None:
+    commit = git("rev-parse", "HEAD", cwd=clone)
+    for missing in ("HEAD:config.json", "HEAD:shards", "HEAD^{tree}"):
+        copy = tmp_path / missing.replace(":", "-")
+        shutil.copytree(clone, copy)
+        name = git("rev-parse", missing, cwd=clone)
+        (copy / ".git/objects" / name[:2] / name[2:]).unlink()
+        assert git_lfs.listing(str(copy), "org/name", "model", commit) == {}
+    assert len(git_lfs.listing(str(clone), "org/name", "model", commit) or {}) == 43
+
+
+def test_a_hub_cache_tells_all_files_of_a_commit_if_it_was_noted(tmp_path: Path) -> None:
+    lay(tmp_path, hub_tree(links=False, trees=True))
+    shutil.rmtree(tmp_path / "models--org--name" / "snapshots" / COMMIT / "unet")
+    wanted = {"unet/model.safetensors": (len(WEIGHTS), SHA), "config.json": (len(CONFIG), git_sha1(CONFIG))}
+    assert hub_cache.listing(str(tmp_path), "org/name", "model", COMMIT) == wanted
+    assert hub_cache.listing(str(tmp_path), "org/name", "model", "d" * 40) is None
+    assert hub_cache.listing(str(tmp_path), "org/name", "dataset", COMMIT) is None
+    note = tmp_path / "models--org--name" / "trees" / f"{COMMIT}.json"
+    half = json.loads(note.read_text())
+    half["files"]["config.json"]["blob_id"] = "no digest"
+    note.write_text(json.dumps(half))
+    assert hub_cache.listing(str(tmp_path), "org/name", "model", COMMIT) is None
 
 
 def test_a_worktree_a_bare_clone_and_a_moved_store(clone: Path, tmp_path: Path) -> None:

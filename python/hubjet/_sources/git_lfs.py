@@ -100,6 +100,30 @@ def refs(place: str) -> Iterator[Ref]:
             yield Ref(*repo, name, commit)
 
 
+def listing(place: str, repo: str, repo_type: str, commit: str) -> dict[str, tuple[int, str]] | None:
+    """All files of a commit that git has, here or not; empty: it is not this repository's, or not all of it is known (a shallow or partial clone)."""
+    from . import git_objects
+
+    common = _common(_git_of(place)[0] if ".git" in look.names(place) else place)
+    if _repo(_config(common)) != (repo, repo_type):
+        return {}
+    found: dict[str, tuple[int, str]] = {}
+    objects = git_objects.Objects(common)
+    try:
+        tree = git_objects.tree_of(objects, commit)
+        for path, blob in git_objects.files_of(objects, tree, look.ENTRIES_MOST, whole=True) if tree else ():
+            size = objects.size(blob)
+            pointer = read_pointer(objects.read(blob, "blob", POINTER_MOST) or b"") if size is not None and size <= POINTER_MOST else None
+            if size is None or look.filename(path) is None:
+                return {}
+            found[path] = (size, blob) if pointer is None else (pointer[1], pointer[0])
+    except LookupError:
+        return {}
+    finally:
+        objects.close()
+    return found
+
+
 def _config(common: str) -> dict[str, list[str]]:
     return read_config(look.text(os.path.join(common, "config"), 1 << 20) or "")
 

@@ -51,6 +51,25 @@ class Objects:
         proven.update(found[1])
         return found[1] if proven.hexdigest() == name else None
 
+    def size(self, name: str) -> int | None:
+        """How long an object is, as its head says."""
+        for folder in self._folders:
+            packed = look.beginning(os.path.join(folder, name[:2], name[2:]), 4096)
+            if packed is not None:
+                try:
+                    head = _begun(packed, 64).partition(b"\0")[0].partition(b" ")[2]
+                except Damaged:
+                    continue
+                return int(head) if head.isdigit() else None
+        for pack in self._opened():
+            try:
+                size = pack.size(bytes.fromhex(name))
+            except (Damaged, IndexError, ValueError):
+                continue
+            if size is not None:
+                return size
+        return None
+
     def _loose(self, name: str, most: int) -> tuple[str, bytes] | None:
         for folder in self._folders:
             packed = look.data(os.path.join(folder, name[:2], name[2:]), most + 4096)
@@ -65,10 +84,13 @@ class Objects:
                     return kind.decode("ascii", "replace"), body
         return None
 
-    def _packed(self, name: str, most: int) -> tuple[str, bytes] | None:
+    def _opened(self) -> list[Pack]:
         if self._packs is None:
             self._packs = list(_packs(self._folders))
-        for pack in self._packs:
+        return self._packs
+
+    def _packed(self, name: str, most: int) -> tuple[str, bytes] | None:
+        for pack in self._opened():
             try:
                 found = pack.read(bytes.fromhex(name), most)
             except (Damaged, IndexError, ValueError):
@@ -113,6 +135,18 @@ class Pack:
         """(kind, content) of an object; None: it is not in here, or larger."""
         at = self._find(name)
         return self._at(at, most) if at is not None else None
+
+    def size(self, name: bytes) -> int | None:
+        """How long an object is; None: it is not in here. A delta says in its beginning how long what comes of it is."""
+        at = self._find(name)
+        if at is None:
+            return None
+        kind, size, at = self._head(at)
+        if kind in _TYPES:
+            return size
+        at = at + 20 if kind == _REF else self._back(at)[1]
+        delta = _begun(self._pack[at : at + 256], 32)
+        return _varint(delta, _varint(delta, 0)[1])[0]
 
     def _number(self, at: int, size: int) -> int:
         piece = self._index[at : at + size]
@@ -211,6 +245,14 @@ def _inflated(packed: bytes, most: int) -> tuple[bytes, bool]:
     return content, worker.eof
 
 
+def _begun(packed: bytes, most: int) -> bytes:
+    """The first bytes of what is packed."""
+    try:
+        return zlib.decompressobj().decompress(packed, most)
+    except zlib.error as error:
+        raise Damaged(str(error)) from error
+
+
 def _patched(base: bytes, delta: bytes, most: int) -> bytes:
     """A delta: the two lengths, then "copy from the base" and "these bytes"."""
     length, at = _varint(delta, 0)
@@ -263,26 +305,31 @@ def tree_of(objects: Objects, commit: str) -> str | None:
     return name if word == "tree" and look.is_commit(name) else None
 
 
-def files_of(objects: Objects, tree: str, most: int) -> Iterator[tuple[str, str]]:
-    """(path, name of the blob) of the regular files below a tree. A tree that is not here is left out."""
+def files_of(objects: Objects, tree: str, most: int, whole: bool = False) -> Iterator[tuple[str, str]]:
+    """(path, name of the blob) of the regular files below a tree. A tree that is not here is left out; LookupError for it, if `whole`."""
     waiting = [(tree, "", look.DEPTH)]
     count = 0
     while waiting:
         name, below, deep = waiting.pop()
-        content = objects.read(name, "tree") or b""
-        at = 0
-        while at < len(content):
-            end = content.find(b"\0", at)
-            mode, _, word = content[at:end].partition(b" ")
-            blob = content[end + 1 : end + 21]
-            if end < 0 or len(blob) != 20:
-                break
-            at = end + 21
+        content = objects.read(name, "tree")
+        if content is None and whole:
+            raise LookupError(name)
+        for mode, word, blob in _entries(content or b""):
             count += 1
-            if count > most:
+            if count > most or (mode == "40000" and not deep):
+                if whole:
+                    raise LookupError(name)
                 return
-            path = below + word.decode("utf-8", "surrogateescape")
-            if mode == b"40000" and deep:
-                waiting.append((blob.hex(), path + "/", deep - 1))
-            elif mode.startswith(b"100"):
-                yield path, blob.hex()
+            if mode == "40000":
+                waiting.append((blob, f"{below}{word}/", deep - 1))
+            elif mode.startswith("100"):
+                yield below + word, blob
+
+
+def _entries(tree: bytes) -> Iterator[tuple[str, str, str]]:
+    """(mode, name, object) of a tree, which was proven: it is as git wrote it."""
+    at = 0
+    while (end := tree.find(b"\0", at)) >= 0:
+        mode, _, word = tree[at:end].partition(b" ")
+        at = end + 21
+        yield mode.decode("ascii", "replace"), word.decode("utf-8", "surrogateescape"), tree[end + 1 : at].hex()

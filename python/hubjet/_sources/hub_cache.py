@@ -68,6 +68,12 @@ def refs(place: str) -> Iterator[Ref]:
                 yield Ref(*kind, file.below, commit)
 
 
+def listing(place: str, repo: str, repo_type: str, commit: str) -> dict[str, tuple[int, str]] | None:
+    """All files of a commit, here or not; None: that is not known here (before 2.x it was not kept)."""
+    kind = next(plural for plural, one in _TYPES.items() if one == repo_type)
+    return tree(os.path.join(place, "--".join([kind, *repo.split("/")]), "trees", f"{commit}.json")) or None
+
+
 def _of(name: str) -> tuple[str, str] | None:
     """(repo_id, type) that a folder's name says."""
     kind, *parts = name.split("--")
@@ -86,7 +92,7 @@ def _repo(folder: str, repo_id: str, repo_type: str) -> Iterator[Lying]:
             etag = _linked(file.path)
             if etag is None:
                 if listed is None:
-                    listed = listing(os.path.join(folder, "trees", f"{commit}.json"))
+                    listed = tree(os.path.join(folder, "trees", f"{commit}.json"))
                 size, told = listed.get(file.below, (-1, None))
                 etag = told if size == file.size else None
             seen.add(etag)
@@ -105,16 +111,17 @@ def _linked(path: str) -> str | None:
         return None
 
 
-def listing(path: str) -> dict[str, tuple[int, str]]:
-    """Name -> (size, etag), as a file trees/<commit>.json tells them."""
+def tree(path: str) -> dict[str, tuple[int, str]]:
+    """Name -> (size, etag), as a file trees/<commit>.json tells them; empty if one of them cannot be understood: half a listing is none."""
     found = {}
     files = look.facts(path, 64 << 20).get("files")
     for name, file in files.items() if isinstance(files, dict) else ():
-        if isinstance(file, dict):
-            etag = look.digest(file.get("lfs_sha256", file.get("blob_id")))
-            size = file.get("lfs_size", file.get("size"))
-            if etag is not None and isinstance(size, int):
-                found[name] = size, etag
+        told = file if isinstance(file, dict) else {}
+        etag = look.digest(told.get("lfs_sha256") or told.get("blob_id"))
+        size = told.get("lfs_size") or told.get("size")
+        if etag is None or not isinstance(size, int) or look.filename(name) is None:
+            return {}
+        found[name] = size, etag
     return found
 
 

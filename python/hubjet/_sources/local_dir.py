@@ -39,7 +39,7 @@ def walk(place: str) -> Iterator[Lying]:
         commit, etag = _note(place, file)
         if commit is not None and etag is None:
             if commit not in listed:
-                listed[commit] = hub_cache.listing(os.path.join(place, _NOTES[0], "trees", f"{commit}.json"))
+                listed[commit] = hub_cache.tree(os.path.join(place, _NOTES[0], "trees", f"{commit}.json"))
             size, told = listed[commit].get(file.below, (-1, None))
             etag = told if size == file.size else None
         yield Lying(file.path, file.size, etag, revision=commit, filename=look.filename(file.below) if commit else None, program=NAME)

@@ -63,6 +63,20 @@ def data(path: str, most: int = TEXT_MOST) -> bytes | None:
     return read_small(path, most) if "\0" not in path else None
 
 
+def beginning(path: str, count: int) -> bytes | None:
+    """A file's first bytes, however large it is; None: it cannot be read, or is no regular file."""
+    try:
+        handle = opened(path)
+    except (OSError, ValueError):
+        return None
+    try:
+        return os.read(handle, count) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
 def text(path: str, most: int = TEXT_MOST) -> str | None:
     """The same, as text; what is no UTF-8 is replaced."""
     read = data(path, most)

@@ -65,6 +65,9 @@ if TYPE_CHECKING:
         def walk(self, place: str) -> Iterator[Lying]:
             """Its files. OSError may come out of it: the rest of this place is then passed over."""
 
+        # It may also have `listing(place, repo, repo_type, commit) -> dict[name, (size, etag)] | None`: all files of a commit, here or not. None: what lies
+        # here is all it knows. Empty: the commit is not known whole, and is not to be taken for what lies here.
+
         # It may also have `refs(place) -> Iterator[Ref]`: which commits revisions' names mean there. A commit whose files are all named there with
         # their digests can then be had by its name with the network off.
 
