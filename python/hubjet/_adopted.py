@@ -114,9 +114,18 @@ class Sources:
         commit = revision if is_commit(revision) else self._commit(repo, revision)
         if commit is None:
             return None
-        files = [file for file in self.lying() if file.revision == commit and file.filename is not None and is_of(file, repo)]
-        tree = {file.filename: _facts(file) for file in files if file.filename is not None}
-        return (commit, tree) if tree and all(facts.etag is not None for facts in tree.values()) else None
+        partial = set()  # programs that know that what lies there is not all
+        for place in self._places():
+            for reader, store in _look(*place)[2]:
+                told = _listed(reader, store, repo, commit)
+                if told:
+                    return commit, {name: _facts(*facts) for name, facts in told.items()}
+                if told is not None:
+                    partial.add(reader.NAME)
+        files = [file for file in self.lying() if file.revision == commit and is_of(file, repo) and file.program not in partial]
+        if not files or not all(file.etag and file.filename for file in files):
+            return None
+        return commit, {file.filename: _facts(file.size, file.etag) for file in files if file.filename and file.etag}
 
     def _commit(self, repo: Repo, name: str) -> str | None:
         for place in self._places():
@@ -141,9 +150,19 @@ def is_of(file: Lying, repo: Repo) -> bool:
     return file.repo == repo.id and file.repo_type == repo.type
 
 
-def _facts(file: Lying) -> FileFacts:
-    etag = file.etag or ""
-    return FileFacts(file.size, "", etag, file.size) if len(etag) == 64 else FileFacts(file.size, etag)
+def _facts(size: int, etag: str) -> FileFacts:
+    return FileFacts(size, "", etag, size) if len(etag) == 64 else FileFacts(size, etag)
+
+
+def _listed(reader: Reader, store: str, repo: Repo, commit: str) -> dict[str, tuple[int, str]] | None:
+    """What a store says that a commit holds; see Reader."""
+    told: Any = getattr(reader, "listing", None)
+    try:
+        found: dict[str, tuple[int, str]] | None = told(store, repo.id, repo.type, commit) if told is not None else None
+    except OSError as error:
+        _trace.info(f"{store} could not be read to its end: {error}")
+        return {}
+    return found
 
 
 def _words(paths: list[str]) -> str:

@@ -18,7 +18,6 @@ from tests.foreign import stores
 from tests.foreign.stores import CARD, Store
 from tests.server import World
 
-UNHASHED = ("kagglehub", "comfyui", "invokeai", "gpt4all")  # nothing but size and name: named by the user, until those are hashed unasked
 SYSTEM = ("PATH", "LANG", "SSL_CERT_FILE", "PYTHONPATH")
 
 
@@ -96,7 +95,7 @@ def test_a_model_is_found_in_it_with_the_network_off_and_nothing_there_is_touche
     settle(store.home)
     before = marks(store.home)
     hub.clear()
-    sources = [store.named] if store.named is not None else [store.home] if store.program in UNHASHED else []
+    sources = [store.named] if store.named is not None else []
     with hubjet.settings(offline=True, sources=sources):
         folder = Path(hubjet.snapshot_download(store.repo))
         told = hubjet.receipt()
@@ -107,6 +106,36 @@ def test_a_model_is_found_in_it_with_the_network_off_and_nothing_there_is_touche
     assert told is not None and told.fetched == 0
     verified = {file.name: file.verified for file in told.files if file.name in store.files}
     assert verified == {name: "sha256" if len(content) > 1_000_000 else "git-sha1" for name, content in store.files.items()}
+
+
+@pytest.mark.parametrize("name", ["hub-old", "hub-shared", "git-lfs", "git-lfs-smudged"])
+def test_a_store_that_knows_commits_is_enough_without_ever_asking_the_hub(at_home: Store, hub: World, tmp_path: Path) -> None:
+    store = at_home
+    hub.clear()
+    settle(store.home)
+    before = marks(store.home)
+    with hubjet.settings(offline=True, sources=[store.named] if store.named is not None else []):
+        if store.name == "hub-shared":  # its listing says that there is a card, too, which is not here
+            with pytest.raises(hubjet.IncompleteSnapshot, match=CARD):
+                hubjet.snapshot_download(store.repo)
+            folder = Path(hubjet.snapshot_download(store.repo, ignore_patterns=CARD))
+        else:
+            folder = Path(hubjet.from_pretrained(store.repo))
+    assert marks(store.home) == before
+    assert hub.requests == []
+    assert {name: (folder / name).read_bytes() for name in store.files} == store.files
+    small = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file() and not path.is_symlink())
+    assert small < 100_000, "what lies there is not copied"
+
+
+def test_a_cache_that_has_one_file_of_a_commit_is_not_taken_for_all_of_it(hub: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in {**hub.env(), "HF_HUB_CACHE": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(variable, value)
+    hub.repo("org/three").commit({"config.json": b"{}", "model.safetensors": stores.weights("three"), CARD: b"#"})
+    with hubjet.settings(adopt="off"):
+        hubjet.snapshot_download("org/three", cache_dir=tmp_path / "other", allow_patterns="config.json")
+    with hubjet.settings(offline=True, sources=[tmp_path / "other"]), pytest.raises(hubjet.IncompleteSnapshot, match=r"model\.safetensors"):
+        hubjet.snapshot_download("org/three")
 
 
 def spoil(path: Path, home: bytes, copy: bytes) -> None:
