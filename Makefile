@@ -17,6 +17,8 @@ soak:            ## 10,000 downloads under faults, four processes sharing a cach
 	@$(PYTHON) tests/run.py soak $(ARGS)
 torture:         ## each malloc, platform call and network event fails; kills; power cuts; odd disks: all of it, 20 minutes (tests/torture)
 	@$(PYTHON) tests/run.py torture $(ARGS)
+drive:           ## the vault on a file system like Colab's Drive: the writer killed at 30 moments, what it costs (ARGS="--kills 100 --seed 7") (root)
+	@$(PYTHON) tests/run.py drive $(ARGS)
 sanitize:        ## all C tests under ASan+UBSan and TSan, Python tests with a sanitized extension (ARGS="c", "python", "valgrind")
 	@$(PYTHON) tests/run.py sanitize $(ARGS)
 analyse:         ## gcc and clang with the strict set over csrc, clang's analyser, gcc's over the pure files: 0 findings
@@ -43,4 +45,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test silence torture fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel bare cross lint clean
+.PHONY: help demo test silence torture drive fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel bare cross lint clean

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and the rings of tests: `python3 tests/run.py test|torture|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|bare|cross|lint|c|py|clean [arguments]`.
+"""Set-up and the rings of tests: `python3 tests/run.py test|torture|drive|matrix|corpus|soak|demo|bench|bench-frameworks|fuzz|sanitize|analyse|build|docs|notebooks|wheel|bare|cross|lint|c|py|clean [arguments]`.
 
 Only the standard library, so that it runs on a machine that has nothing but python3 >= 3.10. It installs the system packages
 that are missing where it may (root, or sudo without a password), else it stops with the one line to type; it makes virtual
@@ -338,6 +338,8 @@ def main() -> None:
         bench(rest)
     elif what == "fuzz":
         fuzz(rest)
+    elif what == "drive":
+        module("tests.drive", rest)
     elif what == "torture":
         module("tests.torture", rest)
     elif what == "sanitize":

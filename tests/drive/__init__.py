@@ -98,7 +98,8 @@ class Drive:
 
     def fault(self, op: str, glob: str = "*", error: str | None = None, **how: Any) -> None:
         """op: a call of fs.py, or "*". error: the errno's name. how: every=N (each Nth), skip=N, times=N, delay_ms, zero=True (getattr: the
-        size shows as 0), lose=True (release: what was written is cut off), flip=True (read: one bit is wrong)."""
+        size shows as 0), lose=True (release: what was written is cut off), flip=True (read: one bit is wrong), kill=True (the caller's
+        process gets SIGKILL)."""
         self._faults.append({"id": len(self._faults), "op": op, "glob": glob, "error": error, **how})
         self._write()
 

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -51,7 +52,9 @@ class DriveFs(mfusepy.Operations):  # type: ignore[misc]
                 if nth <= 0 or nth % every or (rule.get("times") is not None and nth // every > rule["times"]):
                     continue
                 delay += rule.get("delay_ms", 0) / 1000
-                if rule.get("error") is not None:
+                if rule.get("kill"):
+                    os.kill(mfusepy.fuse_get_context()[2], signal.SIGKILL)
+                elif rule.get("error") is not None:
                     error = error or rule["error"]
                 else:
                     held.append(rule)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hubjet
 import pytest
-from hubjet._vault import layout, shelf, writer
+from hubjet import _transport
+from hubjet._config import resolve
+from hubjet._names import Repo
+from hubjet._store import RepoStore
+from hubjet._vault import journal, layout, manifest, shelf, writer
 from hubjet._vault import worker as worker_module
+from hubjet._vault.manifest import Entry, Manifest, Part
 from hubjet._vault.worker import worker
 
 from tests.drive import Drive, why_not
+from tests.drive.kills import Story
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no FUSE here: {why_not()}")
 
@@ -153,3 +165,327 @@ def test_a_vault_that_does_not_answer_is_said_and_the_hub_brings_it(kept: str, d
     folder = hubjet.snapshot_download("org/name")
     assert Path(folder, "model.safetensors").read_bytes() == BIG
     assert "does not answer" in caplog.text and str(drive.at) in caplog.text
+
+
+# --- when it goes wrong -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(world: Any, vault: Path) -> str:
+    """A model is on the local disk, and nothing of it on the vault. The commit."""
+    commit: str = world.repo("org/name").commit(FILES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("HUBJET_VAULT")
+        hubjet.snapshot_download("org/name")
+    return commit
+
+
+def keep() -> hubjet.VaultModel:
+    hubjet.snapshot_download("org/name", local_files_only=True)
+    [model] = hubjet.vault.flush(30).models
+    return model
+
+
+def manifests_on(drive: Drive) -> list[str]:
+    return [name for name in lies(drive) if os.path.basename(name).startswith("hubjet-")]
+
+
+@pytest.mark.parametrize("op", ["read", "write", "open", "create", "getattr", "fsync", "mkdir", "rename", "readdir"])
+def test_an_error_that_passes_is_tried_again(here: str, drive: Drive, op: str) -> None:
+    drive.fault(op, "*", "EIO", every={"getattr": 40, "open": 3, "create": 3}.get(op, 2))  # each path costs a getattr per folder
+    model = keep()
+    assert (model.state, model.error) == ("saved", None)
+    drive.heal()
+    assert b"".join(path.read_bytes() for path in sorted((drive.store / "MyDrive/models/org/name" / here).glob("model*"))) == BIG
+
+
+@pytest.mark.parametrize("op", ["read", "write", "open", "create", "fsync", "mkdir", "rename", "flush"])
+def test_an_error_that_stays_is_said_and_the_next_call_goes_on(here: str, drive: Drive, op: str) -> None:
+    drive.fault(op, "*", "EIO")
+    model = keep()
+    assert model.state == "failed" and model.error and model.advice and "quota" in model.advice and model.next_try
+    assert manifests_on(drive) == []
+    assert os.path.exists(hubjet.snapshot_download("org/name", local_files_only=True))
+    drive.heal()
+    assert hubjet.vault.flush(30).saved and len(manifests_on(drive)) == 1
+    assert not [name for name in lies(drive) if name.endswith(".hubjet")]
+
+
+@pytest.mark.parametrize("error", ["EDQUOT", "ENOSPC"])
+def test_a_full_vault_says_so_keeps_what_is_proven_and_goes_on_when_there_is_room(here: str, drive: Drive, error: str) -> None:
+    drive.quota(3 << 20, error)
+    model = keep()
+    assert model.state == "failed" and model.error is not None and "no room" in model.error and "bin" in str(model.advice)
+    assert manifests_on(drive) == []
+    proven = [name for name in lies(drive) if "part" in name and not name.endswith(".hubjet")]
+    assert proven
+    drive.quota(None)
+    drive.forget()
+    assert hubjet.vault.flush(30).saved
+    written = {path for op, path in drive.calls() if op == "create"}
+    assert not any(os.path.basename(name) in path for name in proven for path in written), "what was proven is written again"
+
+
+def test_a_mount_that_drops_in_the_middle_is_named_and_the_next_call_resumes(here: str, drive: Drive) -> None:
+    drive.fault("write", "*part-04*", "ENOTCONN")
+    model = keep()
+    assert model.state == "failed" and model.error is not None and f"the mount {drive.at} does not answer" in model.error
+    assert model.advice is not None and "mount" in model.advice
+    drive.drop()
+    said = hubjet.vault.status()
+    assert not said.reachable and not said.saved and said.error and "does not answer" in str(said)
+    assert Path(hubjet.snapshot_download("org/name", local_files_only=True), "model.safetensors").read_bytes() == BIG
+    drive.heal()
+    drive.mount()
+    drive.forget()
+    assert hubjet.vault.flush(30).saved
+    assert not any("part-01" in path for op, path in drive.calls() if op == "create")
+
+
+def test_nothing_is_written_below_a_mount_that_is_gone(here: str, drive: Drive) -> None:
+    assert keep().state == "saved"
+    drive.unmount()
+    (drive.at / "MyDrive").mkdir()  # somebody made it on the local disk
+    row = next(iter(journal.rows(resolve(), str(drive.folder("models")))))
+    row.state = "queued"
+    row.write()
+    found = hubjet.vault.flush(30)
+    assert not found.saved and "is not there" in str(found)
+    assert list((drive.at / "MyDrive").iterdir()) == []
+    (drive.at / "MyDrive").rmdir()
+    drive.mount()
+    assert hubjet.vault.flush(30).saved
+
+
+def test_a_vault_whose_drive_was_never_mounted_is_not_made(here: str, drive: Drive) -> None:
+    drive.unmount()
+    model = keep()
+    assert model.state == "failed" and "is not there" in str(model.error)
+    assert list(drive.at.iterdir()) == []
+
+
+def test_a_vault_that_was_renamed_is_not_made_anew(here: str, drive: Drive) -> None:
+    assert keep().state == "saved"
+    top = drive.store / "MyDrive"
+    (top / "models").rename(top / "mine")
+    assert [model.state for model in hubjet.vault.status().models] in (["lost"], ["saved"]) and not hubjet.vault.status().saved
+    row = next(iter(journal.rows(resolve(), str(drive.folder("models")))))
+    row.state = "queued"
+    row.write()
+    assert not hubjet.vault.flush(30).saved and sorted(path.name for path in top.iterdir()) == ["mine"]
+    (top / "mine").rename(top / "models")
+    assert hubjet.vault.flush(30).saved
+
+
+def test_models_that_vanished_from_the_vault_are_lost_not_saved(here: str, drive: Drive) -> None:
+    assert keep().state == "saved"
+    shutil.rmtree(drive.store / "MyDrive" / "models" / "org")
+    [model] = hubjet.vault.status().models
+    assert model.state == "lost" and model.read_back == 0 and "put" in str(model.advice)
+    assert not hubjet.vault.status().saved
+    assert hubjet.vault.put("org/name").state == "saved"
+
+
+def test_a_size_that_shows_late_is_waited_for(here: str, drive: Drive) -> None:
+    drive.fault("getattr", "*part-02*", zero=True, times=2)
+    assert keep().state == "saved"
+
+
+def test_zero_bytes_that_stay_are_never_called_saved(here: str, drive: Drive) -> None:
+    drive.fault("getattr", "*.part-02*", zero=True)
+    model = keep()
+    assert model.state == "failed" and "0 of" in str(model.error) and manifests_on(drive) == []
+    drive.heal()
+    assert hubjet.vault.flush(30).saved
+
+
+def test_a_write_that_is_lost_is_noticed(here: str, drive: Drive) -> None:
+    drive.fault("release", "*.part-03*", lose=True, times=1)
+    assert keep().state == "failed"
+    assert manifests_on(drive) == []
+    assert hubjet.vault.flush(30).saved
+
+
+def test_bytes_that_come_back_wrong_are_written_again(here: str, drive: Drive) -> None:
+    drive.fault("read", "*.part-03*", flip=True, times=1)
+    assert keep().state == "saved"
+    assert len([call for call in drive.calls() if call[0] == "create" and "part-03" in call[1]]) == 2 or drive.calls().count(("truncate", "x")) == 0
+
+
+def test_bytes_that_never_come_back_right_are_not_kept(here: str, drive: Drive) -> None:
+    drive.fault("read", "*.part-03*", flip=True)
+    model = keep()
+    assert model.state == "failed" and "does not come back" in str(model.error) and manifests_on(drive) == []
+
+
+@pytest.mark.parametrize("error", ["EROFS", "EACCES"])
+def test_a_vault_that_may_not_be_written_is_said(here: str, drive: Drive, error: str) -> None:
+    for op in ("mkdir", "create"):
+        drive.fault(op, "*", error)
+    model = keep()
+    assert model.state == "failed" and "cannot be written" in str(model.error) and "another folder" in str(model.advice)
+
+
+def test_a_damaged_local_file_is_not_kept(here: str, drive: Drive, cache: Path) -> None:
+    blob = (cache / "models--org--name" / "snapshots" / here / "model.safetensors").resolve()
+    blob.chmod(0o644)
+    data = bytearray(BIG)
+    data[77] ^= 1
+    blob.write_bytes(data)
+    with pytest.raises((hubjet.IntegrityError, hubjet.StorageError), match="not what its digest says"):
+        hubjet.vault.put("org/name")
+    assert manifests_on(drive) == []
+
+
+def test_two_runtimes_write_one_vault_at_once(here: str, drive: Drive, cache: Path, tmp_path: Path) -> None:
+    other = {**os.environ, "HF_HOME": str(tmp_path / "other-home")}
+    drive.fault("write", "*", delay_ms=1)
+    script = "import hubjet; from hubjet._vault import layout; layout.PART = 1 << 20; print(hubjet.vault.put('org/name').state)"
+    second = subprocess.Popen([sys.executable, "-c", script], env=other, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert keep().state == "saved"
+    out, err = second.communicate(timeout=60)
+    assert out == "saved\n", err
+    names = lies(drive)
+    assert not [name for name in names if name.endswith(".hubjet")]
+    shelf._known.clear()
+    [model] = hubjet.vault.ls()
+    assert model.files == len(FILES) and not drive.refused()
+
+
+def test_two_that_say_different_things_of_one_commit_are_both_believed(drive: Drive, vault: Path) -> None:
+    vault.mkdir()
+    one, commit = Repo("model", "org/name"), "1" * 40
+    entries = [Entry(name, 1, "2" * 40, (Part(f"{commit}/{name}", 1, "3" * 64),)) for name in ("a", "b")]
+    for entry in entries:  # as if neither had seen the other's
+        data = manifest.text(Manifest(one, commit, {"main": 5}, {entry.path: entry}, None, None, 7))
+        (vault / "org" / "name").mkdir(parents=True, exist_ok=True)
+        (vault / "org" / "name" / layout.manifest_name(commit, shelf.sha256(data))).write_bytes(data)
+    assert set(shelf.manifests(str(vault), one)[commit].files) == {"a", "b"}
+
+
+def test_a_second_commit_writes_only_what_changed(here: str, world: Any, drive: Drive) -> None:
+    assert keep().state == "saved"
+    world.hub.repos["models", "org/name"].commit({"config.json": b"{2}"})
+    drive.forget()
+    hubjet.snapshot_download("org/name")
+    assert hubjet.vault.flush(30).saved
+    assert not any("model" in os.path.basename(path) for op, path in drive.calls() if op == "create")
+    assert len(hubjet.vault.ls()) == 2
+    hubjet.vault.rm("org/name", revision=here)
+    [left] = hubjet.vault.ls()
+    assert left.commit != here and left.files == 4
+    assert hubjet.vault.restore("org/name")
+    assert hubjet.vault.rm("org/name") > 0 and lies(drive) == []
+
+
+def test_a_file_that_comes_later_is_kept_too(world: Any, vault: Path) -> None:
+    world.repo("org/name").commit(FILES)
+    hubjet.hf_hub_download("org/name", "config.json")
+    assert [model.files for model in hubjet.vault.flush(30).models] == [1]
+    hubjet.hf_hub_download("org/name", "README.md")
+    assert [model.files for model in hubjet.vault.flush(30).models] == [2]
+    hubjet.snapshot_download("org/name")
+    assert [model.files for model in hubjet.vault.flush(30).models] == [4]
+
+
+def test_killed_at_eight_moments_nothing_is_lost_or_half_visible(world: Any, tmp_path: Path) -> None:
+    dice = random.Random(8)
+    with Drive(tmp_path / "colab") as drive:
+        story = Story(world, tmp_path, drive, 8)
+        calls = story.count()
+        while story.killed < 8:
+            story.forget_all()
+            while story.killed < 8 and story.kill_at(dice.randrange(calls)):
+                story.check()
+            story.finish()
+
+
+# --- looked at, held, waited for --------------------------------------------------------------------
+
+
+def test_while_it_is_held_nothing_is_copied_and_it_is_said(here: str, drive: Drive) -> None:
+    hubjet.vault.pause()
+    hubjet.snapshot_download("org/name", local_files_only=True)
+    found = hubjet.vault.flush(0.3)
+    assert not found.saved and found.models[0].state in ("queued", "writing") and found.left > 0
+    hubjet.vault.resume()
+    assert hubjet.vault.flush(30).saved
+
+
+def test_it_holds_still_while_a_download_runs(here: str, world: Any, drive: Drive, cache: Path) -> None:
+    world.repo("org/large").commit({"big.bin": BIG})
+    gate = world.gate("*", 0)
+    job = hubjet.start("org/large")
+    gate.wait_reached(1 << 20)
+    hubjet.vault.put("org/name", wait=False)
+    path = journal.path_of(resolve(), str(drive.folder("models")), RepoStore(str(cache), Repo("model", "org/name")), here)
+    while (row := journal.read(path)) is None or row.state != "writing":
+        assert not job.done
+    assert not [call for call in drive.calls() if call[0] == "write"] and _transport.running()
+    gate.open()
+    job.result()
+    assert hubjet.vault.flush(30).saved and not _transport.running()
+
+
+def test_ctrl_c_ends_the_waiting_not_the_copying(here: str, drive: Drive) -> None:
+    hubjet.vault.pause()
+    hubjet.vault.put("org/name", wait=False)
+    timer = threading.Timer(0.1, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        hubjet.vault.flush()
+    timer.join()
+    hubjet.vault.resume()
+    assert hubjet.vault.flush(30).saved
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_leaves_it_to_its_parent(here: str, drive: Drive) -> None:
+    drive.fault("write", "*", delay_ms=5)
+    hubjet.vault.put("org/name", wait=False)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if worker()._thread is None and worker().pid == os.getpid() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert hubjet.vault.flush(30).saved
+
+
+def program(script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    head = "import logging, sys; logging.basicConfig(stream=sys.stderr); import hubjet; from hubjet._vault import layout; layout.PART = 1 << 20\n"
+    return subprocess.run([sys.executable, "-c", head + script], env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
+
+
+def test_the_end_of_a_program_waits_and_says_so(here: str, drive: Drive) -> None:
+    drive.fault("write", "*", delay_ms=30)
+    done = program("hubjet.snapshot_download('org/name', local_files_only=True)", HUBJET_VAULT_WAIT="30")
+    assert done.returncode == 0 and "goes to the vault" in done.stderr and "not on the vault" not in done.stderr
+    assert hubjet.vault.status().saved
+
+
+def test_a_program_that_may_not_wait_says_what_is_left_and_the_next_one_goes_on(here: str, drive: Drive) -> None:
+    drive.fault("write", "*", delay_ms=100)
+    done = program("hubjet.snapshot_download('org/name', local_files_only=True)", HUBJET_VAULT_WAIT="0.2")
+    assert done.returncode == 0 and "not on the vault yet: org/name" in done.stderr
+    assert not hubjet.vault.status().saved
+    drive.heal()
+    done = program("hubjet.vault.flush(); print(hubjet.vault.status().saved)")
+    assert done.stdout == "True\n"
+
+
+def test_a_table_for_notebooks_terminals_and_programs(here: str, drive: Drive) -> None:
+    drive.fault("write", "*", "EDQUOT")
+    keep()
+    found = hubjet.vault.status()
+    assert "no room" in str(found) and "do: make room" in str(found)
+    assert "<table" in found._repr_html_() and "no room" in found._repr_html_()
+    assert json.loads(json.dumps(found.as_dict()))["models"][0]["state"] == "failed"
+    drive.heal()
+    drive.fault("upload", "*")
+    assert "arrived at Google" in str(hubjet.vault.flush(30))
+    assert hubjet.vault.status().models[0].uploaded == hubjet.vault.status().models[0].size
+
+
+def test_what_is_not_at_google_yet_is_said(here: str, drive: Drive) -> None:
+    keep()
+    [model] = hubjet.vault.status().models
+    assert (model.state, model.uploaded) == ("saved", 0) and "0.0 of 5.2 MB arrived at Google" in str(hubjet.vault.status())

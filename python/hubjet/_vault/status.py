@@ -1,4 +1,4 @@
-"""What is on the vault, on its way there, or could not get there: values, and views for people. Imports _words, _vault.journal, _vault.shelf.
+"""What is on the vault, on its way there, or could not get there: values, and views for people. Imports _words, _vault.journal, _vault.shelf, _vault.writer.
 
     hubjet.vault.status()            a table in notebooks and terminals; .models for programs
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .. import _words
 from .._errors import StorageError
-from . import journal, layout, shelf, trouble
+from . import journal, layout, shelf, trouble, writer
 from .journal import FAILED, QUEUED, SAVED, WRITING
 
 TYPE_CHECKING = False
@@ -185,6 +185,11 @@ def _of_row(row: journal.Row, one: Manifest | None, vault: str, reachable: bool)
         state = LOST
     if state == FAILED and one is not None and row.paths and not said:
         state = SAVED
+    if state == WRITING and not _is_alive(row):
+        state = QUEUED  # its process was killed: the next one goes on
+    if state == QUEUED and one is not None and _has_all(row, one):  # killed between the manifest and the note of it
+        facts = VaultModel(row.repo.id, row.repo.type, row.commit, SAVED, tuple(row.revisions), len(one.files), one.size, one.size, one.size)
+        return _with_upload(facts, vault, one)
     how = next((name for name in ("reopened", "dropped", "direct") if name in row.how), None)
     facts = VaultModel(
         row.repo.id, row.repo.type, row.commit, state, tuple(row.revisions), row.files, row.size, row.written, row.read_back, how, None,
@@ -196,6 +201,22 @@ def _of_row(row: journal.Row, one: Manifest | None, vault: str, reachable: bool)
 
         return replace(facts, advice=f'hubjet.vault.put("{row.repo.id}"), while it is on this disk', read_back=0, written=0)
     return _with_upload(facts, vault, one) if one is not None and state == SAVED else facts
+
+
+def _has_all(row: journal.Row, one: Manifest) -> bool:
+    here, _ = writer.sources(row.store, row.commit)
+    return bool(here) and all(file.path in one.files and one.files[file.path].etag == file.etag for file in here)
+
+
+def _is_alive(row: journal.Row) -> bool:
+    """Whether the process that writes it, by its name for unfinished pieces, is there."""
+    try:
+        os.kill(int(row.who[-1][:-6], 16), 0)
+    except (ProcessLookupError, ValueError, IndexError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _pieces(vault: str, repo: Repo) -> dict[str, tuple[int, int]]:

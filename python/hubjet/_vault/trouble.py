@@ -63,7 +63,9 @@ def in_words(error: OSError, vault: str, doing: str, done: str = "") -> StorageE
     mount_again = f"mount it again: drive.mount({drive!r})" if drive else f"mount {point or vault} again"
     do = {
         "unmounted": f"{mount_again}; then any call, or `hubjet vault put`, goes on from there",
-        "missing": f"{mount_again}, if that is what is missing; else make the folder, or put it back under this name",
+        "missing": f"{mount_again}, if that is what is missing; else make the folder, or put it back under this name"
+        if drive
+        else "make the folder, or put it back under this name",
         "full": "make room there (what lies in Drive's bin counts, too); then any call goes on from there",
         "read-only": "let this user write there, or name another folder as vault",
         "io": "wait, then try again: on Drive this error also stands for a quota of reads or writes, which ends within a day",

@@ -269,7 +269,7 @@ class Worker:
         headline, _, rest = text.partition("\n")
         advice = getattr(error, "advice", None) or next((line.strip()[3:].strip() for line in rest.split("\n") if line.strip().startswith("do ")), None)
         number = getattr(error, "errno", None)
-        row.state = FAILED
+        row.state, row.tried = FAILED, time.time()
         row.error = {"headline": headline, "message": text, "errno": number, "advice": advice}
         row.next_try = time.time() + RETRY_S[min(row.tries - 1, len(RETRY_S) - 1)]
         _trace.warn(f"{headline} ({row.repo.id}); {advice or 'hubjet.vault.status() says more'}", once=f"vault {row.path} {headline}")

@@ -138,8 +138,18 @@ def keep(
         files[source.path] = Entry(source.path, entry.size, entry.etag, entry.parts)
         lying[source.etag] = entry
     tree = read_tree(store.folder, commit)
-    mine = Manifest(store.repo, commit, dict(revisions), files, tree, licence, int(time.time()))
+    mine = Manifest(store.repo, commit, _named(old, commit, revisions), files, tree, licence, int(time.time()))
     return publish(vault, folder, mine, who)
+
+
+def _named(old: Mapping[str, Manifest], commit: str, revisions: Mapping[str, int]) -> dict[str, int]:
+    """When these names meant this commit. One that the vault knows to be the latest is not news, so nothing is written for it."""
+    found = {}
+    for name, when in revisions.items():
+        known = {each: one.revisions[name] for each, one in old.items() if name in one.revisions}
+        latest = commit in known and known[commit] == max(known.values())
+        found[name] = known[commit] if latest else when
+    return found
 
 
 def _all_there(vault: str, folder: str, entry: Entry) -> bool:
