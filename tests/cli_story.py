@@ -245,6 +245,8 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
 | `open` | an object: `folder`, `shown` (whether a file manager took it) |
 | `convert` | an object: `repo_id`, `repo_type`, `to`, `folders` (commit: folder), `files`, `size`, `how` (what was done: to how many files), `skipped` (file: why), `removed` |
+| `push` | an object: `place`, `repo_id`, `repo_type`, `commit`, `files`, `size`, `sent`, `there` (bytes) |
+| `ls --tiers` | a list of objects: `cache`, `written_to`, `repo_type`, `repo_id`, `size` (or null), `revisions` (name: commit) |
 | `config` | an object: setting: `value`, `origin`; with `--origin` also `meaning`, `environment` (a list), `config_file` |
 | `url` | an object: `url` |
 | `plan` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `licence`, `gated`, `header` (that goes along, or null), `size`, `to_fetch`, `saved` (bytes), `files`: a list of `filename`, `size`, `sha256`, `git_sha1`, `here`, `url`, `left_out`: a list of `filename`, `size`, `reason`, `quants` (a list) |

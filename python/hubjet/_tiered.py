@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 
 from . import _download, _listen, _plan, _snapshot, _tiers
-from ._config import Setting
+from ._config import Setting, resolve
 from ._download import check_force, may_fall_back, warn_fallback
 from ._errors import HubjetError
-from ._names import is_commit
+from ._names import is_commit, keeper, pattern_list
 from ._resolve import Source, find, find_proven, plan
 from ._show import receipt
 from ._snapshot import Choice
@@ -23,7 +23,7 @@ from ._store import RepoStore, read_tree, write_tree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, NamedTuple
 
     from ._config import Config
     from ._dry_run import DryRunFileInfo
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from ._remote.depot import Depot
     from ._remote.layout import Manifest
     from ._store import FileFacts, Tree
+    from ._names import Patterns
     from ._tiers import Tier
+else:
+    from ._record import NamedTuple
 
 
 class _Asked:
@@ -342,7 +345,7 @@ def preview_snapshot(
     rows = {row.filename: row for row in _plan.rows_of(store, commit, steps)}
     infos = {step.filename: _snapshot.info_of(step, commit, store.pointer(commit, step.filename), force) for step in steps}
     for name, (holder, path, size) in there.items():
-        rows[name] = _plan.Row(name, size, _plan.Todo.LINK if "://" not in holder else _plan.Todo.COPY, f"in {holder}", size, path)
+        rows[name] = _plan.Row(name, size, _plan.Todo.HERE if "://" not in holder else _plan.Todo.COPY, f"in {holder}", size, path)
         infos[name] = DryRunFileInfo(commit, size, name, path, True, False)
     if _plan.wanted():
         _plan.tell(_plan.Plan(hub.repo, revision, commit, store.folder, [rows[name] for name in files], tree))
@@ -402,5 +405,59 @@ def where(store: RepoStore, config: Config, revision: str) -> dict[str, Setting]
         folder = RepoStore(place, store.repo).folder
         commit = RepoStore(place, store.repo).read_ref(revision)
         there = os.path.isdir(folder)
-        found[f"tier_{number}"] = Setting(folder if there else None, f"{revision} is {commit}" if there and commit else f"below {place}" if there else f"not in {place}")
+        found[f"repo_in_tier_{number}"] = Setting(folder if there else None, f"{revision} is {commit}" if there and commit else f"below {place}" if there else f"not in {place}")
+    return found
+
+
+class Cache(NamedTuple):
+    """One of `caches`, for a list of all of them: its repositories with repo_type, repo_id, size (None: not counted), revisions; or what is wrong."""
+
+    place: str
+    written_to: bool
+    repos: Sequence[dict[str, Any]]
+    trouble: str | None
+
+
+def caches_of(repos: Patterns, repo_type: str | None, cache_dir: str | os.PathLike[str] | None) -> list[Cache]:
+    """All of them, in the order in which they are looked into. Object stores are asked for names only."""
+    from ._keep.listing import ls
+
+    config = resolve(cache_dir=cache_dir)
+    wanted = keeper(pattern_list(repos))
+    found = []
+    for place in (config.cache_dir, *config.tiers):
+        mine = place == config.cache_dir
+        if "://" in place:
+            found.append(_depot_of(place, wanted, repo_type))
+            continue
+        wrong = None if mine else _tiers.first_look(place)
+        listed = ls(pattern_list(repos), repo_type=repo_type, cache_dir=place) if not wrong else ()
+        rows = [{"repo_type": one.repo_type, "repo_id": one.repo_id, "size": one.size, "revisions": dict(one.revisions)} for one in listed]
+        found.append(Cache(place, mine, rows, wrong or None))
+    return found
+
+
+def _depot_of(url: str, wanted: Callable[[str], bool], repo_type: str | None) -> Cache:
+    from ._remote import depot, tier
+
+    try:
+        one = depot.at(url)
+        rows = [
+            {"repo_type": repo.type, "repo_id": repo.id, "size": None, "revisions": names}
+            for repo, names in tier.repos_in(one)
+            if wanted(repo.id) and repo_type in (None, repo.type)
+        ]
+    except HubjetError as error:
+        return Cache(tier.at_shown(url), False, (), f"cannot be read: {' '.join(str(error).split())}")
+    return Cache(one.shown, False, rows, None)
+
+
+def places(config: Config) -> dict[str, Setting]:
+    """For `where`: each tier, and how it is; nothing for a plain cache."""
+    found = {}
+    for number, place in enumerate(config.tiers, 1):
+        shown = config.setting("caches").value[config.caches.index(place)]
+        wrong = _tiers.trouble(place) if "://" in place else _tiers.first_look(place)
+        how = wrong or ("asked when something is missing" if "://" in place else "there")
+        found[f"tier_{number}"] = Setting(shown, f"caches ({config.origins['caches']}); only read; {how}")
     return found

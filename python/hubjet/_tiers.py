@@ -65,7 +65,7 @@ def is_there(path: str, origin: str = "caches") -> bool:
         return False
     if path in _seen and known is None:
         return True
-    words = _first_look(path)
+    words = first_look(path)
     if words:
         note_trouble(path, words, origin)
         return False
@@ -93,7 +93,7 @@ def trouble(path: str) -> str | None:
     return known[1] if known is not None else None
 
 
-def _first_look(path: str) -> str:
+def first_look(path: str) -> str:
     """What is wrong with a tier; "" for nothing. On a thread of its own: a dead server's mount cannot be interrupted."""
     answer: list[str] = []
     looking = threading.Thread(target=lambda: answer.append(_look(path)), daemon=True, name="hubjet-tier")

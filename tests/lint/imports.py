@@ -86,7 +86,7 @@ RANKS = (
     "_job",
     "_cli.say",
     "_cli.options",
-    "_cli.planned",
+    "_cli.planned _cli.push",
     "_cli.run",
     "_cli.vault",
     "_cli.account _cli.cache _cli.care _cli.complete _cli.download _cli.elsewhere _cli.keep _cli.layout _cli.licence _cli.look _cli.move _cli.settings",

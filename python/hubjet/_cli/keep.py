@@ -47,6 +47,7 @@ def add_ls(parser: ArgumentParser) -> None:
     parser.add_argument("--larger", metavar="SIZE", type=filled, help="only what has at least so many bytes: 1G")
     parser.add_argument("--revisions", action="store_true", help="a line for each revision, too")
     add_cache(parser)
+    parser.add_argument("--tiers", action="store_true", help="what is in the other caches (HUBJET_CACHES), too: which one is the first column")
     parser.add_argument("--names", action="store_true", help="names only, one a line: quick, whatever the cache holds")
 
 
@@ -54,6 +55,9 @@ def do_ls(options: Namespace) -> None:
     """Prints the repositories in the cache."""
     if options.names:
         _names(options)
+        return
+    if options.tiers:
+        _tiers(options)
         return
     from .._keep.listing import ls
 
@@ -69,6 +73,25 @@ def do_ls(options: Namespace) -> None:
         return
     out_table(repos.rows(options.revisions), right=(2, 3))
     talk(repos.headline())
+
+
+def _tiers(options: Namespace) -> None:
+    """Each of `caches`, in the order in which they are looked into."""
+    from .._tiered import caches_of
+
+    told, rows = [], []
+    for one in caches_of(options.repos or None, options.type, options.cache_dir):
+        if one.trouble is not None:
+            talk(f"{one.place} {one.trouble}")
+        for row in one.repos:
+            rows.append((one.place, row["repo_type"], row["repo_id"], _words.size(row["size"]) if row["size"] is not None else "-", ", ".join(row["revisions"])))
+            told.append({"cache": one.place, "written_to": one.written_to, **row})
+    if options.json:
+        out_json(told)
+    elif rows:
+        out_table(rows, right=(3,))
+    else:
+        talk("nothing yet in any of caches")
 
 
 def _names(options: Namespace) -> None:

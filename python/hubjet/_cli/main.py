@@ -52,6 +52,7 @@ VERBS = (
     Row("sync", "_cli.move", "bring exactly what a lock file says"),
     Row("pack", "_cli.move", "put models into one file, for a computer without a network"),
     Row("unpack", "_cli.move", "put into the cache what pack made, proven"),
+    Row("push", "_cli.push", "put a repository of the cache into an object store"),
     Row("vault", "_cli.vault", "say what is on the vault; put, restore, remove"),
     Row("ls", "_cli.keep", "list the repositories in the cache"),
     Row("rm", "_cli.keep", "remove a repository, a revision or files from the cache"),
@@ -81,7 +82,7 @@ VERBS = (
 
 # What other programs call it.
 OTHERS_SAY = {
-    "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
+    "upload": "push", "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
     "curl": "get", "list": "ls", "cache": "ls", "search": "find", "import": "adopt", "path": "where", "which": "where", "settings": "config", "env": "about",
     "remove": "rm", "delete": "rm", "uninstall": "rm", "clean": "prune", "gc": "prune", "purge": "prune", "keep": "pin",
     "show": "open", "explore": "open", "reveal": "open", "layout": "convert", "migrate": "convert",

@@ -7,6 +7,7 @@ import time
 
 from .. import _listen, _tiers, _trace
 from .._errors import HubjetError, StorageError
+from .._names import REPO_TYPES, Repo
 from . import layout
 from .bring import Wanted, bring
 from .depot import Depot, at
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .._config import Config
-    from .._names import Repo
     from .._store import FileFacts, RepoStore
     from .layout import Manifest
 
@@ -129,3 +129,27 @@ def has(depot: Depot, repo: Repo, commit: str, wanted: Mapping[str, FileFacts]) 
     except StorageError as error:
         _failed(depot.url, error)
         return named
+
+
+def repos_in(depot: Depot) -> list[tuple[Repo, dict[str, str]]]:
+    """The repositories that lie there, and what their names mean. StorageError."""
+
+    def ask() -> list[str]:
+        depot.fs.invalidate_cache()
+        return [str(path) for path in depot.fs.find(depot.root) if "/refs/" in path] if depot.fs.exists(depot.root) else []
+
+    found: dict[str, dict[str, str]] = {}
+    for path in depot.tried("it could not be listed", ask):
+        folder, _, name = path.removeprefix(depot.root).strip("/").partition("/refs/")
+        text = depot.read_small(f"{folder}/refs/{name}", 4096)
+        commit = layout.read_ref(text) if text is not None else None
+        if commit is not None and not name.endswith(".part"):
+            found.setdefault(folder, {})[name] = commit
+    repos = ((repo_of_folder(folder), names) for folder, names in sorted(found.items()))
+    return [(repo, names) for repo, names in repos if repo is not None]
+
+
+def repo_of_folder(folder: str) -> Repo | None:
+    """models--org--name -> the repository."""
+    kind, _, rest = folder.partition("--")
+    return Repo(kind[:-1], rest.replace("--", "/", 1)) if kind.endswith("s") and kind[:-1] in REPO_TYPES and rest else None
