@@ -241,6 +241,8 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `download --dry-run` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `folder`, `to_fetch` (`files`, `bytes`), `disk_free` (bytes, or null), `files`: a list of `filename`, `size` (or null), `todo` (`fetch`, `resume`, `link`, `copy`, `keep`, `here`), `reason`, `here` (bytes), `path` |
 | `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970), `pinned` (a list), `unfinished`, `shared`, `unneeded` (bytes), `layout` (hub or plain), `details`: a list of `commit`, `names`, `files`, `size`, `last_used`, `pinned` |
 | `ls --names` | a list of names |
+| `rm`, `prune` | an object: `dry_run`, `freed`, `size` (of the cache afterwards, or null), `limit` (or null), `fits`, `removed` and `kept`: lists of `what`, `repo_id`, `revision`, `path`, `size`, `reason` |
+| `pin`, `unpin` | an object: `repo_id`, `pins` |
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
 | `open` | an object: `folder`, `shown` (whether a file manager took it) |
