@@ -97,6 +97,10 @@ def test_a_model_is_found_in_it_with_the_network_off_and_nothing_there_is_touche
     hub.clear()
     sources = [store.named] if store.named is not None else []
     with hubjet.settings(offline=True, sources=sources):
+        found = {file.filename: file for file in hubjet.find(store.repo) if file.filename in store.files}
+        assert {name: digest(Path(file.path)) for name, file in found.items()} == {name: stores.sha256(content) for name, content in store.files.items()}
+        assert {file.program for file in found.values()} == {store.program}
+        assert store.program in {one.program for one in hubjet.scan()}
         folder = Path(hubjet.snapshot_download(store.repo))
         told = hubjet.receipt()
     after = marks(store.home)
