@@ -21,6 +21,16 @@ def hub(repo: str, **how: Any) -> None:
     snapshot_download(repo, **how)
 
 
+def load(repo: str, **how: Any) -> None:
+    """Where huggingface_hub has a snapshot, without a question to anybody; its version and the folder, to stdout."""
+    import huggingface_hub
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    folder = snapshot_download(repo, local_files_only=True, **how)
+    path = hf_hub_download(repo, "sub/model.safetensors", local_files_only=True, **how)
+    print(json.dumps([huggingface_hub.__version__, folder, path]))
+
+
 def transformers(repo: str, weights: str) -> None:
     """transformers 4.20: its configuration as a model's class loads it, its weights as from_pretrained fetches them."""
     from transformers import AutoConfig

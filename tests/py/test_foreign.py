@@ -4,9 +4,11 @@ are proven, and its owner's folder is as it was."""
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,26 @@ def test_damaged_in_its_store_it_is_never_used(at_home: Store, hub: World, tmp_p
         with hubjet.settings(offline=True), pytest.raises(OSError):
             hubjet.hf_hub_download(store.repo, large)
         assert Path(hubjet.hf_hub_download(store.repo, large)).read_bytes() == store.files[large]
+
+
+@pytest.mark.parametrize("version", ["0.8.1", "0.10.1", "0.17.3", "0.23.5"])
+def test_what_hubjet_fetched_loads_offline_in_clients_of_four_ages(hub: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    files = {"config.json": b"{}", "sub/model.safetensors": stores.weights(version)}
+    for variable, value in hub.env().items():
+        monkeypatch.setenv(variable, value)
+    hub.repo(f"org/ours-{version}").commit(files)
+    cache = tmp_path / "cache"
+    hubjet.snapshot_download(f"org/ours-{version}", cache_dir=cache)
+    python = stores.FOREIGN / "bin" / "python"
+    folder = "" if version == "0.10.1" else str(stores.FOREIGN / f"huggingface_hub-{version}")
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9", "PYTHONPATH": folder}
+    command = [python, Path(stores.__file__).with_name("children.py"), "load", json.dumps({"repo": f"org/ours-{version}", "cache_dir": str(cache)})]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    ran, snapshot, path = json.loads(done.stdout.splitlines()[-1])
+    assert ran == version
+    assert {name: (Path(snapshot) / name).read_bytes() for name in files} == files
+    assert Path(path).read_bytes() == files["sub/model.safetensors"]
 
 
 def test_the_file_system_shows_whether_somebody_read(tmp_path: Path) -> None:

@@ -71,6 +71,22 @@ def test_ollamas_blobs_are_named_by_their_digest_and_a_manifest_of_the_hub_names
     }
 
 
+def test_ollamas_manifests_of_2026_are_links_to_blobs_and_lists(tmp_path: Path) -> None:
+    inner = json.loads(manifest(OTHER))
+    blob = json.dumps(inner)
+    by_digest = hashlib.sha256(blob.encode()).hexdigest()
+    listed = {"schemaVersion": 2, "mediaType": "application/vnd.ollama.manifest.list.v2+json",
+              "manifests": [json.loads(manifest(SHA)), {"mediaType": "x", "digest": f"sha256:{by_digest}", "runner": "mlx"}, 5, {"digest": "sha256:zz"}]}  # fmt: skip
+    text = json.dumps(listed)
+    name = hashlib.sha256(text.encode()).hexdigest()
+    lay(tmp_path, {f"blobs/sha256-{SHA}": WEIGHTS, f"blobs/sha256-{OTHER}": b"o", f"blobs/sha256-{by_digest}": blob, f"blobs/sha256-{name}": text})
+    link = tmp_path / "manifests-v2/hf.co/org/name/latest"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(f"../../../../blobs/sha256-{name}")
+    assert {(etag, repo) for _, etag, repo, *_ in told("ollama", tmp_path)} == {
+        (SHA, "org/name"), (OTHER, "org/name"), (by_digest, "org/name"), (name, None)}  # fmt: skip
+
+
 def hub_tree(*, links: bool, trees: bool) -> dict[str, bytes | str]:
     repo = "models--org--name"
     files: dict[str, bytes | str] = {f"{repo}/refs/main": COMMIT}
@@ -271,8 +287,13 @@ def test_invokeais_models_lie_where_its_settings_say(tmp_path: Path, settings_fi
 
 def test_jan_and_gpt4all(tmp_path: Path) -> None:
     jan = lay(tmp_path / "jan", {"llamacpp/models/org/m/model.gguf": WEIGHTS, "llamacpp/models/org/m/model.yml": f"name: m\nmodel_sha256: {SHA}\n",
-                                 "models/old/x.gguf": b"x", "threads/private.json": b"{}"})  # fmt: skip
-    assert told("jan", jan) == {("llamacpp/models/org/m/model.gguf", SHA, None, None, None), ("models/old/x.gguf", None, None, None, None)}
+                                 "models/old/x.gguf": b"x", "threads/private.json": b"{}", "llamacpp/models/gone/model.yml": "model_path: /not/here\n",
+                                 "llamacpp/models/in/model.yml": f"model_path: {tmp_path}/mine.gguf\nmmproj_path: x\nmmproj_sha256: {OTHER}\n",
+                                 "llamacpp/models/in/mmproj.gguf": b"e", "llamacpp/models/no note/model.gguf": b"n"})  # fmt: skip
+    lay(tmp_path, {"mine.gguf": b"imported where it lay"})
+    assert {(path, etag) for path, etag, *_ in told("jan", jan)} == {
+        ("llamacpp/models/org/m/model.gguf", SHA), ("models/old/x.gguf", None), ("../mine.gguf", None), ("llamacpp/models/in/mmproj.gguf", OTHER),
+        ("llamacpp/models/no note/model.gguf", None)}  # fmt: skip
     gpt = lay(tmp_path / "GPT4All", {"m.gguf": b"x", "incomplete-n.gguf": b"", "localdocs_v3.db": b"", "GPT4All.ini": b""})
     assert told("gpt4all", gpt) == {("m.gguf", None, None, None, None)}
 

@@ -140,21 +140,15 @@ def _checked_out(objects: Objects, commit: str, worktree: str | None, stored: di
         filename = look.filename(path)
         if filename is None:
             continue
-        here = _file(os.path.join(worktree, *path.split("/"))) if worktree else None
+        here = os.path.join(worktree, *path.split("/")) if worktree else ""
+        size = look.size(here) if here else None
         # a blob that git has not here, or that is damaged: the file in the worktree may be the pointer
-        content = objects.read(blob, "blob", POINTER_MOST) or (look.data(here[0], POINTER_MOST) if here is not None else None)
+        content = objects.read(blob, "blob", POINTER_MOST) or (look.data(here, POINTER_MOST) if here else None)
         pointer = read_pointer(content or b"")
         if pointer is not None and pointer[0] in stored and stored[pointer[0]].size == pointer[1]:
             yield Lying(stored[pointer[0]].path, pointer[1], pointer[0], filename=filename, program=NAME)
-        elif here is not None and (pointer is None or here[1] == pointer[1]):
-            yield Lying(here[0], here[1], blob if pointer is None else pointer[0], filename=filename, program=NAME)
-
-
-def _file(path: str) -> tuple[str, int] | None:
-    try:
-        return (path, os.stat(path).st_size) if os.path.isfile(path) else None
-    except (OSError, ValueError):
-        return None
+        elif size is not None and (pointer is None or size == pointer[1]):
+            yield Lying(here, size, blob if pointer is None else pointer[0], filename=filename, program=NAME)
 
 
 def _storage(common: str, moved: str) -> str:

@@ -1,7 +1,7 @@
 """Jan: <data>/llamacpp/models/<id>/model.gguf with model.yml beside it; before 0.6 <data>/models/…/<file>.gguf. Imports lying, look, settings.
 
-The folder for data can be changed in the program: "data_folder" in its settings.json. model.yml may say the sha256 ("model_sha256") and the
-address ("model_url", or "source" and the like in the older model.json: not read).
+The folder for data can be changed in the program: "data_folder" in its settings.json. model.yml may say the sha256 ("model_sha256"), and
+a path elsewhere ("model_path"), of a file that was imported where it lay. Older versions' model.json is not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 NAME = "jan"
-_SHA256 = {"model.gguf": "model_sha256", "mmproj.gguf": "mmproj_sha256"}
+_NAMES = ("model.gguf", "mmproj.gguf")
 
 
 def places(around: Around) -> list[str]:
@@ -44,12 +44,18 @@ def walk(place: str) -> Iterator[Lying]:
     """The models of its engines; nothing of its conversations."""
     for below in (os.path.join("llamacpp", "models"), "models"):
         for file in look.files(os.path.join(place, below)):
-            if file.below.endswith((".gguf", ".safetensors")):
-                yield Lying(file.path, file.size, _etag(file), program=NAME)
+            folder, name = os.path.split(file.path)
+            if name == "model.yml":
+                yield from _noted(folder, settings.yaml(look.text(file.path, 1 << 20) or ""))
+            elif file.below.endswith((".gguf", ".safetensors")) and not (name in _NAMES and os.path.isfile(os.path.join(folder, "model.yml"))):
+                yield Lying(file.path, file.size, program=NAME)
 
 
-def _etag(file: look.Found) -> str | None:
-    folder, name = os.path.split(file.path)
-    key = _SHA256.get(name)
-    told = settings.yaml(look.text(os.path.join(folder, "model.yml"), 1 << 20) or "") if key else {}
-    return look.sha256(told.get(key or ""))
+def _noted(folder: str, note: settings.Node) -> Iterator[Lying]:
+    """The files of one model, by its note."""
+    for key, name in (("model", "model.gguf"), ("mmproj", "mmproj.gguf")):
+        told = note.get(f"{key}_path")
+        path = told if isinstance(told, str) and os.path.isabs(told) and "\0" not in told else os.path.join(folder, name)
+        size = look.size(path)
+        if size is not None:
+            yield Lying(path, size, look.sha256(note.get(f"{key}_sha256")), program=NAME)

@@ -63,6 +63,15 @@ def data(path: str, most: int = TEXT_MOST) -> bytes | None:
     return read_small(path, most) if "\0" not in path else None
 
 
+def size(path: str) -> int | None:
+    """Of a regular file, or of what a link leads to; None: it is something else, or not there."""
+    try:
+        known = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return known.st_size if stat.S_ISREG(known.st_mode) else None
+
+
 def beginning(path: str, count: int) -> bytes | None:
     """A file's first bytes, however large it is; None: it cannot be read, or is no regular file."""
     try:

@@ -2,6 +2,7 @@
 
     <models>/blobs/sha256-<hex>                          (sha256:<hex> before 0.1.30; …-partial while it arrives)
     <models>/manifests/<host>/<namespace>/<model>/<tag>  JSON: config and layers, each with mediaType, digest, size
+    <models>/manifests-v2/…                              (2026) the same, links to blobs; or lists: "manifests", inline or by the digest of a blob
 
 What was pulled from hf.co/org/name is a file of that repository; its name there is not kept. Of what came from Ollama's own registry the
 digest counts: large files are often the same bytes as on the hub.
@@ -17,9 +18,12 @@ from .lying import Around, Lying
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from typing import Any
 
 NAME = "ollama"
 HUBS = ("hf.co", "huggingface.co")
+_MANIFESTS = ("manifests-v2", "manifests")
+_INNER_MOST = 64
 # the service's own user, by distribution; each is a home of its own
 _SERVICES = ("/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama/models", "/var/snap/ollama/common/models")
 
@@ -37,7 +41,7 @@ def holds(folder: str, here: Collection[str]) -> bool:
 
 def walk(place: str) -> Iterator[Lying]:
     """All whole blobs; those of a model from the hub with its repository."""
-    repos = _repos(os.path.join(place, "manifests"))
+    repos = _repos(place)
     for one in look.entries(os.path.join(place, "blobs")):
         etag = _digest(one.name)
         if etag is not None and not one.is_folder:
@@ -48,22 +52,32 @@ def _digest(name: str) -> str | None:
     return look.digest(name) if name[:7] in ("sha256-", "sha256:") else None
 
 
-def _repos(manifests: str) -> dict[str, str]:
+def _repos(place: str) -> dict[str, str]:
     """Digest -> the hub's repository it came from."""
     found: dict[str, str] = {}
-    for host in look.folders(manifests):
-        if host.name not in HUBS:
-            continue
-        for file in look.files(host.path, depth=3):
+    for host in [os.path.join(place, top, hub) for top in _MANIFESTS for hub in HUBS]:
+        for file in look.files(host, depth=3):
             repo = look.repo_id(*file.below.split("/")[:2]) if file.below.count("/") == 2 else None
-            if repo is not None:
-                for digest in digests(look.facts(file.path)):
-                    found.setdefault(digest, repo)
+            for digest in _named(place, look.facts(file.path)) if repo is not None else ():
+                found.setdefault(digest, repo or "")
     return found
 
 
-def digests(manifest: dict[str, object]) -> list[str]:
-    """The sha256 of all that a manifest names."""
+def _named(place: str, manifest: dict[str, Any]) -> Iterator[str]:
+    """The digests of a manifest, and of those that a list of manifests holds or names."""
+    yield from digests(manifest)
+    listed = manifest.get("manifests")
+    for inner in listed[:_INNER_MOST] if isinstance(listed, list) else ():
+        if isinstance(inner, dict):
+            yield from digests(inner)
+            blob = look.sha256(inner.get("digest"))
+            if blob is not None:
+                yield blob
+                yield from digests(look.facts(os.path.join(place, "blobs", f"sha256-{blob}"), 1 << 20))
+
+
+def digests(manifest: dict[str, Any]) -> list[str]:
+    """The sha256 of the parts of a model that a manifest names."""
     layers = manifest.get("layers")
     parts = [manifest.get("config"), *(layers if isinstance(layers, list) else [])]
     told = [look.sha256(part.get("digest")) for part in parts if isinstance(part, dict)]
