@@ -6,6 +6,7 @@
 #include "store/blob.h"
 #include "store/layout.h"
 #include "store/small.h"
+#include "util/le.h"
 #include "util/mem.h"
 #include "util/text.h"
 #include "util/banned.h"
@@ -15,20 +16,6 @@
 #define TAIL 8u
 
 _Static_assert(HJ_SUMS_CELL == HJ_PIECE, "a cell is a piece of the journal: else its sums cannot be taken over, and a repair not resumed");
-
-static void put_le(uint8_t *to, uint64_t v, size_t n)
-{
-  for (size_t i = 0; i < n; i++)
-    to[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint64_t get_le(const uint8_t *from, size_t n)
-{
-  uint64_t v = 0;
-  for (size_t i = 0; i < n; i++)
-    v |= (uint64_t)from[i] << (8 * i);
-  return v;
-}
 
 static uint64_t tag_of(const struct hj_promise *of)
 {
@@ -66,17 +53,17 @@ int hj_sums_put(const struct hj_sums *s, struct hj_buf *out, struct hj_err *e)
 {
   uint8_t raw[HEAD];
   memcpy(raw, MAGIC, 4);
-  put_le(raw + 4, HJ_SUMS_CELL, 4);
-  put_le(raw + 8, s->size, 8);
-  put_le(raw + 16, s->tag, 8);
+  hj_put_le(raw + 4, HJ_SUMS_CELL, 4);
+  hj_put_le(raw + 8, s->size, 8);
+  hj_put_le(raw + 16, s->tag, 8);
   if (hj_buf_reserve(out, HEAD + 8 * s->n + TAIL + 1, e) || hj_buf_add(out, raw, HEAD, e))
     return (int)e->code;
   for (size_t i = 0; i < s->n; i++) {
-    put_le(raw, s->cell[i], 8);
+    hj_put_le(raw, s->cell[i], 8);
     if (hj_buf_add(out, raw, 8, e))
       return (int)e->code;
   }
-  put_le(raw, hj_xxh3(out->p, out->len), 8);
+  hj_put_le(raw, hj_xxh3(out->p, out->len), 8);
   return hj_buf_add(out, raw, TAIL, e);
 }
 
@@ -84,15 +71,15 @@ int hj_sums_get(struct hj_sums *s, const void *p, size_t n, const struct hj_prom
 {
   const uint8_t *raw = p;
   *s = (struct hj_sums){ 0 };
-  if (n < HEAD + TAIL || memcmp(raw, MAGIC, 4) != 0 || get_le(raw + 4, 4) != HJ_SUMS_CELL || get_le(raw + n - TAIL, 8) != hj_xxh3(raw, n - TAIL))
+  if (n < HEAD + TAIL || memcmp(raw, MAGIC, 4) != 0 || hj_get_le(raw + 4, 4) != HJ_SUMS_CELL || hj_get_le(raw + n - TAIL, 8) != hj_xxh3(raw, n - TAIL))
     return hj_fail(e, HJ_E_STALE, "these are no sums of this version");
-  uint64_t size = get_le(raw + 8, 8), cells = size / HJ_SUMS_CELL + (size % HJ_SUMS_CELL != 0);
-  if (get_le(raw + 16, 8) != tag_of(of) || cells != (n - HEAD - TAIL) / 8 || (n - HEAD - TAIL) % 8 != 0)
+  uint64_t size = hj_get_le(raw + 8, 8), cells = size / HJ_SUMS_CELL + (size % HJ_SUMS_CELL != 0);
+  if (hj_get_le(raw + 16, 8) != tag_of(of) || cells != (n - HEAD - TAIL) / 8 || (n - HEAD - TAIL) % 8 != 0)
     return hj_fail(e, HJ_E_STALE, "these are the sums of another content");
   if (hj_sums_new(s, size, of, e))
     return (int)e->code;
   for (size_t i = 0; i < s->n; i++)
-    s->cell[i] = get_le(raw + HEAD + 8 * i, 8);
+    s->cell[i] = hj_get_le(raw + HEAD + 8 * i, 8);
   return HJ_E_OK;
 }
 
