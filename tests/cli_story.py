@@ -253,6 +253,7 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `url` | an object: `url` |
 | `plan` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `licence`, `gated`, `header` (that goes along, or null), `size`, `to_fetch`, `saved` (bytes), `files`: a list of `filename`, `size`, `sha256`, `git_sha1`, `here`, `url`, `left_out`: a list of `filename`, `size`, `reason`, `quants` (a list) |
 | `lock` | an object: `file`, `changes` (a list of lines) |
+| `serve` | an object: `url` |
 | `pack` | an object: `path`, `size` (bytes), `repos` (repository: commit), `files` (how many), `notes` (a list) |
 | `unpack` | an object: `folders` (repository: folder), `files` (how many), `written` (bytes), `notes` (a list) |
 | `sync` | an object: `folders` (repository: folder), `changes`, `drift` (lists of lines), `fetched` (bytes) |

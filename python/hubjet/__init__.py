@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from ._move.lock import Synced, lock, sync
     from ._move.pack import Packed, pack
     from ._move.plan import DownloadPlan, LeftOut, PlannedFile, plan
+    from ._move.serve import Serving, serve
     from ._move.unpack import Unpacked, unpack
     from ._patch.switch import disable, enable, enabled, status
     from ._status import Status
@@ -140,6 +141,7 @@ __all__ = [
     "Report",
     "RevisionNotFound",
     "ServerError",
+    "Serving",
     "Setting",
     "Status",
     "StorageError",
@@ -189,6 +191,7 @@ __all__ = [
     "receipt",
     "rm",
     "scan",
+    "serve",
     "settings",
     "snapshot_download",
     "start",
@@ -234,6 +237,7 @@ _HOMES = {
     "Pushed": "_remote.push",
     "Receipt": "_show.receipt",
     "Report": "_doctor.report",
+    "Serving": "_move.serve",
     "Setting": "_config",
     "Status": "_status",
     "Stumbled": "_events",
@@ -277,6 +281,7 @@ _HOMES = {
     "receipt": "_show.receipt",
     "rm": "_keep.clean",
     "scan": "_finding",
+    "serve": "_move.serve",
     "settings": "_config",
     "snapshot_download": "_compat",
     "start": "_job",

@@ -35,6 +35,11 @@ def in_colab_enterprise() -> bool:
     return os.environ.get("VERTEX_PRODUCT") == "COLAB_ENTERPRISE"
 
 
+def in_colab() -> bool:
+    """Whether this is a Colab runtime, whatever program asks: the kernel, or one that a `!` line started."""
+    return bool(os.environ.get("COLAB_RELEASE_TAG") or os.environ.get("COLAB_BACKEND_VERSION")) or in_colab_enterprise()
+
+
 def in_kaggle() -> bool:
     """Whether this is a Kaggle notebook, or a program it started: the vault is asked over HTTP there."""
     return bool(os.environ.get("KAGGLE_KERNEL_RUN_TYPE") or os.environ.get("KAGGLE_USER_SECRETS_TOKEN"))

@@ -53,6 +53,7 @@ VERBS = (
     Row("pack", "_cli.move", "put models into one file, for a computer without a network"),
     Row("unpack", "_cli.move", "put into the cache what pack made, proven"),
     Row("push", "_cli.push", "put a repository of the cache into an object store"),
+    Row("serve", "_cli.move", "let other computers download from this cache"),
     Row("vault", "_cli.vault", "say what is on the vault; put, restore, remove"),
     Row("ls", "_cli.keep", "list the repositories in the cache"),
     Row("rm", "_cli.keep", "remove a repository, a revision or files from the cache"),

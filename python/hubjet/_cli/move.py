@@ -257,3 +257,39 @@ def do_unpack(options: Namespace) -> None:
     for folder in done.folders.values():
         out(str(folder))
     talk(f"{_words.count(done.files, 'file')}, {_words.size(done.written)} that were not here")
+
+
+# --- serve ----------------------------------------------------------------------------------------
+
+
+def add_serve(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet serve`."""
+    parser.description = (
+        "Serves the cache as a read-only hub: another computer sets HF_ENDPOINT to it, and huggingface_hub, transformers and hubjet download from "
+        "here. Only files that were proven are served, nothing outside the cache. Ctrl-C ends it. Not on Colab, whose rules forbid it."
+    )
+    parser.epilog = """\
+  hubjet serve
+  hubjet serve --host 0.0.0.0 --secret-file secret
+  hubjet download org/model --endpoint http://box:8765"""
+    parser.add_argument("--host", metavar="NAME", type=filled, default="127.0.0.1", help="127.0.0.1: this computer only; 0.0.0.0: the others, too")
+    parser.add_argument("--port", metavar="N", type=int, default=8765, help="default: 8765; 0: any free one")
+    parser.add_argument("--secret-file", metavar="FILE", type=filled, help="clients send its content as their token (HF_TOKEN)")
+    add_cache(parser)
+
+
+def do_serve(options: Namespace) -> None:
+    """Serves until Ctrl-C; prints the address."""
+    from .._move.serve import serve
+    from .say import flush, talk_as_it_is
+
+    secret = None
+    if options.secret_file is not None:
+        with open(options.secret_file, encoding="utf-8") as file:
+            secret = file.readline().strip()
+    log = None if options.quiet else talk_as_it_is
+    with serve(host=options.host, port=options.port, secret=secret, cache_dir=options.cache_dir, log=log) as serving:
+        out_json({"url": serving.url}) if options.json else out(serving.url)
+        flush()
+        talk(f"another computer: HF_ENDPOINT={serving.url}; Ctrl-C ends it")
+        serving.wait()
