@@ -158,6 +158,18 @@ For a computer without a network, as one file:
         "hubjet pack org/model",
     ],
     """
+## What other programs have here
+
+`hubjet download` uses it by itself; these say what there is ([adopt.md](adopt.md)).
+""",
+    [
+        "hubjet scan --source elsewhere",
+        "hubjet find org/model --source elsewhere --cache-dir third",
+        "HUBJET_SEARCH=elsewhere hubjet download org/model --needed --cache-dir fourth --dry-run",
+        "hubjet adopt elsewhere --cache-dir fourth",
+        "hubjet find org/nobody-has-it",
+    ],
+    """
 ## Is it still what it was?
 
 Without the network ([verify.md](verify.md)).
@@ -238,13 +250,16 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | verb | what `--json` prints |
 | --- | --- |
 | `download`, `get` | an object: `path`, `what`, `revision`, `commit`, `size`, `fetched`, `resumed` (bytes), `seconds`, `rate` (bytes a second), `requests`, `error` (null), `files`: a list of `name`, `size`, `verified`, `source`, `fetched`, `resumed`, `seconds` |
-| `download --dry-run` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `folder`, `to_fetch` (`files`, `bytes`), `disk_free` (bytes, or null), `files`: a list of `filename`, `size` (or null), `todo` (`fetch`, `resume`, `link`, `copy`, `keep`, `here`), `reason`, `here` (bytes), `path` |
+| `download --dry-run` | an object: `repo_id`, `repo_type`, `revision`, `commit`, `folder`, `to_fetch` (`files`, `bytes`), `disk_free` (bytes, or null), `files`: a list of `filename`, `size` (or null), `todo` (`fetch`, `resume`, `link`, `take`, `copy`, `keep`, `here`), `reason`, `here` (bytes), `path` |
 | `ls` | a list of objects: `repo_id`, `repo_type`, `path`, `size`, `files`, `revisions` (name: commit), `last_used` (seconds since 1970), `pinned` (a list), `unfinished`, `shared`, `unneeded` (bytes), `layout` (hub or plain), `details`: a list of `commit`, `names`, `files`, `size`, `last_used`, `pinned` |
 | `ls --names` | a list of names |
 | `rm`, `prune` | an object: `dry_run`, `freed`, `size` (of the cache afterwards, or null), `limit` (or null), `fits`, `removed` and `kept`: lists of `what`, `repo_id`, `revision`, `path`, `size`, `reason` |
 | `pin`, `unpin` | an object: `repo_id`, `pins` |
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
+| `find` | a list of objects: `filename` (or null), `path`, `size`, `program`, `digest` (or null), `known` |
+| `scan` | a list of objects: `program`, `path`, `files`, `size`, `by_digest`, `by_name`, `repos` (a list) |
+| `adopt` | a list of objects: `repo_id`, `repo_type`, `commit`, `filename`, `size`, `source`, `how` (or null), `path` (or null) |
 | `open` | an object: `folder`, `shown` (whether a file manager took it) |
 | `convert` | an object: `repo_id`, `repo_type`, `to`, `folders` (commit: folder), `files`, `size`, `how` (what was done: to how many files), `skipped` (file: why), `removed` |
 | `push` | an object: `place`, `repo_id`, `repo_type`, `commit`, `files`, `size`, `sent`, `there` (bytes) |

@@ -120,22 +120,26 @@ def _in_cache(store: RepoStore, commit: str | None, tree: Tree | None) -> Iterat
 
 
 def _at_others(others: _adopted.Sources, one: Repo, tree: Tree | None) -> Iterator[FoundFile]:
-    """One line for each place of a file; a file that two names lead to is one."""
-    names = {facts.etag: name for name, facts in sorted((tree or {}).items(), reverse=True) if facts.etag is not None}
+    """One line for each place of a file; a file that several names lead to is one."""
+    tree = tree or {}
+    names = {facts.etag: name for name, facts in sorted(tree.items(), reverse=True) if facts.etag is not None}
     seen: set[tuple[str | None, str]] = set()
 
     def told(file: Lying, filename: str | None, known: str) -> Iterator[FoundFile]:
-        if (filename, file.path) not in seen:
-            seen.add((filename, file.path))
+        place = (filename, os.path.realpath(file.path))
+        if place not in seen:
+            seen.add(place)
             yield FoundFile(filename, file.path, file.size, file.program, _digest(file.etag), known)
 
     for file in sorted(others.lying(), key=lambda file: (file.filename or "", file.path)):
+        ours = tree.get(file.filename or "") if _adopted.is_of(file, one) else None
         if file.etag is not None and file.etag in names:
-            yield from told(file, names[file.etag], "its store names the digest")
-        elif _adopted.is_of(file, one):
-            if file.filename is None or tree is None or (file.filename in tree and tree[file.filename].size == file.size):
-                yield from told(file, file.filename, "its name" if file.etag is None else "its store names the digest")
-    hashed = others.by_hash({facts.etag: facts.size for facts in (tree or {}).values() if facts.etag is not None})
+            yield from told(file, file.filename if ours is not None and ours.etag == file.etag else names[file.etag], "its store names the digest")
+        elif _adopted.is_of(file, one) and not tree:
+            yield from told(file, file.filename, "its name" if file.etag is None else "its store names the digest")
+        elif file.etag is None and ours is not None and ours.size == file.size:
+            yield from told(file, file.filename, "its name")
+    hashed = others.by_hash({facts.etag: facts.size for facts in tree.values() if facts.etag is not None})
     for etag, file in hashed.items():
         yield from told(file, names[etag], "its size and hash")
 
@@ -146,7 +150,8 @@ def _digest(etag: str | None) -> str | None:
 
 @public
 def scan(*, sources: Sources = None) -> list[FoundStore]:
-    """The places on this computer where programs keep models: `sources` (and HUBJET_SEARCH) first, then those of programs that hubjet knows.
+    """The places on this computer where programs keep models: those of programs that hubjet knows, and `sources` (HUBJET_SEARCH). The cache itself
+    is not among them (`hubjet.ls`).
 
     Reads names and sizes, hashes nothing, writes nothing. Threads: any.
 
@@ -157,6 +162,8 @@ def scan(*, sources: Sources = None) -> list[FoundStore]:
     config = resolve(sources=sources)
     found = []
     for place, whose in _places(config).items():
+        if place == config.cache_dir:
+            continue
         by_program: dict[str, list[Lying]] = {}
         for file in _adopted.walk(place, whose):
             by_program.setdefault(file.program, []).append(file)

@@ -70,6 +70,7 @@ VERB_OF = {
     "hf_hub_url": "url", "ledger": "ledger", "limit_rate": "limit", "login": "login", "logout": "logout", "ls": "ls", "polite": "limit",
     "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "convert": "convert", "open_folder": "open", "rm": "rm", "prune": "prune", "pin": "pin", "unpin": "unpin", "licence": "licence", "license": "licence", "plan": "plan", "lock": "lock", "sync": "sync", "enable": "run", "enabled": "run", "pack": "pack", "unpack": "unpack", "serve": "serve",
     "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "", "vault": "vault",
+    "adopt": "adopt", "find": "find", "scan": "scan",
 }  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def test_the_json_of_each_verb_has_the_fields_that_are_documented(world: Any, tm
         assert code == 0, err
         return keys(json.loads(out))
 
-    todo = {"fetch", "resume", "link", "copy", "keep", "here"}
+    todo = {"fetch", "resume", "link", "take", "copy", "keep", "here"}
     assert fields("download", "org/model", "--dry-run") | todo == table["download --dry-run"]
     assert fields("download", "org/model") == fields("get", url, "-o", str(tmp_path)) == table["download"] == table["get"]
     assert fields("url", "org/model", "a.txt") == table["url"]
@@ -125,6 +126,8 @@ def test_the_json_of_each_verb_has_the_fields_that_are_documented(world: Any, tm
     assert fields("pin", "org/model") == fields("unpin", "org/model") == table["pin"] == table["unpin"]
     assert fields("rm", "org/model", "--dry-run") == fields("prune", "--unused", "0", "--dry-run") == table["rm"] == table["prune"]
     assert fields("where", "org/model", "a.txt") | {"value", "origin"} == table["where"]
+    for verb, kind in (("find", hubjet.FoundFile), ("scan", hubjet.FoundStore), ("adopt", hubjet.AdoptedFile)):
+        assert {field.name for field in dataclasses.fields(kind)} == table[verb]
     assert fields("open") == table["open"]
     assert {field.name for field in dataclasses.fields(hubjet.Converted)} == table["convert"]
     assert fields("config", "polite", "--origin") - {"polite"} == table["config"]
