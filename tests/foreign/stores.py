@@ -126,6 +126,14 @@ def hub_local_dir(make: Maker, name: str) -> Store:
     return Store(name, "program", "local_dir", repo, home, files, named=home / "mine")
 
 
+def hub_local_dir_new(make: Maker, name: str) -> Store:
+    """huggingface_hub 2.4: the same; its notes moved, and a listing of the commit came."""
+    home, files = make.home(name), model(name)
+    repo = make.repo(name, files)
+    make.child(home, "hub", python=VENVS / "venv" / "bin" / "python", repo=repo, local_dir=str(home / "mine"), ignore_patterns=CARD)
+    return Store(name, "program", "local_dir", repo, home, files, named=home / "mine")
+
+
 def hub_shared(make: Maker, name: str) -> Store:
     """huggingface_hub 2.4 with hf_xet: blobs in the shared store, in a place that HF_HOME names."""
     home, files = make.home(name), model(name)
@@ -316,7 +324,7 @@ def plain(make: Maker, name: str) -> Store:
 
 
 STORES: list[Callable[[Maker, str], Store]] = [
-    hub_old, hub_without_links, hub_local_dir, hub_shared, transformers_hashed, sentence_transformers, modelscope_new, modelscope_old, kagglehub, git_lfs,
+    hub_old, hub_without_links, hub_local_dir, hub_local_dir_new, hub_shared, transformers_hashed, sentence_transformers, modelscope_new, modelscope_old, kagglehub, git_lfs,
     git_lfs_smudged, ollama, lm_studio, llama_cpp, comfyui, a1111, invokeai, jan, gpt4all, plain,
 ]  # fmt: skip
 NAMES = [one.__name__.replace("_", "-") for one in STORES]

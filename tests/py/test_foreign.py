@@ -114,6 +114,25 @@ def test_a_model_is_found_in_it_with_the_network_off_and_nothing_there_is_touche
     assert verified == {name: "sha256" if len(content) > 1_000_000 else "git-sha1" for name, content in store.files.items()}
 
 
+def test_all_of_them_lie_in_one_folder_that_the_user_names(
+    made: dict[str, Store], hub: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk of old homes: nothing is found by its program's settings, each store is known by what is in it."""
+    for variable, value in {**hub.env(), "HOME": str(tmp_path / "home"), "HUBJET_HASHED": str(tmp_path / "hashed")}.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    with hubjet.settings(adopt="off"):
+        for store in made.values():
+            hubjet.snapshot_download(store.repo, allow_patterns=CARD)
+    (top,) = {store.home.parent for store in made.values()}
+    hub.clear()
+    with hubjet.settings(offline=True, sources=[top]):
+        for store in made.values():
+            folder = Path(hubjet.snapshot_download(store.repo))
+            assert {name: (folder / name).read_bytes() for name in store.files} == store.files, store.name
+    assert hub.requests == []
+
+
 @pytest.mark.parametrize("name", ["hub-old", "hub-shared", "git-lfs", "git-lfs-smudged"])
 def test_a_store_that_knows_commits_is_enough_without_ever_asking_the_hub(at_home: Store, hub: World, tmp_path: Path) -> None:
     store = at_home

@@ -514,6 +514,17 @@ def test_a_folder_that_is_only_called_like_a_program_is_searched_like_any_other(
         assert [os.path.basename(one.path) for one in folder.walk(str(tmp_path / name))] == ["model.gguf"], name
 
 
+def test_one_repository_of_a_hub_cache_and_one_snapshot_can_be_named(tmp_path: Path) -> None:
+    lay(tmp_path, {f"models--org--name/blobs/{SHA}": WEIGHTS, "models--org--name/refs/main": COMMIT})
+    snapshot = tmp_path / "models--org--name/snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.bin").symlink_to(f"../../blobs/{SHA}")
+    (one,) = folder.walk(str(tmp_path / "models--org--name"))
+    assert (one.etag, one.repo, one.revision, one.filename) == (SHA, "org/name", COMMIT, "model.bin")
+    assert [ref.commit for ref in hub_cache.refs(str(tmp_path / "models--org--name"))] == [COMMIT]
+    assert [(one.etag, one.repo) for one in folder.walk(str(snapshot))] == [(SHA, None)]
+
+
 def test_two_programs_in_one_folder_are_both_read(tmp_path: Path) -> None:
     lay(tmp_path, hub_tree(links=False, trees=False))
     lay(tmp_path, {f"{SHA}.{OTHER}": b"x", f"{SHA}.{OTHER}.json": "{}"})

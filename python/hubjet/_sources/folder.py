@@ -1,6 +1,6 @@
-"""Any folder that the user names: stores of known programs in it, and plain files. Imports look, lying, programs.
+"""Any folder that the user names: stores of known programs in it, and plain files. Imports hub_cache, look, lying, programs.
 
-A plain file is known by a digest only where its name is one (64 hex, or sha256 before them); else by its size, and it is hashed when a
+A plain file is known by a digest only where its name is one (64 hex, or sha256 before them), or that of the file it is a link to (a snapshot's folder); else by its size, and it is hashed when a
 file of that size is wanted.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from . import look
+from . import hub_cache, look
 from .lying import Around, Lying
 from .programs import readers_of
 
@@ -56,7 +56,7 @@ def walk(place: str, stores: list[tuple[Reader, str]] | None = None) -> Iterator
                     seen.add(one.key)
                     inner.append((one.path, deep - 1))
             elif not one.name.endswith(look.UNFINISHED):
-                yield Lying(one.path, one.size, digest_in(one.name))
+                yield Lying(one.path, one.size, (hub_cache.linked(one.path) if one.is_link else None) or digest_in(one.name))
         waiting += reversed(inner)
 
 

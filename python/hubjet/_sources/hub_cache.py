@@ -41,37 +41,44 @@ def places(around: Around) -> list[str]:
 
 
 def holds(folder: str, here: Collection[str]) -> bool:
-    """One repository's folder is enough."""
+    """One repository's folder is enough, or is one."""
+    if "snapshots" in here and _of(os.path.basename(os.path.normpath(folder))) is not None:
+        return True
     return any(_of(name) is not None and os.path.isdir(os.path.join(folder, name, "snapshots")) for name in here)
 
 
 def walk(place: str) -> Iterator[Lying]:
     """Files by their names in a commit; blobs that no snapshot names; what the shared store has beyond these."""
     told: set[str] = set()
-    for one in look.folders(place):
-        kind = _of(one.name)
-        if kind is not None:
-            for file in _repo(one.path, *kind):
-                if file.etag is not None:
-                    told.add(file.etag)
-                yield file
+    for folder, kind in _repos(place):
+        for file in _repo(folder, *kind):
+            if file.etag is not None:
+                told.add(file.etag)
+            yield file
     yield from _shared(os.path.join(place, "blobs"), told)
 
 
 def refs(place: str) -> Iterator[Ref]:
     """What names of revisions mean there."""
-    for one in look.folders(place):
-        kind = _of(one.name)
-        for file in look.files(os.path.join(one.path, "refs"), unfinished=(".tmp",)) if kind is not None else ():
+    for folder, kind in _repos(place):
+        for file in look.files(os.path.join(folder, "refs"), unfinished=(".tmp",)):
             commit = (look.text(file.path, 64) or "").strip()
-            if kind is not None and look.is_commit(commit):
+            if look.is_commit(commit):
                 yield Ref(*kind, file.below, commit)
 
 
 def listing(place: str, repo: str, repo_type: str, commit: str) -> dict[str, tuple[int, str]] | None:
     """All files of a commit, here or not; None: that is not known here (before 2.x it was not kept)."""
-    kind = next(plural for plural, one in _TYPES.items() if one == repo_type)
-    return tree(os.path.join(place, "--".join([kind, *repo.split("/")]), "trees", f"{commit}.json")) or None
+    folders = [folder for folder, kind in _repos(place) if kind == (repo, repo_type)]
+    return next((found for folder in folders if (found := tree(os.path.join(folder, "trees", f"{commit}.json")))), None)
+
+
+def _repos(place: str) -> list[tuple[str, tuple[str, str]]]:
+    """(folder, (repo_id, type)) of the repositories of a cache, or of the one that this is."""
+    own = _of(os.path.basename(os.path.normpath(place)))
+    if own is not None:
+        return [(place, own)]
+    return [(one.path, kind) for one in look.folders(place) if (kind := _of(one.name)) is not None]
 
 
 def _of(name: str) -> tuple[str, str] | None:
@@ -89,7 +96,7 @@ def _repo(folder: str, repo_id: str, repo_type: str) -> Iterator[Lying]:
         commit = snapshot.name
         listed: dict[str, tuple[int, str]] | None = None
         for file in look.files(snapshot.path, unfinished=()):
-            etag = _linked(file.path)
+            etag = linked(file.path)
             if etag is None:
                 if listed is None:
                     listed = tree(os.path.join(folder, "trees", f"{commit}.json"))
@@ -103,7 +110,7 @@ def _repo(folder: str, repo_id: str, repo_type: str) -> Iterator[Lying]:
             yield Lying(blob.path, blob.size, etag, repo_id, repo_type, program=NAME)
 
 
-def _linked(path: str) -> str | None:
+def linked(path: str) -> str | None:
     """The digest in the name that a link leads to: a blob's. (The blob may be a link, too: its own name is what counts.)"""
     try:
         return look.digest(os.path.basename(os.readlink(path)))
