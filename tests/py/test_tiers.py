@@ -21,7 +21,9 @@ FILES = {"config.json": b'{"a": 1}', "model.safetensors": b"w" * 300_000, "sub/t
 
 
 @pytest.fixture(autouse=True)
-def forget() -> None:
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual cache is a source of files, too (docs/adopt.md): not here."""
+    monkeypatch.setenv("HUBJET_ADOPT", "off")
     for known in (_tiers._trouble, _tiers._seen, _tiers._blobs, _tiers._wrong):
         known.clear()
 

@@ -8,6 +8,7 @@ foreign error texts. These requests are not in hubjet's ledger: they are fsspec'
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -158,8 +159,13 @@ def _is_final(error: Exception) -> bool:
     """Whether another try would end the same way."""
     name = type(error).__name__
     return isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError | ImportError | ValueError | TypeError) or (
-        "Credential" in name or "Token" in name or "InvalidRegion" in name
+        "Credential" in name or "Token" in name or "InvalidRegion" in name or _is_no_range(error)
     )
+
+
+def _is_no_range(error: Exception) -> bool:
+    """Of an object that is shorter: the same answer for ever."""
+    return isinstance(error, OSError) and error.errno == errno.EINVAL
 
 
 def _advice(error: Exception, scheme: str) -> str:

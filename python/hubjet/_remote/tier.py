@@ -27,7 +27,7 @@ def of(config: Config) -> list[Depot]:
     """Those that answered, or were not asked yet. ConfigError: fsspec, or what it needs, is not installed."""
     found = []
     for url in config.tiers:
-        if "://" in url and (_tiers.trouble(url) is None or _tiers.may_try_again(url)):
+        if "://" in url and _tiers.may_try_again(url):
             try:
                 found.append(at(url))
             except StorageError as error:
@@ -58,6 +58,8 @@ def commit_of(depots: Sequence[Depot], repo: Repo, revision: str) -> str | None:
         key = (depot.url, repo.type, repo.id, revision)
         when, commit = _refs.get(key, (0.0, None))
         if not when or time.monotonic() - when > FRESH_S:
+            if not _tiers.may_try_again(depot.url):
+                continue
             try:
                 text = depot.read_small(layout.ref_key(repo, revision), 4096)
             except StorageError as error:
@@ -75,6 +77,8 @@ def manifest_of(depot: Depot, repo: Repo, commit: str) -> Manifest | None:
     key = (depot.url, repo.type, repo.id, commit)
     when, manifest = _manifests.get(key, (0.0, None))
     if not when or time.monotonic() - when > FRESH_S:
+        if not _tiers.may_try_again(depot.url):
+            return None
         try:
             text = depot.read_small(layout.manifest_key(repo, commit), layout.MANIFEST_BYTES_MAX)
         except StorageError as error:
@@ -106,9 +110,20 @@ def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping
                 came[name] = depot.shown
             elif isinstance(error, HubjetError) and not isinstance(error, StorageError):
                 _trace.warn(f"{name}: {error}", once=f"wrong {depot.url} {left[name].etag}")
-            elif not isinstance(error, FileNotFoundError):
+            elif not isinstance(error, FileNotFoundError) and not _is_cut(depot, name, left[name]):
                 _failed(depot.url, error)
     return came
+
+
+def _is_cut(depot: Depot, filename: str, facts: FileFacts) -> bool:
+    """Whether it is the object that is wrong, and not the place: ranges of one that is too short are answered with errors."""
+    try:
+        size = depot.size_of(layout.blob_key(str(facts.etag)))
+    except StorageError:
+        return False
+    if size != facts.size:
+        _trace.warn(f"{filename}: {depot.shown}/{layout.blob_key(str(facts.etag))} has {size} bytes, {facts.size} were pushed: it is not used", once=f"cut {depot.url} {facts.etag}")
+    return size != facts.size
 
 
 def has(depot: Depot, repo: Repo, commit: str, wanted: Mapping[str, FileFacts]) -> list[str]:
@@ -116,7 +131,7 @@ def has(depot: Depot, repo: Repo, commit: str, wanted: Mapping[str, FileFacts]) 
     manifest = manifest_of(depot, repo, commit)
     named = [name for name in wanted if manifest is not None and name in manifest.stored and manifest.tree[name].etag == wanted[name].etag]
     others = [name for name in wanted if name not in named]
-    if not others or _tiers.trouble(depot.url) is not None:
+    if not others or not _tiers.may_try_again(depot.url):
         return named
     from concurrent.futures import ThreadPoolExecutor
 

@@ -1,0 +1,291 @@
+"""Models in object stores, by fsspec: against a real S3 server (moto's), and in places that need none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hubjet
+from hubjet import _tiers
+from hubjet._remote import depot, tier
+from tests.py.child import Child
+from tests.s3 import PYTHON, SECRET, Store
+from tests.server import Sparse, World
+
+pytestmark = pytest.mark.usefixtures("hub_env")
+
+PART = 8 << 20
+LARGE = Sparse(5 * PART + 12_345, 7)
+SMALL = {"config.json": b'{"a": 1}', "sub/tokens.txt": b"t" * 900}
+NAME = "models--org--name"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Store]:
+    if not PYTHON.exists():
+        pytest.fail("no build/venv-s3: `make build` makes it", pytrace=False)
+    with Store() as store:
+        yield store
+
+
+@pytest.fixture
+def store(server: Store) -> Iterator[Store]:
+    server.faults({})
+    server.requests()
+    yield server
+    server.faults({})
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual cache is a source of files, too (docs/adopt.md): not here."""
+    monkeypatch.setenv("HUBJET_ADOPT", "off")
+    for known in (_tiers._trouble, _tiers._seen, _tiers._blobs, _tiers._wrong, tier._manifests, tier._refs, depot._open):
+        known.clear()
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    """A prefix of this test's own."""
+    return "s3://models/" + re.sub(r"\W", "-", request.node.name)
+
+
+def client(store: Store, script: str, **env: str) -> Child:
+    return Child(script, env={**store.env, **env}, python=str(PYTHON))
+
+
+def ran(store: Store, script: str, **env: str) -> Any:
+    """What it left in `result`; its stderr, without the store's secret in it, in .err."""
+    with client(store, script, **env) as child:
+        assert child.wait(120) == 0, child.err
+        assert SECRET not in child.err + child.printed
+        ran.err = child.err  # type: ignore[attr-defined]
+        return child.result
+
+
+def brought(world: World, large: bool = True) -> tuple[str, str]:
+    """A repository in the cache: its commit, and the digest of its large file."""
+    repo = world.repo("org/name")
+    commit = repo.commit({**SMALL, "model.safetensors": LARGE if large else b"w" * 5000}, lfs=("*.safetensors",))
+    folder = hubjet.snapshot_download("org/name")
+    return commit, os.path.basename(os.path.realpath(f"{folder}/model.safetensors"))
+
+
+PUSH = "import hubjet, os; result = vars(hubjet.push('org/name', os.environ['PLACE']))"
+FETCH = """
+import hubjet, os, hashlib
+from pathlib import Path
+folder = Path(hubjet.snapshot_download("org/name"))
+result = {"folder": str(folder), "files": {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()},
+          "sources": {one.name: [one.source, one.verified] for one in hubjet.receipt().files}}
+"""
+
+
+# --- there and back ----------------------------------------------------------------------------------
+
+
+def test_a_repository_goes_there_in_parts_and_comes_back_proven(world: World, store: Store, place: str, tmp_path: Path) -> None:
+    commit, digest = brought(world)
+    done = ran(store, PUSH, PLACE=place)
+    assert (done["commit"], done["files"], done["there"]) == (commit, 3, 0) and done["sent"] == done["size"]
+    book = store.requests()
+    parts = [one for one in book if one["method"] == "PUT" and "partNumber" in one["query"]]
+    assert len(parts) == 6 and max(one["beside"] for one in parts) > 1, "in parts of 8 MiB, side by side"
+    order = [one["key"] for one in book if one["method"] in ("PUT", "POST") and one["status"] == 200 and "partNumber" not in one["query"] and "uploads" not in one["query"]]
+    key = place.removeprefix("s3://models/")
+    assert order[-2:] == [f"{key}/{NAME}/manifests/{commit}.json", f"{key}/{NAME}/refs/main"], "the name last"
+    assert set(order[:-2]) >= {f"{key}/blobs/{digest}"}
+
+    again = ran(store, PUSH, PLACE=place)
+    assert again["sent"] == 0 and again["there"] == again["size"]
+    assert not [one for one in store.requests() if one["method"] in ("PUT", "POST") and "/blobs/" in one["key"]]
+
+    world.clear()
+    got = ran(store, FETCH, HUBJET_CACHES=f"{place}:{tmp_path}/fresh", HF_HUB_OFFLINE="1")
+    assert got["folder"] == f"{tmp_path}/fresh/{NAME}/snapshots/{commit}"
+    assert got["files"]["model.safetensors"] == digest and got["sources"]["model.safetensors"] == [place, "sha256"]
+    assert {name: got["files"][name] for name in SMALL} == {name: hashlib.sha256(data).hexdigest() for name, data in SMALL.items()}
+    assert world.requests == []
+    ranges = [one for one in store.requests() if one["key"].endswith(f"blobs/{digest}") and one["method"] == "GET"]
+    assert len(ranges) == 6 and all(one["range"] for one in ranges) and max(one["beside"] for one in ranges) > 1
+    assert hubjet.snapshot_download("org/name", cache_dir=tmp_path / "fresh", local_files_only=True) == got["folder"], "it is a cache like any"
+    blob = tmp_path / "fresh" / NAME / "blobs" / digest
+    assert blob.stat().st_mode & 0o777 == 0o444 and not list((tmp_path / "fresh" / NAME).glob(".hubjet/partial/*"))
+
+
+def test_a_store_that_is_busy_is_asked_again(world: World, store: Store, place: str, tmp_path: Path) -> None:
+    _commit, digest = brought(world)
+    store.faults({"fail": [["PUT", "partNumber", 503, 3], ["PUT", "/blobs/", 500, 2], ["POST", "uploads", 503, 1], ["PUT", "/refs/", 500, 1]]})
+    assert ran(store, PUSH, PLACE=place)["files"] == 3
+    busy = [one["status"] for one in store.requests() if one["status"] in (500, 503)]
+    assert len(busy) >= 6
+    store.faults({"fail": [["GET", "/blobs/", 503, 4], ["GET", "/refs/", 500, 1], ["GET", "/manifests/", 503, 1]]})
+    got = ran(store, FETCH, HUBJET_CACHES=f"{place}:{tmp_path}/fresh", HF_HUB_OFFLINE="1")
+    assert got["files"]["model.safetensors"] == digest
+    assert len([one for one in store.requests() if one["status"] in (500, 503)]) == 6
+
+
+def test_a_killed_push_is_gone_on_with_and_was_invisible(world: World, store: Store, place: str, tmp_path: Path) -> None:
+    commit, digest = brought(world)
+    key = place.removeprefix("s3://models/")
+    store.faults({"hold": ["PUT", "partNumber", 3]})
+    with client(store, PUSH, PLACE=place) as child:
+        store.held(3)
+        child.kill()
+    assert store.get(f"{key}/blobs/{digest}") is None and store.get(f"{key}/{NAME}/refs/main") is None
+    assert store.get(f"{key}/{NAME}/manifests/{commit}.json") is None
+    store.faults({})
+    arrived = {one["query"] for one in store.requests() if "partNumber" in one["query"] and one["status"] == 200}
+    done = ran(store, PUSH, PLACE=place)
+    sent = [one for one in store.requests() if "partNumber" in one["query"] and one["status"] == 200]
+    assert len(arrived) >= 3 and len(sent) <= 6 - 3, "what had arrived did not go again"
+    assert done["there"] >= 3 * PART
+    assert hashlib.sha256(store.get(f"{key}/blobs/{digest}") or b"").hexdigest() == digest
+
+
+def test_a_killed_fetch_is_gone_on_with(world: World, store: Store, place: str, tmp_path: Path) -> None:
+    _commit, digest = brought(world)
+    ran(store, PUSH, PLACE=place)
+    store.requests()
+    env = {"HUBJET_CACHES": f"{place}:{tmp_path}/fresh", "HF_HUB_OFFLINE": "1"}
+    store.faults({"hold": ["GET", f"blobs/{digest}", 3]})
+    partial = tmp_path / "fresh" / NAME / ".hubjet/partial" / f"{digest}.depot"
+    with client(store, FETCH, **env) as child:
+        store.held(1)
+        for _ in range(600):  # the blocks that were let through are written by threads of the child
+            if partial.exists() and partial.stat().st_size >= PART:
+                break
+            time.sleep(0.05)
+        child.kill()
+    assert not (tmp_path / "fresh" / NAME / "blobs" / digest).exists()
+    had = partial.stat().st_size // PART
+    assert had >= 1
+    store.faults({})
+    store.requests()
+    got = ran(store, FETCH, **env)
+    assert got["files"]["model.safetensors"] == digest
+    assert len([one for one in store.requests() if one["key"].endswith(digest) and one["range"]]) == 6 - had
+
+
+# --- wrong bytes -------------------------------------------------------------------------------------
+
+
+def test_a_flipped_byte_on_the_store_is_noticed_and_the_hub_asked(world: World, store: Store, place: str, tmp_path: Path) -> None:
+    _commit, digest = brought(world)
+    ran(store, PUSH, PLACE=place)
+    key = f"{place.removeprefix('s3://models/')}/blobs/{digest}"
+    data = bytearray(store.get(key) or b"")
+    data[2 * PART + 5] ^= 1
+    store.put(key, bytes(data))
+    env = {"HUBJET_CACHES": f"{place}:{tmp_path}/fresh"}
+    with client(store, FETCH, HF_HUB_OFFLINE="1", **env) as child:
+        assert child.wait() == 1
+        assert "other bytes" in child.err and "missing" in child.err and digest in child.err, child.err
+    assert not (tmp_path / "fresh" / NAME / "blobs" / digest).exists()
+    world.clear()
+    got = ran(store, FETCH, **env)
+    assert got["files"]["model.safetensors"] == digest
+    assert got["sources"]["model.safetensors"][0] != place and got["sources"]["config.json"][0] in (place, "here")
+    assert ran.err.count("other bytes") == 1  # type: ignore[attr-defined]
+
+
+def test_an_object_that_was_cut_is_not_the_stores_fault(world: World, store: Store, place: str, tmp_path: Path) -> None:
+    _commit, digest = brought(world)
+    ran(store, PUSH, PLACE=place)
+    store.put(f"{place.removeprefix('s3://models/')}/blobs/{digest}", b"cut")
+    got = ran(store, FETCH, HUBJET_CACHES=f"{place}:{tmp_path}/fresh")
+    assert got["files"]["model.safetensors"] == digest and got["sources"]["config.json"][0] == place
+    assert "has 3 bytes" in ran.err and "going on without it" not in ran.err  # type: ignore[attr-defined]
+
+
+def test_a_damaged_file_is_not_pushed(world: World, store: Store, place: str, cache: Path) -> None:
+    _commit, digest = brought(world)
+    blob = cache / NAME / "blobs" / digest
+    blob.chmod(0o644)
+    with open(blob, "r+b") as file:
+        file.seek(3 * PART)
+        file.write(b"?")
+    with client(store, PUSH, PLACE=place) as child:
+        assert child.wait(120) == 1
+        assert "IntegrityError" in child.err and "was not pushed" in child.err
+    key = place.removeprefix("s3://models/")
+    assert store.get(f"{key}/blobs/{digest}") is None and store.get(f"{key}/{NAME}/refs/main") is None
+    assert [one for one in store.requests() if one["method"] == "DELETE" and "uploadId" in one["query"]], "the parts are given back"
+
+
+# --- other places ------------------------------------------------------------------------------------
+
+
+def test_any_folder_is_a_place_too(world: World, cache: Path, tmp_path: Path) -> None:
+    commit, _digest = brought(world, large=False)
+    there = tmp_path / "depot"
+    part = hubjet.push("org/name", f"file://{there}", allow_patterns="*.json")
+    assert (part.files, part.commit) == (1, commit)
+    manifest = json.loads((there / NAME / "manifests" / f"{commit}.json").read_text())
+    assert manifest["whole"] and [name for name, one in manifest["files"].items() if one["stored"]] == ["config.json"]
+    hubjet.push("org/name", f"file://{there}", allow_patterns="*.safetensors")
+    manifest = json.loads((there / NAME / "manifests" / f"{commit}.json").read_text())
+    assert sorted(name for name, one in manifest["files"].items() if one["stored"]) == ["config.json", "model.safetensors"]
+    assert not list(there.rglob("*.part"))
+    world.clear()
+    with hubjet.settings(caches=[f"file://{there}", tmp_path / "fresh"], offline=True):
+        folder = hubjet.snapshot_download("org/name", allow_patterns=["*.json", "*.safetensors"])
+        assert sorted(os.listdir(folder)) == ["config.json", "model.safetensors"]
+        with pytest.raises(hubjet.IncompleteSnapshot):
+            hubjet.snapshot_download("org/name")
+    with hubjet.settings(caches=[f"file://{there}", tmp_path / "other"]):
+        assert hubjet.hf_hub_download("org/name", "config.json").startswith(str(tmp_path / "other"))
+        hubjet.snapshot_download("org/name")
+    assert [one.path.rpartition("/")[2] for one in world.requests if "/resolve/" in one.path] == ["tokens.txt"]
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b'{"hubjet_manifest": 1}', b'{"hubjet_manifest": 99}'])
+def test_a_manifest_that_is_none_is_ignored(world: World, cache: Path, tmp_path: Path, text: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    commit, _digest = brought(world, large=False)
+    there = tmp_path / "depot"
+    hubjet.push("org/name", f"file://{there}")
+    (there / NAME / "manifests" / f"{commit}.json").write_bytes(text)
+    with hubjet.settings(caches=[f"file://{there}", tmp_path / "fresh"]):
+        assert hubjet.snapshot_download("org/name").startswith(str(tmp_path / "fresh"))
+    assert any("is no manifest" in one for one in caplog.messages)
+
+
+def test_a_place_that_does_not_answer_is_said_once(world: World, cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought(world, large=False)
+    place = depot.at(f"file://{tmp_path}/depot")
+    waits: list[float] = []
+    place.sleep = waits.append
+
+    def fails(*_args: Any, **_more: Any) -> bytes:
+        raise OSError("503 at https://me:secret@host/x?X-Amz-Signature=abc")
+
+    monkeypatch.setattr(place.fs, "cat_file", fails)
+    with hubjet.settings(caches=[place.url, tmp_path / "fresh"]):
+        hubjet.snapshot_download("org/name")
+        hubjet.hf_hub_download("org/name", "config.json")
+    said = [one for one in caplog.messages if "going on without it" in one]
+    assert len(said) == 1 and "503" in said[0] and "secret" not in caplog.text and "abc" not in caplog.text
+    assert waits == [0.3, 1.2, 4.8], "tried again, then left alone"
+
+
+def test_what_has_to_be_installed_is_said(world: World) -> None:
+    brought(world, large=False)
+    with pytest.raises(hubjet.ConfigError, match="pip install s3fs"):
+        hubjet.push("org/name", "s3://bucket/hub")
+    with pytest.raises(hubjet.ConfigError, match="file:///the/folder"):
+        hubjet.push("org/name", "/a/folder")
+    with hubjet.settings(caches=["gs://bucket/hub", None]), pytest.raises(hubjet.ConfigError, match="pip install gcsfs"):
+        hubjet.snapshot_download("org/name", revision="v2")
+
+
+def test_what_is_not_here_cannot_be_pushed(world: World, tmp_path: Path) -> None:
+    with pytest.raises(hubjet.LocalEntryNotFound, match="hubjet download org/name"):
+        hubjet.push("org/name", f"file://{tmp_path}")
