@@ -109,11 +109,9 @@ class InCache(NamedTuple):
         worker().note(config, self.store, os.path.basename(folder.rstrip(os.sep)), revision, what)
 
     def _used(self, hub: Hub, path: str) -> str:
-        folder = self.store.folder
-        at = len(folder) + len("/snapshots/")
-        commit = path[at : at + 40]
-        _used.note(folder, commit)
-        _came(hub, self.store.side, path[: at + 40])
+        folder = path[: len(self.store.folder) + len("/snapshots/") + 40]
+        _used.note(folder)
+        _came(hub, self.store.side, folder)
         return path
 
     def preview_snapshot(
@@ -282,7 +280,7 @@ class InPlain(NamedTuple):
         return folder
 
     def _used(self, hub: Hub, folder: str) -> None:
-        _used.note(folder, _used.LAST)
+        _used.note(folder)
         _came(hub, os.path.join(folder, ".hubjet"), folder)
 
     def preview_snapshot(

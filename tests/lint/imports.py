@@ -9,7 +9,8 @@ from pathlib import Path
 # From the bottom up: a module imports only what stands in lines above its own. `_native` may be imported from anywhere, and
 # so may the constants of the package itself. Imports for type checkers only count, too.
 RANKS = (
-    "_errors _events _listen _toml _record _dry_run _words _patch.imports _patch.bar _used _keep.lock _keep.shared _keep.inuse",
+    "_errors _events _listen _toml _record _dry_run _words _patch.imports _patch.bar _keep.lock _keep.shared _keep.inuse",
+    "_used",
     "_sources.lying _sources.settings",
     "_surroundings",
     "_sources.look",
@@ -63,7 +64,7 @@ RANKS = (
     "_download _fetch",
     "_patch.body _patch.quiet _patch.pool _patch.tiers",
     "_patch.listing",
-    "_patch.meta _patch.fs",
+    "_patch.meta _patch.fs _patch.used",
     "_patch.switch",
     "_startup",
     "_run",

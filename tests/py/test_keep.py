@@ -26,6 +26,7 @@ DAY = 86400.0
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """No note of an earlier test is remembered, and nothing is young."""
     monkeypatch.setattr(_used, "_noted", {})
+    monkeypatch.setattr(_used, "_handed", {})
     monkeypatch.setattr(clean, "_estimates", {})
     monkeypatch.setattr(clean, "YOUNG_S", 0.0)
     monkeypatch.setenv("HUBJET_KEEP_RECENT", "0")
@@ -49,7 +50,7 @@ def aged(cache: Path, repo_id: str, commit: str, days: float) -> None:
     for path in blobs:
         os.utime(path, (when, when))
         _native.blob_prove(str(folder), path.name)  # it reads the file
-    for path in [Path(_used.place_of(str(folder), commit)), *blobs]:
+    for path in [folder / "snapshots" / commit, *blobs]:
         os.utime(path, (when, when))
 
 
@@ -64,10 +65,10 @@ def loads(repo_id: str, revision: str | None = None) -> str:
 # --- last use --------------------------------------------------------------------------------------
 
 
-def test_a_use_is_noted_once_an_hour(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_use_is_noted_once_in_ten_minutes(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = made(world, "org/a")
     hubjet.snapshot_download("org/a")
-    note = Path(_used.place_of(str(cache / "models--org--a"), commit))
+    note = cache / "models--org--a" / "snapshots" / commit
     assert abs(note.stat().st_mtime - time.time()) < 60
     aged(cache, "org/a", commit, 3)
     loads("org/a")
@@ -76,27 +77,49 @@ def test_a_use_is_noted_once_an_hour(world: World, cache: Path, monkeypatch: pyt
     loads("org/a")
     assert abs(note.stat().st_mtime - time.time()) < 60
     monkeypatch.setattr(_used, "_noted", {})
-    when = time.time() - 600
+    when = time.time() - 300
     os.utime(note, (when, when))
     loads("org/a")
-    assert note.stat().st_mtime == pytest.approx(when, abs=1), "less than an hour ago: nothing is written"
+    assert note.stat().st_mtime == pytest.approx(when, abs=1), "less than ten minutes ago: nothing is written"
     (one,) = hubjet.ls()
     assert one.last_used == pytest.approx(when, abs=1)
 
 
-def test_nothing_is_tried_where_nothing_may_be_written(tmp_path: Path) -> None:
-    folder = tmp_path / "models--org--a"
+def test_nothing_is_tried_where_nothing_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    os.utime(tmp_path, (1e9, 1e9))
+    monkeypatch.setattr(os, "utime", lambda path, *_: tried.append(str(path)))
+    monkeypatch.setattr(os, "access", lambda path, how: False)
+    _used.note(str(tmp_path))
+    _used.note(str(tmp_path / "nowhere"))
+    assert tried == [] and _used.noted(str(tmp_path)) == 1e9 and _used.noted(str(tmp_path / "nowhere")) == 0
+
+
+def test_a_use_by_transformers_is_noted(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under enable(): whatever hf_hub_download hands out, also where all is here and the revision is a commit. And the limit holds for what it brings."""
+    pytest.importorskip("huggingface_hub")
+    commit, old = made(world, "org/a"), made(world, "org/old")
     with Child(f"""
-        import os, sys
-        from hubjet import _names, _native, _used
-        tried = []
-        sys.addaudithook(lambda event, args: tried.append((event, str(args[0]))) if event in ("open", "os.mkdir", "os.utime") and "models--" in str(args[0]) else None)
-        os.access = lambda *a: False
-        _used.note({str(folder)!r}, "1" * 40)
-        result = tried
+        import os, time
+        import hubjet
+        hubjet.enable()
+        from huggingface_hub import hf_hub_download, snapshot_download
+        snapshot_download("org/old")
+        hf_hub_download("org/a", "config.json")
+        note = {str(cache / "models--org--a" / "snapshots" / commit)!r}
+        result = [os.path.exists(note)]
+        from hubjet import _used
+        os.utime(note, (1e9, 1e9))
+        _used._noted.clear()
+        hf_hub_download("org/a", "config.json", revision={commit!r})
+        result.append(time.time() - os.stat(note).st_mtime < 60)
+        os.environ["HUBJET_MAX_SIZE"] = "150K"
+        hf_hub_download("org/a", "model.safetensors")
+        result.append(sorted(one.repo_id for one in hubjet.ls()))
     """) as child:
         assert child.wait() == 0, child.err
-        assert child.result == []
+        assert child.result == [True, True, ["org/a"]], child.err
+    assert old
 
 
 # --- ls ---------------------------------------------------------------------------------------------

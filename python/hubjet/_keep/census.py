@@ -269,17 +269,15 @@ def _revision(found: RepoCensus, commit: str, folder: str, files: dict[Key, File
 
 
 def _last_uses(found: RepoCensus, files: dict[Key, File]) -> None:
-    """Our own note, or a later time of a file that belongs to this revision alone: a shared one may have been read for another's sake."""
+    """Our own note (_used), or a later time of a file that belongs to this revision alone: a shared one may have been read for another's sake."""
     owners: dict[Key, int] = {}
     for one in found.revisions.values():
         for key in one.content:
             owners[key] = owners.get(key, 0) + 1
     for one in found.revisions.values():
         own = [files[key].used for key in one.content if owners[key] == 1]
-        one.used = max([_used.noted(one.folder, _used.LAST) if found.layout == "plain" else _used.noted(found.store.folder, one.commit), *own], default=0.0)
-        if not one.used:
-            facts = _stat(one.folder)
-            one.used = facts.st_mtime if facts is not None else 0.0
+        one.used = max([_used.noted(one.folder), *own])
+
 
 
 def _refs(store: RepoStore) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .. import _native, _trace, _words
+from .. import _native, _trace, _used, _words
 from .._config import Config, resolve
 from .._edge import public
 from .._errors import LocalEntryNotFound, explain
@@ -53,8 +53,11 @@ class _Judge:
             return "keep="
         if one.folder in self._brought:
             return "this call brought it"
-        if recent and self.now - one.used < self.recent:
-            return f"used {_words.span(max(self.now - one.used, 0))} ago (keep_recent: {_words.span(self.recent)})"
+        age = min(self.now - one.used, _used.since_handed(one.folder))
+        if recent and age < self.recent:
+            return f"used {_words.span(max(age, 0))} ago (keep_recent: {_words.span(self.recent)})"
+        if recent and removal.is_being_brought(found, self.now):
+            return "some process brings something into the repository now"
         used = self.used_by(one, census)
         if used:
             return f"in use by {used}"

@@ -199,7 +199,7 @@ def _in_cache(store: RepoStore, revision: str | None, root: str) -> Licence | No
     here = [(name, commit) for name, commit in known.items() if os.path.isdir(store.snapshot(commit))]
     if not here:
         return None
-    here.sort(key=lambda pair: (-_used.noted(store.folder, pair[1]), is_commit(pair[0])))
+    here.sort(key=lambda pair: (-_used.noted(store.snapshot(pair[1])), is_commit(pair[0])))
     tree = read_tree(store.folder, here[0][1])
     places = [(name, store.snapshot(commit)) for name, commit in here]
     return _told(store.repo.id, store.repo.type, places, store.folder, tree, gate.read(store.side), root)

@@ -117,7 +117,7 @@ def ls(
     Args: repos: names or patterns ("org/*"); repo_type: one sort only; sort: "name", "size" (the largest first) or "used" (the one not used longest
     first); unused_days: only what was not used for so long; larger: only what has at least so many bytes ("1G").
 
-    Sizes count each file of the disk once. Last use is hubjet's own note, to the hour, or a later time of the files themselves where the disk keeps
+    Sizes count each file of the disk once. Last use is hubjet's own note, to ten minutes, or a later time of the files themselves where the disk keeps
     it. Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty; StorageError for one
     that cannot be read. Threads: any.
 

@@ -1,5 +1,5 @@
 """Takes revisions, files and leftovers out of a cache, in an order in which a kill at any moment leaves no snapshot that looks whole and is not.
-Imports _native, _store, _trace, _used, _keep.census, _keep.inuse, _keep.lock, _keep.pins, _keep.shared.
+Imports _native, _store, _trace, _keep.census, _keep.inuse, _keep.lock, _keep.pins, _keep.shared.
 
 A revision goes so: hubjet's notes that it is whole, the refs that mean it, its folder (renamed away in one step), what is known of it, blobs
 that no revision needs any more, last the folder's links. What a kill leaves is more than is needed, never less; `prune` finds it.
@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 
-from .. import _native, _trace, _used
+from .. import _native, _trace
 from .._names import is_commit, is_etag
 from .._store import RepoStore
 from . import lock, shared
@@ -42,7 +42,6 @@ def take_revision(store: RepoStore, commit: str, names: list[str]) -> None:
     os.replace(store.snapshot(commit), away)
     unlink(os.path.join(store.folder, "trees", f"{commit}.json"))
     shutil.rmtree(os.path.join(store.folder, ".no_exist", commit), ignore_errors=True)
-    unlink(_used.place_of(store.folder, commit))
 
 
 def take_plain(folder: str) -> None:
@@ -124,9 +123,6 @@ def tidy(store: RepoStore) -> list[str]:
         if is_commit(name.removesuffix(".json")) and name.removesuffix(".json") not in known:
             unlink(os.path.join(store.folder, "trees", name))
             removed.append(f"trees/{name}")
-    for name in _names(os.path.join(store.side, "used")):
-        if name not in fresh.revisions:
-            unlink(os.path.join(store.side, "used", name))
     for top in ("snapshots", "refs", ".no_exist", "trees", "blobs", ".hubjet"):
         for folder, _inner, _files in os.walk(os.path.join(store.folder, top), topdown=False):
             if top == ".hubjet" or not is_commit(os.path.basename(folder)):  # an empty snapshot is one: of a repository without files
@@ -137,7 +133,7 @@ def tidy(store: RepoStore) -> list[str]:
 
 
 def _drop_repo(store: RepoStore) -> list[str]:
-    side = set(_names(store.side)) - {"record", "pins", "gate", "whole", "used", "tmp"}
+    side = set(_names(store.side)) - {"record", "pins", "gate", "whole", "tmp"}
     if side or set(_names(store.folder)) - {".hubjet", "refs", "snapshots", "blobs", "trees", ".no_exist"}:
         return []  # a stranger's file lies there
     shutil.rmtree(store.folder, ignore_errors=True)

@@ -41,7 +41,7 @@ class Hook(NamedTuple):
     name: str  # "function", or "Class.method"
     home: str  # our module with `make`
     make: str
-    shapes: tuple[str, ...]  # the signatures that are known, in the words of `shape_of`: 1.0 to 2.4
+    shapes: tuple[str, ...]  # the signatures that are known, in the words of `shape_of`: 1.0 to 2.4; none: any will do
     since: bool = False  # not in all of those versions, and not missed where it is not
 
     @property
@@ -76,6 +76,7 @@ HOOKS = (
             "*storage_folder=",
         ),
     ),
+    Hook("huggingface_hub.file_download", "_hf_hub_download_to_cache_dir", "_patch.used", "make", (), since=True),
     Hook(
         "huggingface_hub.hf_api",
         "HfApi.list_repo_tree",
@@ -227,7 +228,7 @@ class _Patch:
                 self.refused[hook] = "not in this version"
                 return
             shape = shape_of(original)
-            if shape not in hook.shapes:
+            if hook.shapes and shape not in hook.shapes:
                 raise LookupError(f"its signature is not known: ({shape})")
             # bound by a module that was loaded after ours had taken its place: what is put back is theirs
             original = next((one.original for one in self.installed.values() if one.ours is original), original)
