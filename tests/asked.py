@@ -154,4 +154,75 @@ print(inspect.getdoc(hubjet.where).splitlines()[0])
 [Functions](../api.md) · [Options](../options.md) · [Errors, A to Z](../errors.md) · [The command line](../cli.md), also as `man hubjet`
 """,
     ),
+    "readable-names": (
+        model,
+        """
+# Readable names, and no links that break on Windows, across drives?
+
+**Yes.** The layout `plain` has a folder for each model, with the files' own names, no links, and one folder of notes. It can be copied, moved to another drive,
+renamed, put on a stick, a share or a Drive, and it stays valid.
+
+## The call
+""",
+        Program("""
+import os, hubjet
+
+with hubjet.settings(layout="plain", cache_dir="models"):
+    folder = hubjet.from_pretrained("org/model")
+    print(os.path.relpath(folder), sorted(os.listdir(folder)))
+    print("links:", sum(os.path.islink(os.path.join(at, name)) for at, _, names in os.walk("models") for name in names))
+
+os.rename("models", "moved")
+with hubjet.settings(layout="plain", cache_dir="moved", offline=True):
+    print(os.path.relpath(hubjet.from_pretrained("org/model")))
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet download org/model --layout plain --cache-dir ~/models -q; ls -A ~/models/org/model",
+            "hubjet where org/model --layout plain --cache-dir ~/models | grep -E 'layout|snapshot'",
+        ],
+        """
+`HUBJET_LAYOUT=plain` or a line in the config file makes it the layout of every call; `auto` takes it where a disk has no symbolic links: [layouts](../layouts.md).
+""",
+    ),
+    "colab-drive": (
+        model,
+        """
+# Colab without a disk that stays: Google Drive instead?
+
+**Yes.** Name a folder of your Drive as *vault*: what is downloaded goes to the runtime's disk and is loadable at once; a copy goes to the Drive beside you, is read back
+and compared; the next runtime gets it from there.
+
+## The call
+
+In Colab the folder is one of `/content/drive/MyDrive`, after `drive.mount("/content/drive")`.
+""",
+        Program("""
+import os, shutil, hubjet
+
+os.mkdir("drive")  # stands for the mounted Drive
+with hubjet.settings(vault="drive/models"):
+    folder = hubjet.snapshot_download("org/model")
+    hubjet.vault.flush()  # before the tab is closed
+    for model in hubjet.vault.status().models:
+        print(model.repo_id, model.state)
+
+shutil.rmtree(hubjet.where()["cache_dir"].value)  # the runtime is gone, and the next one begins
+
+with hubjet.settings(vault="drive/models", offline=True):
+    print(hubjet.snapshot_download("org/model") == folder)
+"""),
+        """
+## The command
+""",
+        [
+            "export HUBJET_VAULT=$PWD/drive/models; hubjet vault status | tail -1 | cut -c1-40",
+            "ls drive/models/org/model/*/",
+        ],
+        """
+What a Drive does to files, what is written there and what is said when it goes wrong: [Colab: keep models on Drive](../vault.md).
+""",
+    ),
 }

@@ -43,7 +43,8 @@ def test_every_question_has_a_page_with_a_call_and_a_command() -> None:
     for page in pages:
         text = page.read_text("utf-8")
         assert re.match(r"# .*\?\n\n\*\*(Yes|No)[^*]*\*\*", text), page.name
-        assert "## The call\n\n```python\n" in text and "## The command\n" in text and "$ " in text and "hubjet " in text, page.name
+        call, _, command = text.partition("## The call\n")[2].partition("## The command\n")
+        assert "```python\n" in call and re.search(r"^\$ .*\bhubjet ", command, re.M), page.name
         assert f"asked/{page.name}" in (cli_docs.ROOT / "website" / "mkdocs.yml").read_text("utf-8"), page.name
 
 
