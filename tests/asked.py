@@ -24,6 +24,13 @@ def gated(world: World) -> None:
     world.token("you", gates=["org/gated"])
 
 
+def quantised(world: World) -> None:
+    """A model in one file, as llama.cpp's programs have it; and the same file at an address of its own."""
+    content = b"GGUF" + b"weights " * 200_000
+    world.repo("org/model-GGUF").commit({"README.md": b"# A model\n", "model-Q4_K_M.gguf": content})
+    world.file("model.gguf", content)
+
+
 ASKED: dict[str, Story] = {
     "stays-connected": (
         model,
@@ -223,6 +230,82 @@ with hubjet.settings(vault="drive/models", offline=True):
         ],
         """
 What a Drive does to files, what is written there and what is said when it goes wrong: [Colab: keep models on Drive](../vault.md).
+""",
+    ),
+    "another-program": (
+        quantised,
+        """
+# Use a model another program already downloaded, and the cache for the rest?
+
+**Yes.** Before anything is fetched, hubjet looks through what lies on this computer: caches of huggingface_hub, Ollama, LM Studio, ComfyUI, llama.cpp, ModelScope, kagglehub, git-lfs
+and more, and any folder you name. What has the right sha256 is used where it lies; the other program's files stay as they are.
+
+## The call
+
+Here Ollama has the file, under the name that it gives to it:
+""",
+        [
+            "hubjet get @CDN@/files/model.gguf -q; mkdir -p ~/.ollama/models/blobs",
+            "mv model.gguf ~/.ollama/models/blobs/sha256-$(sha256sum model.gguf | cut -c1-64)",
+        ],
+        Program("""
+import hubjet
+
+with hubjet.contacts() as seen:
+    folder = hubjet.snapshot_download("org/model-GGUF")
+print("fetched:", [visit["bytes"] for visit in seen.visits if visit["path"].endswith((".md", ".gguf")) and visit["status"] < 300], "bytes")
+for file in hubjet.find("org/model-GGUF"):
+    print(file.filename, file.program)
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet scan",
+            "hubjet find org/model-GGUF",
+            "hubjet download org/model-GGUF --cache-dir new --dry-run",
+        ],
+        """
+Which programs, and how their files are known: [sources](../sources.md). How they are taken, and how to have copies instead: [models that other programs have](../adopt.md).
+""",
+    ),
+    "my-own-files": (
+        model,
+        """
+# A directory, a `cache_dir`, a git-lfs clone as sources?
+
+**Yes, each.** A folder is used as it is; another cache is an argument; a clone made with git-lfs is read in place, also one that has pointers in its worktree.
+
+## The call
+""",
+        [
+            "hubjet download org/model --needed --local-dir folder -q; hubjet download org/model --needed --cache-dir other -q",
+            "git init -q clone; cd clone; git remote add origin $HF_ENDPOINT/org/model; git lfs install --local > ../log; git lfs track '*.safetensors' > ../log",
+            "cd clone; cp ../folder/*.* .; git add .; git -c user.name=me -c user.email=me@localhost commit -qm all; git cat-file -p :model.safetensors > pointer; mv pointer model.safetensors",
+            "cat clone/model.safetensors",
+        ],
+        Program("""
+import os, hubjet
+
+here = lambda path: os.path.relpath(path).split("/")[0]
+with hubjet.settings(offline=True):
+    print(here(hubjet.from_pretrained("folder")))                         # a folder
+    print(here(hubjet.from_pretrained("org/model", cache_dir="other")))   # another cache
+    clone = hubjet.from_pretrained("clone")                               # a clone: pointers lead to git-lfs's objects
+    print(sorted(os.listdir(clone)), os.path.getsize(os.path.join(clone, "model.safetensors")))
+with hubjet.contacts() as seen:
+    hubjet.from_pretrained("org/model", sources=["clone"], cache_dir="new")
+print("weights fetched:", sum(visit["bytes"] for visit in seen.visits if "safetensors" in visit["path"] and visit["status"] < 300), "bytes")
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet find org/model --source clone",
+            "HUBJET_SEARCH=clone hubjet download org/model --needed --cache-dir newer",
+        ],
+        """
+[Models that other programs have](../adopt.md) · [Several caches](../tiers.md)
 """,
     ),
 }
