@@ -10,7 +10,7 @@ from tests.server import World
 from tests.told import ROOT, Program, Story
 
 FOLDER = ROOT / "docs" / "asked"
-TOKEN = "hf_test_you"  # the hub of the tests knows whose it is
+TOKEN = "hf_test_somebody"  # the hub of the tests knows whose it is
 
 
 def model(world: World) -> None:
@@ -21,7 +21,7 @@ def model(world: World) -> None:
 def gated(world: World) -> None:
     """A model whose conditions must be accepted, and somebody who did."""
     world.repo("org/gated", gated="auto").commit({"config.json": b"{}\n", "model.safetensors": b"secret " * 100})
-    world.token("you", gates=["org/gated"])
+    world.token("somebody", gates=["org/gated"])
 
 
 def quantised(world: World) -> None:
@@ -29,6 +29,14 @@ def quantised(world: World) -> None:
     content = b"GGUF" + b"weights " * 200_000
     world.repo("org/model-GGUF").commit({"README.md": b"# A model\n", "model-Q4_K_M.gguf": content})
     world.file("model.gguf", content)
+
+
+def licensed(world: World) -> None:
+    """A model with its terms: some were accepted on its page."""
+    card = b"---\nlicense: other\nlicense_name: example-terms\nlicense_link: LICENSE\nbase_model: org/base\n---\n# A model\n"
+    files = {**FILES, "README.md": card, "LICENSE": b"Use it kindly.\n"}
+    world.repo("org/gated", gated="auto").commit(files)
+    world.token("somebody", gates=["org/gated"])
 
 
 ASKED: dict[str, Story] = {
@@ -306,6 +314,36 @@ print("weights fetched:", sum(visit["bytes"] for visit in seen.visits if "safete
         ],
         """
 [Models that other programs have](../adopt.md) · [Several caches](../tiers.md)
+""",
+    ),
+    "licences": (
+        licensed,
+        """
+# Are licences respected?
+
+**Yes.** The licence and the model card come with the weights, whatever part of a repository is asked for, and stay with them: in every layout, in packs and lock files, on a vault.
+What was accepted on a page, by which account and when, is noted, without the token.
+
+## The call
+""",
+        Program(f"""
+import hubjet
+
+folder = hubjet.from_pretrained("org/gated", token="{TOKEN}")
+print((folder / "LICENSE").read_text(), end="")
+
+terms = hubjet.licence("org/gated")
+print(terms.label, "gated" if terms.gated else "open", terms.account, [base.repo_id for base in terms.base_model])
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet licence org/gated",
+            "hubjet licence",
+        ],
+        """
+What a repository without a card means, copies elsewhere, and the terms of base models: [licences](../licences.md).
 """,
     ),
 }
