@@ -337,7 +337,7 @@ static PyObject *how_of(char letter)
 
 static PyObject *store_adopt(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = { "source", "etag", "repo_dir", "path", "tmp", "tactics", "size", "mode", "sync", "replace", NULL };
+  static char *names[] = { "source", "etag", "repo_dir", "path", "tmp", "tactics", "size", "mode", "sync", "replace", "known", NULL };
   struct hj_err e = HJ_ERR_INIT;
   struct adopt_call *c = NULL;
   PyObject *source = NULL, *repo = NULL, *path = NULL, *tmp = NULL, *result = NULL;
@@ -345,8 +345,13 @@ static PyObject *store_adopt(PyObject *self, PyObject *args, PyObject *kwargs)
   long long size = -1;
   unsigned mode = 0444;
   int sync = 1, replace = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&s|O&O&O&sLIpp:adopt", names, PyUnicode_FSConverter, &source, &etag, path_or_none,
-                                   &repo, path_or_none, &path, path_or_none, &tmp, &tactics, &size, &mode, &sync, &replace))
+  PyObject *known = Py_None;
+  unsigned long long device = 0, inode = 0;
+  long long mtime_ns = 0, known_size = -1;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&s|O&O&O&sLIppO:adopt", names, PyUnicode_FSConverter, &source, &etag, path_or_none,
+                                   &repo, path_or_none, &path, path_or_none, &tmp, &tactics, &size, &mode, &sync, &replace, &known))
+    goto out;
+  if (known != Py_None && !PyArg_ParseTuple(known, "KKLL;known must be (device, inode, size, mtime_ns)", &device, &inode, &known_size, &mtime_ns))
     goto out;
   if (repo ? path || tmp : !path || !tmp) {
     PyErr_SetString(PyExc_ValueError, "either repo_dir, or path and tmp");
@@ -362,7 +367,9 @@ static PyObject *store_adopt(PyObject *self, PyObject *args, PyObject *kwargs)
     c->path = copy_of(path, &e);
     c->tmp = copy_of(tmp, &e);
     c->way = (struct hj_adopt_way){ .source = c->source, .tactics = c->tactics, .size = size < 0 ? HJ_SIZE_UNKNOWN : (uint64_t)size,
-                                    .mode = mode & 07777, .sync = sync != 0, .replace = replace != 0 };
+                                    .mode = mode & 07777, .sync = sync != 0, .replace = replace != 0,
+                                    .known = known != Py_None && known_size >= 0 && size == known_size, .device = device, .inode = inode,
+                                    .mtime_ns = mtime_ns };
   }
   if (e.code != HJ_E_OK)
     (void)ext_raise(ext_state_of(self), &e);
@@ -444,7 +451,7 @@ PyMethodDef ext_store_methods[] = {
   { "blob_note", store_blob_note, METH_VARARGS, "blob_note(repo_dir, etag): the caller has proven the blob; a record says so." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },
   { "adopt", KEYWORDS(store_adopt), METH_VARARGS | METH_KEYWORDS,
-    "adopt(source, etag, repo_dir=None, path=None, tmp=None, tactics='cly', size=-1, mode=0o444, sync=True, replace=False) -> str: a file that "
+    "adopt(source, etag, repo_dir=None, path=None, tmp=None, tactics='cly', size=-1, mode=0o444, sync=True, replace=False, known=None) -> str: a file that "
     "lies elsewhere under a name of ours, proven: 'clone', 'hardlink', 'link', 'copy' or 'here'; None: gone, or no way." },
   { "snapshot_is_whole", store_snapshot_is_whole, METH_VARARGS,
     "snapshot_is_whole(repo_dir, commit, choice='') -> bool: every file there and as it was when the snapshot was noted whole." },

@@ -30,6 +30,9 @@ struct hj_adopt_way {
   uint64_t size;           /* HJ_SIZE_UNKNOWN (store/blob.h): not told */
   unsigned mode;           /* of a file of our own, before the umask */
   bool sync, replace;
+  bool known;              /* a file at `source` with this device, inode, size and time was hashed before, and is what the etag says: */
+  uint64_t device, inode;  /* then links and clones need no second look at its bytes; a copy is digested all the same */
+  int64_t mtime_ns;
   const atomic_int *stop;
 };
 

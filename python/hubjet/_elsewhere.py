@@ -11,13 +11,14 @@ import os
 
 from . import _native, _trace
 from ._errors import IntegrityError, StorageError
+from ._hashed import Index
 from ._show import receipt
 from ._show.progress import Checking
 from ._words import at_home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any, NamedTuple, Protocol
 
     from ._config import Config
@@ -160,9 +161,10 @@ def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config:
 def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str, **where: Any) -> str | None:
     lying = place.lying
     source = os.path.realpath(lying.path)
+    known = Index(config.hashed).known(source, etag)
     try:
         with Checking(filename, source):
-            how = _native.adopt(source, etag, tactics=tactics, size=lying.size, sync=config.sync, **where)
+            how = _native.adopt(source, etag, tactics=tactics, size=lying.size, sync=config.sync, known=known, **where)
     except StorageError as error:
         if error.code == "NOSPACE":
             raise
@@ -178,6 +180,25 @@ def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str,
     if told is not None:
         told.found(filename, lying.size, "sha256" if len(etag) == 64 else "git-sha1", f"{lying.program} ({_HOW[how]} {at_home(lying.path)})")
     return how
+
+
+def hash_first(places: Iterable[tuple[Place, str]], config: Config) -> None:
+    """Several files that will be linked or cloned are hashed side by side, on all processors, before they are taken one by one (`take` then knows them).
+    `places`: each with its etag."""
+    index = Index(config.hashed)
+    for length in (64, 40):
+        paths = {
+            os.path.realpath(place.lying.path): place.lying.size
+            for place, etag in places
+            if len(etag) == length and place.tactics != "y" and place.lying.program != VAULT
+        }
+        new = [path for path in paths if (index.look(path) or ("", ""))[0 if length == 64 else 1] == ""]
+        if len(new) > 1 and sum(paths[path] for path in new) >= SIDE_BY_SIDE:
+            with Checking(f"{len(new)} files", new[0]):
+                index.hash(new, "sha256" if length == 64 else "git-sha1")
+
+
+SIDE_BY_SIDE = 64 << 20  # bytes: below that it is over before threads are there
 
 
 def take_all(store: RepoStore, places: Mapping[str, tuple[Place, str]], config: Config) -> set[str]:

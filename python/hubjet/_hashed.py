@@ -39,6 +39,12 @@ class Index:
         mark = mark_of(path)
         return self._all().get(mark) if mark is not None else None
 
+    def known(self, path: str, etag: str) -> Mark | None:
+        """The file's mark, if it was hashed as it is now and has this etag."""
+        mark = mark_of(path)
+        found = self._all().get(mark) if mark is not None else None
+        return mark if found is not None and etag in found else None
+
     def hash(self, paths: Sequence[str], algo: str) -> None:
         """Hashes them side by side and notes what comes of it, a gigabyte at a time. KeyboardInterrupt leaves what is noted."""
         batch: list[tuple[str, Mark]] = []

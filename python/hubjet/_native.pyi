@@ -234,10 +234,11 @@ def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: 
 # A file that lies elsewhere on this computer, under blobs/<etag> of repo_dir, or under `path` (with `tmp`, a folder of ours on the same file
 # system). `tactics`, tried in this order: c a clone of its blocks, h hard link (only what nobody may write to), l symbolic link (not to what
 # others may write to), y copy. Proven before the name exists; as a blob recorded, so that an owner's edit is noticed. The source stays as it is.
-# IntegrityError: it is something else; None: it is gone, or no tactic is possible here. "here": somebody else was faster.
+# `known`: (device, inode, size, mtime_ns) of the source when it was hashed and found to be what the etag says; while it is as it was then, a link and a clone
+# need no second look at its bytes. IntegrityError: it is something else; None: it is gone, or no tactic is possible here. "here": somebody else was faster.
 def adopt(
     source: str, etag: str, repo_dir: str | None = None, path: str | None = None, tmp: str | None = None, tactics: str = "cly", size: int = -1,
-    mode: int = 0o444, sync: bool = True, replace: bool = False,
+    mode: int = 0o444, sync: bool = True, replace: bool = False, known: tuple[int, int, int, int] | None = None,
 ) -> Literal["clone", "hardlink", "link", "copy", "here"] | None: ...
 
 def trace(mask: str) -> None: ...  # "net,part", "all,-net", "" = off

@@ -20,7 +20,7 @@ from ._download import (
     raise_failures,
     warn_fallback,
 )
-from ._elsewhere import elsewhere, take, take_all
+from ._elsewhere import elsewhere, hash_first, take, take_all
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._keep.lock import Bringing
@@ -351,6 +351,8 @@ def link_known(hub: Hub, store: RepoStore, commit: str, steps: Sequence[Step]) -
     lost = []
     away = {step.filename: (step.lies, step.facts.etag or step.lies.lying.etag or "") for step in steps if step.lies is not None}
     brought = take_all(store, away, hub.config)
+    if len(away) > 1:
+        hash_first(away.values(), hub.config)
     for step in steps:
         etag = step.facts.etag or (step.lies.lying.etag if step.lies is not None else None)
         if step.source not in (Source.LINK, Source.ELSEWHERE) or etag is None:

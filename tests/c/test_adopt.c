@@ -162,6 +162,28 @@ TEST(a_stopped_adoption_leaves_nothing)
   CHECK(!is_there(temp_path("theirs.tmp")));
 }
 
+TEST(what_was_hashed_before_is_not_hashed_again_while_it_is_as_it_was)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_adopt_way way;
+  char how;
+  put_theirs("the weightz that somebody else has", 0644);   /* other bytes: only who hashes them would know */
+  way = way_of("l");
+  struct stat st = stat_of(theirs());
+  way.known = true;
+  way.device = st.st_dev;
+  way.inode = st.st_ino;
+  way.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+  CHECK_OK(hj_adopt_blob(repo(), etag, &way, &how, &e), e);
+  CHECK(unlink(blob()) == 0);
+  way.tactics = "y";                                        /* a copy is digested as it passes, whatever is known */
+  CHECK_CODE(hj_adopt_blob(repo(), etag, &way, &how, &e), HJ_E_DIGEST, e);
+  hj_err_clear(&e);
+  way.tactics = "l";
+  way.mtime_ns++;
+  CHECK_CODE(hj_adopt_blob(repo(), etag, &way, &how, &e), HJ_E_DIGEST, e);
+}
+
 TEST(any_file_may_get_any_name)
 {
   struct hj_err e = HJ_ERR_INIT;

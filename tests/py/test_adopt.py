@@ -9,11 +9,12 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import hubjet
 import pytest
 from tests.py.child import Child
+from tests.py.enabling import peer, version  # noqa: F401 - fixtures
 from tests.server import World
 
 WEIGHTS = os.urandom(3_000_000)
@@ -176,6 +177,25 @@ def test_a_file_is_hashed_once_and_again_when_it_changed(commit: str, cache: Pat
         assert hashed == [str(folder / "a")] * (1 if nth < 2 else 2)
         if nth == 1:
             (folder / "a").write_bytes(b"1" * len(WEIGHTS))
+
+
+def test_several_large_files_are_hashed_side_by_side_and_once(cache: Path, tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hubjet import _elsewhere, _native
+
+    shards = {f"model-{nth}.safetensors": os.urandom(400_000) for nth in range(4)}
+    world.repo("org/shards").commit(shards)
+    hubjet.snapshot_download("org/shards", cache_dir=tmp_path / "other")
+    calls: list[int] = []
+    known: list[bool] = []
+    hash_files, adopt = _native.hash_files, _native.adopt
+    monkeypatch.setattr(_elsewhere, "SIDE_BY_SIDE", 1_000_000)
+    monkeypatch.setattr(_native, "hash_files", lambda paths, *more: calls.append(len(paths)) or hash_files(paths, *more))
+    monkeypatch.setattr(_native, "adopt", lambda *words, **more: known.append(more["known"] is not None) or adopt(*words, **more))
+    world.clear()
+    with hubjet.settings(sources=[tmp_path / "other"]):
+        folder = Path(hubjet.snapshot_download("org/shards"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == shards
+    assert calls == [4] and known == [True] * 4 and world.bodies() == []
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\x00" * 400, b"1 2 3\n" * 99, b"1 2 3 4 - -", b"9" * 4000 + b"\n", b"1 2 3 4 " + b"z" * 64 + b" -\n"])
@@ -431,3 +451,28 @@ def test_ctrl_c_ends_it_at_once(commit: str, tmp_path: Path) -> None:
         assert child.wait() == 0, child.err  # 40 GiB would take 20 seconds and more, and then be an IntegrityError
         assert child.result == "interrupted"
     assert not list((tmp_path / "models--a--b").glob(".hubjet/tmp/*"))
+
+
+# --- under enable() -------------------------------------------------------------------------------
+
+
+def _by_huggingface_hub(which: str) -> str:
+    import hubjet
+    from huggingface_hub import snapshot_download
+
+    hubjet.enable()
+    return str(snapshot_download(which))
+
+
+def test_huggingface_hubs_own_download_takes_it_too_and_its_cache_looks_as_ever(
+    peer: Callable[..., Any], commit: str, cache: Path, models: Path, world: World
+) -> None:
+    stock = Path(peer(_by_huggingface_hub, {"HUBJET_ADOPT": "off"}, which="org/model"))
+    looks = sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*"))
+    shutil.rmtree(cache)
+    world.clear()
+    folder = Path(peer(_by_huggingface_hub, {"HUBJET_SEARCH": str(models)}, which="org/model"))
+    assert folder == stock and (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert sum(one.bytes for one in world.bodies()) < 1000
+    assert not (cache / "models--org--model" / "blobs" / SHA).is_symlink()
+    assert sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*")) == looks
