@@ -255,7 +255,7 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `ls --names` | a list of names |
 | `rm`, `prune` | an object: `dry_run`, `freed`, `size` (of the cache afterwards, or null), `limit` (or null), `fits`, `removed` and `kept`: lists of `what`, `repo_id`, `revision`, `path`, `size`, `reason` |
 | `pin`, `unpin` | an object: `repo_id`, `pins` |
-| `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
+| `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a vault also `vault`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
 | `find` | a list of objects: `filename` (or null), `path`, `size`, `program`, `digest` (or null), `known` |
 | `scan` | a list of objects: `program`, `path`, `files`, `size`, `by_digest`, `by_name`, `repos` (a list) |

@@ -33,7 +33,7 @@ def where(
 
     Returns: name → Setting(value, origin). Without a repository: cache_dir, layout (how repositories
     lie there), hf_home, token_path, config_file,
-    endpoint, endpoints (it and its mirrors, in the order they are asked in), ca_file; tier_1 … (the others of `caches`: there, or what is wrong). With one also: repo (its folder), commit (what the revision means here), snapshot (the folder
+    endpoint, endpoints (it and its mirrors, in the order they are asked in), ca_file, vault where one is set; tier_1 … (the others of `caches`: there, or what is wrong). With one also: repo (its folder), commit (what the revision means here), snapshot (the folder
     of its files), side (hubjet's own files). A value is None where nothing is there yet, and origin says so. Reads
     names only: no file's content but the ref, no network. Errors: ValueError for names that cannot be. Threads: any.
 
@@ -45,6 +45,8 @@ def where(
 
     config = resolve(cache_dir=cache_dir)
     places = {"cache_dir": config.setting("cache_dir"), "layout": Setting(*_layout.chosen(config))}
+    if config.vault is not None:
+        places["vault"] = config.setting("vault")
     places |= {name: config.setting(name) for name in ("hf_home", "token_path", "endpoint", "endpoints", "ca_file")}
     path = _config.config_path()
     places["config_file"] = Setting(path, "read at each call" if os.path.exists(path) else "not there; it may be made")

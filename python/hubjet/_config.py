@@ -449,6 +449,9 @@ class Config:
     vault_wait: float = _option(
         "Seconds that the end of a program waits for its downloads to be on the vault.", _waiting, 30.0, "HUBJET_VAULT_WAIT"
     )
+    vault_token: bool = _option(
+        "Whether a token is looked for on the vault, too: the one that `hubjet login --to-vault` left there.", _flag, False, "HUBJET_VAULT_TOKEN"
+    )
     endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
     endpoints: tuple[str, ...] = _option(
         "The hub to ask and the mirrors that stand in for it, and bring parts of its files; the first is the truth. Wins over "

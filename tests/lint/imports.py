@@ -57,6 +57,7 @@ RANKS = (
     "_vault.provider",
     "_elsewhere",
     "_resolve _mirrors _modelscope",
+    "_auth.kept",
     "_auth.account _refusal",
     "_vault.worker",
     "_hub",

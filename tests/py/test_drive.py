@@ -489,3 +489,70 @@ def test_what_is_not_at_google_yet_is_said(here: str, drive: Drive) -> None:
     keep()
     [model] = hubjet.vault.status().models
     assert (model.state, model.uploaded) == ("saved", 0) and "0.0 of 5.2 MB arrived at Google" in str(hubjet.vault.status())
+
+
+# --- the token --------------------------------------------------------------------------------------
+
+
+def test_a_token_lies_on_the_vault_only_if_somebody_wants_it_there(
+    world: Any, vault: Path, drive: Drive, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = world.token("reader")
+    world.repo("org/private", private=True, tokens=["reader"]).commit({"config.json": b"{}"})
+    hubjet.login(token)
+    assert not (vault / "hubjet-token").exists() if vault.exists() else True
+    hubjet.login(token, vault=True)
+    assert (vault / "hubjet-token").read_text() == token and (drive.store / "MyDrive/models/hubjet-token").stat().st_mode & 0o777 == 0o600
+    assert "whoever may read that folder has it" in caplog.text and token not in caplog.text
+    assert not drive.refused()
+    shutil.rmtree(os.environ["HF_HOME"])
+    with pytest.raises(hubjet.HubjetError):
+        hubjet.hf_hub_download("org/private", "config.json")
+    monkeypatch.setenv("HUBJET_VAULT_TOKEN", "1")
+    assert os.path.exists(hubjet.hf_hub_download("org/private", "config.json"))
+    assert hubjet.whoami().token_origin == f"vault {vault}/hubjet-token"
+    assert hubjet.logout() and not (vault / "hubjet-token").exists()
+
+
+def test_a_token_for_a_vault_that_is_not_there_is_an_error_that_says_so(world: Any, hub_env: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    token = world.token("reader")
+    with pytest.raises(hubjet.ConfigError, match="none is set"):
+        hubjet.login(token, vault=True)
+    with hubjet.settings(vault=tmp_path / "no" / "drive"), pytest.raises(hubjet.StorageError, match="is not there"):
+        hubjet.login(token, vault=True)
+    assert not (tmp_path / "no").exists()
+
+
+# --- typed ------------------------------------------------------------------------------------------
+
+
+def typed(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "hubjet", *words], capture_output=True, text=True, timeout=60, env={**os.environ})
+
+
+def test_what_is_typed(world: Any, vault: Path, drive: Drive) -> None:
+    world.repo("org/name").commit(FILES)
+    done = typed("download", "org/name")  # ends when it is on the vault
+    assert done.returncode == 0 and manifests_on(drive), done.stderr
+    [model] = json.loads(typed("vault", "status", "--json").stdout)["models"]
+    assert (model["state"], model["read_back"]) == ("saved", model["size"])
+    assert typed("vault", "ls").stdout.split("\t")[:2] == ["model", "org/name"]
+    shutil.rmtree(os.environ["HF_HOME"])
+    shutil.rmtree(os.environ["HF_HUB_CACHE"])
+    folder = typed("vault", "restore", "org/name").stdout.strip()
+    assert Path(folder, "model.safetensors").read_bytes() == BIG
+    done = typed("vault", "put", "org/name")
+    assert done.returncode == 0 and "all of it read back" in done.stderr
+    assert typed("vault", "restore", "org/nothing").returncode == 3
+    assert typed("vault", "stats").returncode == typed("vault", "rm").returncode == 2
+    drive.fault("write", "*", "EDQUOT")
+    world.repo("org/two").commit({"a.json": b"{}"})
+    done = typed("download", "org/two")
+    assert done.returncode == 0 and done.stderr.count("no room left") == 1 and "not on the vault yet: org/two" in done.stderr
+    assert typed("vault", "put").returncode == 7
+    drive.heal()
+    assert typed("vault", "put").returncode == 0
+    assert typed("vault", "rm", "org/name").returncode == 0
+    drive.drop()
+    done = typed("vault", "status")
+    assert done.returncode == 7 and "does not answer" in done.stdout

@@ -173,11 +173,12 @@ def whoami(token: Token | str | None = None, *, endpoint: str | None = None) -> 
 
 
 @public
-def login(token: Token | str | None = None, *, endpoint: str | None = None) -> Account:
+def login(token: Token | str | None = None, *, endpoint: str | None = None, vault: bool = False) -> Account:
     """Logs this user in: the token is checked with the hub, then stored where huggingface_hub, transformers and `hf` find it as well.
 
     Args: token; None: it is asked for, in a notebook by a field whose text nobody sees, else in the terminal. endpoint: the hub it is for,
-    default HF_ENDPOINT.
+    default HF_ENDPOINT. vault: also store it on the vault, for the next computer, which finds it there where the setting vault_token says so; a
+    warning says who can read it there.
 
     Returns: whose it is, an Account. Stored are HF_TOKEN_PATH (HF_HOME/token) and stored_tokens beside it, readable by this user only,
     never in the cache, as `hf auth login` does; git's credentials are not touched. HF_TOKEN, where it is set, still wins: a warning says so.
@@ -197,6 +198,10 @@ def login(token: Token | str | None = None, *, endpoint: str | None = None) -> A
     account = ask(config, sendable(given, config))
     name = store.store(config, text, account.token_name or f"oauth-{account.name}")
     _trace.info(f"logged in to {config.endpoint} as {account.name}; the token {name!r} is in {config.token_path}")
+    if vault:
+        from . import kept
+
+        _trace.warn(kept.store(config, text))
     set_too = environment_token()
     if set_too is not None and set_too[0] != text:
         _trace.warn(f"the token was stored, but {set_too[1]} is set and wins over it")
@@ -221,6 +226,11 @@ def logout(name: str | None = None) -> bool:
     except KeyError:
         there = ", ".join(map(repr, store.names(config))) or "none"
         raise ValueError(f"no token is stored under the name {name!r}; there are: {there}") from None
+    if name is None and config.vault is not None:
+        from . import kept
+
+        on_vault = kept.remove(config)
+        changed = [*changed, *([on_vault] if on_vault is not None else [])]
     vaults.forget()
     left = environment_token()
     if left is not None:

@@ -8,6 +8,8 @@ the process; the token itself is not, but by the vault that was asked (_auth.vau
 
 from __future__ import annotations
 
+import os
+
 from .. import _surroundings
 from .._config import Config
 from .._errors import NoToken, TokenRefused, explain
@@ -115,10 +117,19 @@ def find_token(config: Config) -> Token | None:
     text = _token_file(config.token_path)
     if text:
         return Token(text, f"file {config.token_path}")
+    path = token_on_vault(config) if config.vault_token else None
+    text = _token_file(path) if path is not None else None
+    if text:
+        return Token(text, f"vault {path}")
     from . import vaults
 
     found = vaults.find()
     return Token(*found) if found is not None else None
+
+
+def token_on_vault(config: Config) -> str | None:
+    """Where a token that somebody wanted to be there lies on the vault of the settings; None: there is no vault."""
+    return os.path.join(config.vault, "hubjet-token") if config.vault is not None else None
 
 
 def refused(token_origin: str | None) -> None:
@@ -201,7 +212,8 @@ def no_token(config: Config, headline: str = "token=True was passed, but there i
 def _places(config: Config) -> str:
     from . import vaults
 
-    places = f"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, {config.token_path}{vaults.stories()}"
+    on_vault = f", {token_on_vault(config)}" if config.vault_token and config.vault is not None else ""
+    places = f"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, {config.token_path}{on_vault}{vaults.stories()}"
     if _surroundings.oidc_is_asked_for():
         places += " (HF_OIDC_RESOURCE is set, but hubjet does not exchange CI identities: put the token into HF_TOKEN)"
     return places

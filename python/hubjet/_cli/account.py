@@ -26,6 +26,7 @@ def add_login(parser: ArgumentParser) -> None:
   hubjet login --endpoint https://hub.example"""
     parser.add_argument("--token", metavar="TOKEN", type=filled, help="the token; others on this computer may see it while this runs")
     parser.add_argument("--endpoint", dest="hub", metavar="URL", type=filled, help="the hub it is for; default: HF_ENDPOINT")
+    parser.add_argument("--to-vault", action="store_true", help="also store it on the vault, where whoever may read that folder has it")
 
 
 def do_login(options: Namespace) -> None:
@@ -37,7 +38,7 @@ def do_login(options: Namespace) -> None:
         token = sys.stdin.readline(10_000).strip()
         if not token:
             raise Misuse("stdin holds no token", "hubjet login < FILE, or hubjet login in a terminal")
-    account = login(token, endpoint=options.hub)
+    account = login(token, endpoint=options.hub, vault=options.to_vault)
     _print(account, options.json)
     talk(f"logged in to {account.endpoint}")
 

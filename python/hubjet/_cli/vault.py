@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from .. import _words
 from .._config import resolve
 from .options import Misuse, add_repo_type, add_revision, add_vault_place, nearest
@@ -13,7 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from .._vault.status import VaultStatus
 
 WHAT = {
     "status": "what is there, on its way, or could not be brought, and why (the default)",
@@ -93,19 +90,21 @@ def do_vault(options: Namespace) -> int | None:
 def wait_for(options: Namespace) -> None:
     """A download has ended; the program does not end before it is on the vault, or could not be brought there. What failed is talk, not an error: what
     was asked for is on the disk."""
-    from .._vault import journal, status
+    from .._vault import journal
     from .._vault.worker import worker
 
     config = resolve()
     place = config.vault
     if place is None:
         return
-    if not worker().flush(config, place, 0.5):
+    try:
+        if not worker().flush(config, place, 0.5):
+            left = [row for row in journal.rows(config, place) if row.state != journal.SAVED]
+            if not options.quiet:
+                talk_line(f"it is copied to {place} ({_words.size(sum(row.size for row in left))}); Ctrl-C leaves the rest for the next time")
+            worker().flush(config, place, None)
         left = [row for row in journal.rows(config, place) if row.state != journal.SAVED]
-        if not options.quiet and sys.stderr is not None:
-            talk_line(f"it is copied to {place} ({_words.size(sum(row.size for row in left))}); Ctrl-C leaves the rest for the next time")
-        worker().flush(config, place, None)
-    found: VaultStatus = status.look(config, place)
-    for model in found.models:
-        if model.state == "failed" and model.error:
-            talk_line(model.error + (f"\n  do        {model.advice}" if model.advice else ""))
+        if left and not options.quiet:  # why was said by then
+            talk_line(f"not on the vault yet: {', '.join(row.repo.id for row in left)}; the next call goes on, or `hubjet vault put`")
+    finally:
+        worker().leave()

@@ -92,6 +92,7 @@ class VaultStatus:
         rows = [_cells(model) for model in self.models]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
         for row, model in zip(rows, self.models, strict=True):
+            row[-1] = row[-1] if self.reachable or model.state != SAVED else "as it was last seen"
             lines.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
             if model.error:
                 lines.append(f"      {model.error}")

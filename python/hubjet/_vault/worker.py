@@ -146,6 +146,10 @@ class Worker:
         finally:
             self._hurry = False
 
+    def leave(self) -> None:
+        """The end of this program says and waits for nothing: it was done before."""
+        self._configs.clear()
+
     def end(self) -> None:
         """The program ends: what is under way gets `vault_wait` seconds, and is said."""
         if os.getpid() != self.pid:
@@ -272,7 +276,8 @@ class Worker:
         row.state, row.tried = FAILED, time.time()
         row.error = {"headline": headline, "message": text, "errno": number, "advice": advice}
         row.next_try = time.time() + RETRY_S[min(row.tries - 1, len(RETRY_S) - 1)]
-        _trace.warn(f"{headline} ({row.repo.id}); {advice or 'hubjet.vault.status() says more'}", once=f"vault {row.path} {headline}")
+        whose = "" if row.repo.id in headline else f" ({row.repo.id})"
+        _trace.warn(f"{headline}{whose}; {advice or 'hubjet.vault.status() says more'}", once=f"vault {row.path} {headline}")
 
     # --- one copier of this user at a time, where locks work; else two write the same under two private names
 
