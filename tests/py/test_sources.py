@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -52,6 +53,7 @@ def told(module: str, place: Path) -> set[tuple[Any, ...]]:
 
 def manifest(*digests: str) -> str:
     layers = [{"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{one}", "size": 1} for one in digests]
+    layers.append({"mediaType": "application/vnd.ollama.image.template", "digest": f"sha256:{'c' * 64}", "size": 1})
     return json.dumps({"schemaVersion": 2, "config": {"digest": f"sha256:{'c' * 64}"}, "layers": layers})
 
 
@@ -67,7 +69,7 @@ def test_ollamas_blobs_are_named_by_their_digest_and_a_manifest_of_the_hub_names
     assert told("ollama", tmp_path) == {
         (f"blobs/sha256-{SHA}", SHA, "org/name-GGUF", None, None),
         (f"blobs/sha256:{OTHER}", OTHER, None, None, None),
-        (f"blobs/sha256-{'c' * 64}", "c" * 64, "org/name-GGUF", None, None),
+        (f"blobs/sha256-{'c' * 64}", "c" * 64, None, None, None),
     }
 
 
@@ -84,7 +86,7 @@ def test_ollamas_manifests_of_2026_are_links_to_blobs_and_lists(tmp_path: Path) 
     link.parent.mkdir(parents=True)
     link.symlink_to(f"../../../../blobs/sha256-{name}")
     assert {(etag, repo) for _, etag, repo, *_ in told("ollama", tmp_path)} == {
-        (SHA, "org/name"), (OTHER, "org/name"), (by_digest, "org/name"), (name, None)}  # fmt: skip
+        (SHA, "org/name"), (OTHER, "org/name"), (by_digest, None), (name, None)}  # fmt: skip
 
 
 def hub_tree(*, links: bool, trees: bool) -> dict[str, bytes | str]:
@@ -539,6 +541,29 @@ def test_pipes_sockets_and_dead_links_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "self").symlink_to("self")
     assert list(folder.walk(str(tmp_path))) == []
     assert look.text(str(tmp_path / "model.gguf")) is None and look.text(str(tmp_path)) is None and look.text("a\0b") is None
+
+
+def test_where_a_listing_has_no_numbers_of_folders_each_is_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: os.scandir's entries there say device 0, inode 0."""
+    lay(tmp_path, {"a/1/x.gguf": b"x", "b/2/y.gguf": b"y"})
+    real = os.scandir
+
+    class Bare:
+        def __init__(self, entry: Any) -> None:
+            self.name, self.is_symlink, self._entry = entry.name, entry.is_symlink, entry
+
+        def stat(self) -> os.stat_result:
+            known = list(self._entry.stat())
+            return os.stat_result([known[0], 0, 0, *known[3:]])
+
+    @contextlib.contextmanager
+    def listed(path: Any) -> Any:
+        with real(path) as entries:
+            yield (Bare(entry) for entry in entries)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    assert [file.below for file in look.files(str(tmp_path))] == ["a/1/x.gguf", "b/2/y.gguf"]
+    assert len(list(folder.walk(str(tmp_path)))) == 2
 
 
 def test_work_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

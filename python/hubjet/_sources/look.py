@@ -125,8 +125,10 @@ def entries(folder: str) -> list[Entry]:
                     kind = known.st_mode
                     if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
                         continue
-                    key = (known.st_dev, known.st_ino)
                     path = os.path.join(folder, one.name)
+                    if stat.S_ISDIR(kind) and not known.st_ino:  # Windows' listing has no numbers, and all folders would be one
+                        known = os.stat(path)
+                    key = (known.st_dev, known.st_ino)
                     found.append(Entry(one.name, path, stat.S_ISDIR(kind), one.is_symlink(), known.st_size, known.st_mtime, key))
                 except OSError:
                     continue

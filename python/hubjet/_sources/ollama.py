@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NAME = "ollama"
 HUBS = ("hf.co", "huggingface.co")
 _MANIFESTS = ("manifests-v2", "manifests")
+_FILES = (".model", ".projector", ".adapter")  # the ends of media types: application/vnd.ollama.image.model
 _INNER_MOST = 64
 # the service's own user, by distribution; each is a home of its own
 _SERVICES = ("/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama/models", "/var/snap/ollama/common/models")
@@ -72,13 +73,12 @@ def _named(place: str, manifest: dict[str, Any]) -> Iterator[str]:
             yield from digests(inner)
             blob = look.sha256(inner.get("digest"))
             if blob is not None:
-                yield blob
                 yield from digests(look.facts(os.path.join(place, "blobs", f"sha256-{blob}"), 1 << 20))
 
 
 def digests(manifest: dict[str, Any]) -> list[str]:
-    """The sha256 of the parts of a model that a manifest names."""
+    """The sha256 of the files of a repository that a manifest names; template, parameters and configuration are made for Ollama."""
     layers = manifest.get("layers")
-    parts = [manifest.get("config"), *(layers if isinstance(layers, list) else [])]
-    told = [look.sha256(part.get("digest")) for part in parts if isinstance(part, dict)]
+    parts = [part for part in layers if isinstance(part, dict)] if isinstance(layers, list) else []
+    told = [look.sha256(part.get("digest")) for part in parts if str(part.get("mediaType")).endswith(_FILES)]
     return [digest for digest in told if digest is not None]
