@@ -205,9 +205,54 @@ static void blob_state(void *arg)
   hj_record_look(c->dir, c->etag, &c->state, &c->e);
 }
 
+static void plain_state(void *arg)
+{
+  struct call *c = arg;
+  hj_record_look_plain(c->dir, c->name, c->etag, &c->state, &c->e);
+}
+
+static void note_seen(void *arg)
+{
+  struct call *c = arg;
+  hj_record_saw(c->dir, c->name, c->etag, &c->e);
+}
+
+static const char *const state_names[] = { "missing", "new", "same", "changed", "seen" };
+
+static PyObject *store_plain_state(PyObject *self, PyObject *args)
+{
+  struct call c = { .state = HJ_BLOB_MISSING, .e = HJ_ERR_INIT };
+  PyObject *repo = NULL, *path = NULL;
+  if (!PyArg_ParseTuple(args, "O&O&z:plain_state", PyUnicode_FSConverter, &repo, PyUnicode_FSConverter, &path, &c.etag)) {
+    Py_XDECREF(repo);
+    return NULL;
+  }
+  c.dir = PyBytes_AsString(repo);
+  c.name = PyBytes_AsString(path);
+  ext_wait_call(plain_state, &c);
+  Py_DECREF(repo);
+  Py_DECREF(path);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_FromString(state_names[c.state]);
+}
+
+static PyObject *store_note_seen(PyObject *self, PyObject *args)
+{
+  struct call c = { .e = HJ_ERR_INIT };
+  PyObject *repo = NULL, *path = NULL;
+  if (!PyArg_ParseTuple(args, "O&O&s:note_seen", PyUnicode_FSConverter, &repo, PyUnicode_FSConverter, &path, &c.etag)) {
+    Py_XDECREF(repo);
+    return NULL;
+  }
+  c.dir = PyBytes_AsString(repo);
+  c.name = PyBytes_AsString(path);
+  ext_wait_call(note_seen, &c);
+  Py_DECREF(repo);
+  Py_DECREF(path);
+  return PyBool_FromLong(c.e.code == HJ_E_OK); /* a read-only cache, a file that is gone: it stays unnoted */
+}
+
 static PyObject *store_blob_state(PyObject *self, PyObject *args)
 {
-  static const char *const names[] = { "missing", "new", "same", "changed" };
   struct call c = { .state = HJ_BLOB_MISSING, .e = HJ_ERR_INIT };
   PyObject *repo = NULL;
   if (!PyArg_ParseTuple(args, "O&s:blob_state", PyUnicode_FSConverter, &repo, &c.etag))
@@ -215,7 +260,7 @@ static PyObject *store_blob_state(PyObject *self, PyObject *args)
   c.dir = PyBytes_AsString(repo);
   ext_wait_call(blob_state, &c);
   Py_DECREF(repo);
-  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_FromString(names[c.state]);
+  return c.e.code != HJ_E_OK ? ext_raise(ext_state_of(self), &c.e) : PyUnicode_FromString(state_names[c.state]);
 }
 
 static void blob_note(void *arg)
@@ -447,7 +492,9 @@ PyMethodDef ext_store_methods[] = {
   { "check_planted", store_check_planted, METH_VARARGS,
     "check_planted(dir, path=None) -> None: no link of another user among the folders of a path below dir, or of a repository's cache." },
   { "can_link", store_can_link, METH_VARARGS, "can_link(dir) -> bool: tries a symbolic link there." },
-  { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed'." },
+  { "blob_state", store_blob_state, METH_VARARGS, "blob_state(repo_dir, etag) -> 'missing' | 'new' | 'same' | 'changed' | 'seen'." },
+  { "plain_state", store_plain_state, METH_VARARGS, "plain_state(repo_dir, path, etag) -> the same of a plain file; etag None: known by its inode." },
+  { "note_seen", store_note_seen, METH_VARARGS, "note_seen(repo_dir, path, etag) -> bool: it is served unproven, and its edits are noticed from now on." },
   { "blob_note", store_blob_note, METH_VARARGS, "blob_note(repo_dir, etag): the caller has proven the blob; a record says so." },
   { "blob_prove", store_blob_prove, METH_VARARGS, "blob_prove(repo_dir, etag) -> bool: hashes the blob; True renews its record." },
   { "adopt", KEYWORDS(store_adopt), METH_VARARGS | METH_KEYWORDS,

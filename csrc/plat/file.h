@@ -30,6 +30,7 @@ struct hj_stat {
   uint64_t size;
   uint64_t held;      /* bytes really on disk (st_blocks) */
   int64_t mtime_ns;   /* since the epoch */
+  int64_t ctime_ns;   /* of the last change of content, names or mode: nobody can set it; 0: this system does not tell */
   uint64_t inode, device;
   uint32_t links;
   unsigned mode;      /* permission bits */

@@ -22,14 +22,17 @@
 #endif
 
 /* Anybody may give a file a time some billion years away (utimensat; seen on tmpfs): it stays at the border. */
-int64_t hj_os_mtime_ns(const struct stat *st)
+static int64_t ns_of(struct timespec t)
 {
-  if (st->st_mtim.tv_sec >= INT64_MAX / 1000000000)
+  if (t.tv_sec >= INT64_MAX / 1000000000)
     return INT64_MAX;
-  if (st->st_mtim.tv_sec <= INT64_MIN / 1000000000)
+  if (t.tv_sec <= INT64_MIN / 1000000000)
     return INT64_MIN;
-  return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
+
+int64_t hj_os_mtime_ns(const struct stat *st) { return ns_of(st->st_mtim); }
+int64_t hj_os_ctime_ns(const struct stat *st) { return ns_of(st->st_ctim); }
 
 static bool not_offered(int sys)
 {

@@ -17,14 +17,17 @@
 #include "util/banned.h"
 
 /* Anybody may give a file a time some billion years away (utimensat): it stays at the border. */
-int64_t hj_os_mtime_ns(const struct stat *st)
+static int64_t ns_of(struct timespec t)
 {
-  if (st->st_mtimespec.tv_sec >= INT64_MAX / 1000000000)
+  if (t.tv_sec >= INT64_MAX / 1000000000)
     return INT64_MAX;
-  if (st->st_mtimespec.tv_sec <= INT64_MIN / 1000000000)
+  if (t.tv_sec <= INT64_MIN / 1000000000)
     return INT64_MIN;
-  return (int64_t)st->st_mtimespec.tv_sec * 1000000000 + st->st_mtimespec.tv_nsec;
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
+
+int64_t hj_os_mtime_ns(const struct stat *st) { return ns_of(st->st_mtimespec); }
+int64_t hj_os_ctime_ns(const struct stat *st) { return ns_of(st->st_ctimespec); }
 
 static bool not_offered(int sys)
 {

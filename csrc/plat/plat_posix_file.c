@@ -150,6 +150,7 @@ void hj_stat_fill(struct hj_stat *out, const struct stat *st)
     .size = (uint64_t)st->st_size,
     .held = (uint64_t)st->st_blocks * 512, /* POSIX leaves the unit open; it is 512 on Linux and macOS, whatever st_blksize says */
     .mtime_ns = hj_os_mtime_ns(st),
+    .ctime_ns = hj_os_ctime_ns(st),
     .inode = (uint64_t)st->st_ino,
     .device = (uint64_t)st->st_dev,
     .links = (uint32_t)st->st_nlink,

@@ -29,6 +29,7 @@ unsigned hj_posix_umask(void);
 
 /* One per OS (plat_linux.c, plat_macos.c). */
 int64_t hj_os_mtime_ns(const struct stat *st);
+int64_t hj_os_ctime_ns(const struct stat *st);
 void hj_os_thread_name(const char *name);   /* of the calling thread */
 /* Linux only. A line of /proc/locks: who has the flock on this file; 0: it is about something else. Pure. */
 uint32_t hj_os_flock_line(const char *line, unsigned major_n, unsigned minor_n, uint64_t inode);

@@ -265,6 +265,18 @@ static int settle(const struct work *w, const char *final, char *how, struct hj_
   return w->repo_dir ? hj_record_note(w->repo_dir, w->etag, &named, e) : HJ_E_OK;
 }
 
+/* The rename to its name is a change of the file, by its ctime. */
+static void note_named(const char *final, const struct work *w)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  struct hj_stat st;
+  HJ_BENIGN_BEGIN(); /* the blob is then hashed once more, at its first use */
+  if (w->repo_dir && !hj_path_stat(final, true, &st, &s) && st.size == w->proven.size && st.mtime_ns == w->proven.mtime_ns &&
+      st.inode == w->proven.inode && st.ctime_ns != w->proven.ctime_ns && hj_record_note(w->repo_dir, w->etag, &st, &s))
+    HJ_TRACE(HJ_T_STORE, 0, "named, not recorded: %s", s.msg);
+  HJ_BENIGN_END();
+}
+
 static int adopt(const char *final, struct work *w, char *how, struct hj_err *e)
 {
   struct hj_err s = HJ_ERR_INIT;
@@ -306,6 +318,7 @@ static int adopt(const char *final, struct work *w, char *how, struct hj_err *e)
   if (done) {
     hj_mem_free(w->temp);
     w->temp = NULL;
+    note_named(final, w);
   }
 out:
   discard(w);

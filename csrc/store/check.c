@@ -281,7 +281,7 @@ static void end(struct item *it, struct hj_check_counts *counts)
   if (c->verdict == HJ_CHECK_DAMAGED && c->e.code == HJ_E_OK)
     all_of_it(it);
   if (c->verdict != HJ_CHECK_FAILED && c->e.code == HJ_E_OK && !hj_path_stat(c->path, true, &now, &c->e) &&
-      (now.size != c->st.size || now.mtime_ns != c->st.mtime_ns || now.inode != c->st.inode))
+      (now.size != c->st.size || now.mtime_ns != c->st.mtime_ns || now.inode != c->st.inode || now.ctime_ns != c->st.ctime_ns))
     (void)hj_fail(&c->e, HJ_E_CHANGED, "changed while it was read: %s", c->path);
   if (c->e.code != HJ_E_OK)
     c->verdict = HJ_CHECK_FAILED;

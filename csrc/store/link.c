@@ -216,16 +216,33 @@ out:
   return (int)e->code;
 }
 
+/* A rename is a change of the file, by its ctime: what was proven under the old name is so under the new one. */
+static void note_named(const char *repo_dir, const struct place *p, const char *etag, bool proven)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  struct hj_stat st;
+  HJ_BENIGN_BEGIN();
+  if (proven && !hj_path_stat(p->pointer, true, &st, &s) && hj_record_note(repo_dir, etag, &st, &s))
+    HJ_TRACE(HJ_T_STORE, 0, "named, not recorded: %s", s.msg);
+  HJ_BENIGN_END();
+}
+
 static int move_blob(const char *repo_dir, const struct place *p, const char *etag, struct hj_err *e)
 {
   struct hj_stat st;
   if (hj_path_stat(p->blob, false, &st, e))
     return (int)e->code;
   if (st.kind != HJ_KIND_FILE || needed_elsewhere(repo_dir, p, etag))
-    return copy_blob(p, etag, e);
+    return copy_blob(p, etag, e) ? (int)e->code : (note_named(repo_dir, p, etag, true), HJ_E_OK);
   if (p->sync && hj_temp_sync_data(p->blob, e))            /* another program's blob may be in memory only */
     return (int)e->code;
-  return hj_temp_publish(p->blob, p->pointer, true, p->sync, NULL, e);
+  struct hj_err s = HJ_ERR_INIT;
+  bool known, same = false;
+  (void)hj_record_match(repo_dir, etag, &st, &known, &same, &s);
+  if (hj_temp_publish(p->blob, p->pointer, true, p->sync, NULL, e))
+    return (int)e->code;
+  note_named(repo_dir, p, etag, same);
+  return HJ_E_OK;
 }
 
 /* ---- the whole ---- */
@@ -238,7 +255,9 @@ static int is_blob_itself(const char *repo_dir, const struct place *p, const cha
   struct hj_err s = HJ_ERR_INIT;
   if (!hj_record_match(repo_dir, etag, st, &known, same, &s) && *same)
     return HJ_E_OK;
-  return hj_record_hash(p->pointer, etag, NULL, same, NULL, e);
+  if (!hj_record_hash(p->pointer, etag, NULL, same, NULL, e))
+    note_named(repo_dir, p, etag, *same);
+  return (int)e->code;
 }
 
 static int link_once(const char *repo_dir, const struct place *p, const char *etag, bool links, struct hj_err *e)

@@ -67,7 +67,7 @@ int hj_manifest_write(const char *repo_dir, const char *commit, const char *choi
   for (size_t i = 0; i < n; i++) {
     struct hj_stat st;
     if (hj_layout_check_path(paths[i], e) || hj_dir_stat(&dir, paths[i], &st, e) ||
-        hj_buf_printf(&text, e, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", st.size, (uint64_t)st.mtime_ns, st.inode, paths[i]))
+        hj_buf_printf(&text, e, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", st.size, (uint64_t)st.mtime_ns, st.inode, (uint64_t)st.ctime_ns, paths[i]))
       goto out;
   }
   if (hj_buf_printf(&text, e, "end %zu\n", n))
@@ -116,12 +116,12 @@ static bool still_so(struct hj_dir *dir, char *line)
 {
   struct hj_err s = HJ_ERR_INIT;
   struct hj_stat st;
-  uint64_t size, mtime, inode;
-  if (!take_number(&line, &size) || !take_number(&line, &mtime) || !take_number(&line, &inode))
+  uint64_t size, mtime, inode, ctime;
+  if (!take_number(&line, &size) || !take_number(&line, &mtime) || !take_number(&line, &inode) || !take_number(&line, &ctime))
     return false;
   /* In a cache that others write to a manifest may name what it likes: nothing outside the snapshot is looked at. */
   return !hj_layout_check_path(line, &s) && !hj_dir_stat(dir, line, &st, &s) && st.kind == HJ_KIND_FILE && st.size == size && (uint64_t)st.mtime_ns == mtime &&
-         st.inode == inode;
+         st.inode == inode && (uint64_t)st.ctime_ns == ctime;
 }
 
 static bool check_lines(struct hj_dir *dir, char *text, size_t *files)

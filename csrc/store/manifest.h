@@ -1,6 +1,6 @@
 /* store/manifest.h - what a complete snapshot consists of, with each file's fingerprint: a warm look is one read and a stat each.
  *
- *   <repo_dir>/.hubjet/whole/<commit>            lines "<size> <mtime_ns> <inode> <path>\n", last line "end <files>\n"
+ *   <repo_dir>/.hubjet/whole/<commit>            lines "<size> <mtime_ns> <inode> <ctime_ns> <path>\n", last line "end <files>\n"
  *   <repo_dir>/.hubjet/whole/<commit>.<sha256>   the same for a part of the commit: the digest is of the caller's words for its choice
  *
  * Written when every chosen file of a commit was there and fit to be served; read by calls that choose in the same words, which then

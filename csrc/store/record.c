@@ -22,9 +22,10 @@
 
 #define READ_MAX (16u << 20)       /* 130,000 blobs; of a longer record the last 16 MiB count */
 #define LOOK_FROM (32u << 10)      /* bytes from which it is looked at whether half of it is old; then again whenever it has doubled */
-#define LINE_BYTES (64 + 3 * 21 + 2)
+#define LINE_BYTES (64 + 4 * 21 + 2 + sizeof SEEN)
+#define SEEN " seen"              /* at the end of a line: nobody has proven it */
 
-struct entry { const char *etag; size_t etag_len; uint64_t size, mtime, inode; const char *line; size_t line_len; };
+struct entry { const char *etag; size_t etag_len; uint64_t size, mtime, inode, ctime; bool seen; const char *line; size_t line_len; };
 
 /* ---- reading ---- */
 
@@ -46,7 +47,18 @@ static bool read_entry(const char *line, size_t n, struct entry *out)
   if ((len != 40 && len != 64) || !hj_text_is_lower_hex(line, len))
     return false;
   *out = (struct entry){ .etag = line, .etag_len = len, .line = line, .line_len = n };
-  return next_field(&p, end, &out->size) && next_field(&p, end, &out->mtime) && next_field(&p, end, &out->inode) && p == end;
+  if (n > len + sizeof SEEN && memcmp(end - (sizeof SEEN - 1), SEEN, sizeof SEEN - 1) == 0) {
+    out->seen = true;
+    end -= sizeof SEEN - 1;
+  }
+  return next_field(&p, end, &out->size) && next_field(&p, end, &out->mtime) && next_field(&p, end, &out->inode) &&
+         (p == end || (next_field(&p, end, &out->ctime) && p == end)); /* lines of earlier versions end with the inode */
+}
+
+static bool looks_like(const struct entry *was, const struct hj_stat *st)
+{
+  return st->size == was->size && (uint64_t)st->mtime_ns == was->mtime && st->inode == was->inode &&
+         (was->ctime == 0 || st->ctime_ns == 0 || (uint64_t)st->ctime_ns == was->ctime);
 }
 
 /* The line that begins at *at, without LF; moves *at behind it. A last line without LF was torn: NULL. */
@@ -104,31 +116,37 @@ out:
   return (int)e->code;
 }
 
-/* The last line about etag counts. */
-static bool find_last(const struct hj_buf *b, const char *etag, struct entry *out)
+/* What the record's text says of a file that looks like st. A blob is what the last line about its etag says; of plain files several may have
+ * one content, so each is known by its inode; without an etag by that alone: it was that file, whatever it was called. */
+static enum hj_blob_state state_in(const struct hj_buf *text, const char *etag, bool plain, const struct hj_stat *st)
 {
-  size_t n, etag_len = strlen(etag);
-  bool found = false;
+  struct entry last = { .etag = NULL }, own = { .etag = NULL }, one;
+  size_t n, etag_len = etag ? strlen(etag) : 0;
   for (size_t at = 0;;) {
-    const char *line = next_line(b, &at, &n);
+    const char *line = next_line(text, &at, &n);
     if (!line)
-      return found;
-    struct entry one;
-    if (n > etag_len && memcmp(line, etag, etag_len) == 0 && read_entry(line, n, &one) && one.etag_len == etag_len) {
-      *out = one;
-      found = true;
-    }
+      break;
+    if ((etag && (n <= etag_len || memcmp(line, etag, etag_len) != 0)) || !read_entry(line, n, &one) || (etag && one.etag_len != etag_len))
+      continue;
+    last = one;
+    if (one.inode == st->inode)
+      own = one;
   }
+  if (plain && (own.etag || !etag))
+    last = own;
+  if (!last.etag)
+    return HJ_BLOB_NEW;
+  return !looks_like(&last, st) ? HJ_BLOB_CHANGED : last.seen ? HJ_BLOB_SEEN : HJ_BLOB_SAME;
 }
 
 int hj_record_match(const char *repo_dir, const char *etag, const struct hj_stat *st, bool *known, bool *same, struct hj_err *e)
 {
   struct hj_buf b;
-  struct entry last;
   *known = *same = false;
-  if (!load(repo_dir, &b, e) && find_last(&b, etag, &last)) {
-    *known = true;
-    *same = st->size == last.size && (uint64_t)st->mtime_ns == last.mtime && st->inode == last.inode;
+  if (!load(repo_dir, &b, e)) {
+    enum hj_blob_state state = state_in(&b, etag, true, st);
+    *known = state != HJ_BLOB_NEW && state != HJ_BLOB_SEEN;
+    *same = state == HJ_BLOB_SAME;
   }
   hj_buf_release(&b);
   return (int)e->code;
@@ -142,9 +160,30 @@ static int by_etag_then_place(const void *a, const void *b)
   if (x->etag_len != y->etag_len)
     return x->etag_len < y->etag_len ? -1 : 1;
   int rc = memcmp(x->etag, y->etag, x->etag_len);
-  if (rc)
-    return rc;
+  if (rc || x->inode != y->inode)
+    return rc ? rc : x->inode < y->inode ? -1 : 1;
   return x->line < y->line ? -1 : x->line > y->line;
+}
+
+static int by_place(const void *a, const void *b)
+{
+  const struct entry *x = a, *y = b;
+  return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* Of each etag and inode the last: a blob has one of them, plain files of one content have one each. */
+static size_t keep_live(struct entry all[], size_t n)
+{
+  size_t live = 0;
+  qsort(all, n, sizeof *all, by_etag_then_place);
+  for (size_t i = 0; i < n; i++) {
+    bool last = i + 1 == n || all[i].etag_len != all[i + 1].etag_len || memcmp(all[i].etag, all[i + 1].etag, all[i].etag_len) != 0 ||
+                all[i].inode != all[i + 1].inode;
+    if (last)
+      all[live++] = all[i];
+  }
+  qsort(all, live, sizeof *all, by_place);
+  return live;
 }
 
 /* Rewrites the record if more than half of its lines are old. A line that another process appends meanwhile may be lost: its blob
@@ -168,13 +207,10 @@ static int compact(const char *repo_dir, const char *path, struct hj_err *e)
       break;
     n += read_entry(line, len, &all[n]);
   }
-  qsort(all, n, sizeof *all, by_etag_then_place);
-  for (size_t i = 0; i < n; i++) {
-    bool last = i + 1 == n || all[i].etag_len != all[i + 1].etag_len || memcmp(all[i].etag, all[i + 1].etag, all[i].etag_len) != 0;
-    live += last;
-    if (last && hj_buf_add(&kept, all[i].line, all[i].line_len + 1, e))     /* with its LF */
+  live = keep_live(all, n);
+  for (size_t i = 0; i < live; i++)
+    if (hj_buf_add(&kept, all[i].line, all[i].line_len + 1, e))     /* with its LF */
       goto out;
-  }
   if (live < lines - lines / 2)
     (void)hj_small_write(path, kept.p ? kept.p : "", kept.len, 0666, false, e);
 out:
@@ -225,15 +261,16 @@ out:
   return (int)e->code;
 }
 
-static size_t format_line(char line[LINE_BYTES], const char *etag, const struct hj_stat *st)
+static size_t format_line(char line[LINE_BYTES], const char *etag, const struct hj_stat *st, bool seen)
 {
-  return (size_t)snprintf(line, LINE_BYTES, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", etag, st->size, (uint64_t)st->mtime_ns, st->inode);
+  return (size_t)snprintf(line, LINE_BYTES, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "%s\n", etag, st->size, (uint64_t)st->mtime_ns, st->inode,
+                          (uint64_t)st->ctime_ns, seen ? SEEN : "");
 }
 
 int hj_record_note(const char *repo_dir, const char *etag, const struct hj_stat *st, struct hj_err *e)
 {
   char line[LINE_BYTES];
-  return append(repo_dir, line, format_line(line, etag, st), e);
+  return append(repo_dir, line, format_line(line, etag, st, false), e);
 }
 
 /* Stats the blob, through links. */
@@ -254,7 +291,7 @@ int hj_record_add(const char *repo_dir, const char *const etags[], unsigned n, s
     struct hj_stat st = { .size = 0 };
     struct hj_err s = HJ_ERR_INIT;
     char line[LINE_BYTES];
-    if (stat_blob(repo_dir, etags[i], &st, &s) || hj_buf_add(&lines, line, format_line(line, etags[i], &st), &s))
+    if (stat_blob(repo_dir, etags[i], &st, &s) || hj_buf_add(&lines, line, format_line(line, etags[i], &st, false), &s))
       hj_err_pass(e, &s);
   }
   if (lines.len) {
@@ -268,21 +305,51 @@ int hj_record_add(const char *repo_dir, const char *const etags[], unsigned n, s
 
 /* ---- asking ---- */
 
-int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e)
+static int look_at(const char *repo_dir, const char *path, const char *etag, bool plain, enum hj_blob_state *out, struct hj_err *e)
 {
   struct hj_stat st = { .size = 0 };
   struct hj_err s = HJ_ERR_INIT;
-  bool known, same;
+  struct hj_buf text;
   *out = HJ_BLOB_MISSING;
-  if (stat_blob(repo_dir, etag, &st, &s)) {
+  if (hj_path_stat(path, true, &st, &s)) {
     if (s.code != HJ_E_NONE)
       hj_err_pass(e, &s);
     return (int)e->code;
   }
+  if (st.kind != HJ_KIND_FILE)
+    return HJ_E_OK;
   *out = HJ_BLOB_NEW;
-  if (!hj_record_match(repo_dir, etag, &st, &known, &same, e) && known)
-    *out = same ? HJ_BLOB_SAME : HJ_BLOB_CHANGED;
+  if (!load(repo_dir, &text, e))
+    *out = state_in(&text, etag, plain, &st);
+  hj_buf_release(&text);
   return (int)e->code;
+}
+
+int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e)
+{
+  char *blob = hj_layout_blob(repo_dir, etag, e);
+  *out = HJ_BLOB_MISSING;
+  if (blob)
+    (void)look_at(repo_dir, blob, etag, false, out, e);
+  hj_mem_free(blob);
+  return (int)e->code;
+}
+
+int hj_record_look_plain(const char *repo_dir, const char *path, const char *etag, enum hj_blob_state *out, struct hj_err *e)
+{
+  *out = HJ_BLOB_MISSING;
+  if (etag && hj_layout_check_etag(etag, e))
+    return (int)e->code;
+  return look_at(repo_dir, path, etag, true, out, e);
+}
+
+int hj_record_saw(const char *repo_dir, const char *path, const char *etag, struct hj_err *e)
+{
+  char line[LINE_BYTES];
+  struct hj_stat st = { .size = 0 };
+  if (hj_layout_check_etag(etag, e) || hj_path_stat(path, true, &st, e))
+    return (int)e->code;
+  return append(repo_dir, line, format_line(line, etag, &st, true), e);
 }
 
 int hj_record_hash(const char *path, const char *etag, const atomic_int *stop, bool *good, struct hj_stat *st, struct hj_err *e)
@@ -295,7 +362,7 @@ int hj_record_hash(const char *path, const char *etag, const atomic_int *stop, b
   got = (struct hj_promise){ .algo = promised.algo };
   if (hj_path_stat(path, true, &before, e) || hj_hash_path(promised.algo, path, stop, got.bytes, e) || hj_path_stat(path, true, &after, e))
     return (int)e->code;
-  if (before.size != after.size || before.mtime_ns != after.mtime_ns || before.inode != after.inode)
+  if (before.size != after.size || before.mtime_ns != after.mtime_ns || before.inode != after.inode || before.ctime_ns != after.ctime_ns)
     return hj_fail(e, HJ_E_CHANGED, "changed while it was read: %s", path);
   *good = hj_promise_same(&promised, &got);
   if (st)

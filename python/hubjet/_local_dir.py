@@ -66,6 +66,7 @@ class Metadata(NamedTuple):
     commit: str
     etag: str
     timestamp: float
+    print: str = ""  # size, times and inode of the file then; "" in notes of huggingface_hub, which has no such line and passes it over
 
 
 class Folder(NamedTuple):
@@ -106,8 +107,8 @@ class Folder(NamedTuple):
         """The note about a file; None if there is none that can be read."""
         try:
             with open(self._note(filename), encoding="utf-8") as file:
-                commit, etag, timestamp = (file.readline(128).strip() for _ in range(3))
-            return Metadata(commit, etag, float(timestamp))
+                commit, etag, timestamp, fingerprint = (file.readline(128).strip() for _ in range(4))
+            return Metadata(commit, etag, float(timestamp), fingerprint)
         except (OSError, ValueError):
             return None
 
@@ -115,7 +116,7 @@ class Folder(NamedTuple):
         """Notes that the file now is this version."""
         self.prepare()
         try:
-            write_below(self.path, self._note(filename), f"{commit}\n{etag}\n{time.time()}\n".encode())
+            write_below(self.path, self._note(filename), f"{commit}\n{etag}\n{time.time()}\n{print_of(self.place(filename))}\n".encode())
         except errors.StorageError as error:
             if error.code != "NAME":
                 raise
@@ -129,8 +130,9 @@ class Folder(NamedTuple):
         if not os.path.exists(ignore):
             _native.write_small(ignore, b"*")
 
-    def look(self, filename: str) -> tuple[str, Metadata | None]:
-        """What is there now (one of State). A file whose time changed is hashed: touching or copying a file is not editing it."""
+    def look(self, filename: str, renew: bool = True) -> tuple[str, Metadata | None]:
+        """What is there now (one of State). A file that looks otherwise than when it was noted is hashed: touching or copying a file is not
+        editing it. If it is the same, the note is renewed (`renew`), so that this happens once."""
         place, note = self.place(filename), self.read(filename)
         try:
             changed_at = os.stat(place).st_mtime
@@ -138,14 +140,30 @@ class Folder(NamedTuple):
             return State.ABSENT, None
         if note is None:
             return State.UNKNOWN, None
-        if changed_at - 1 <= note.timestamp or has_content(place, note.etag):
+        if note.print == print_of(place) if note.print else changed_at <= note.timestamp:
             return State.UNTOUCHED, note
-        return State.UNKNOWN, None
+        if not has_content(place, note.etag):
+            return State.UNKNOWN, None
+        if renew:
+            try:
+                self.write(filename, note.commit, note.etag)
+            except errors.StorageError as error:  # benign: it is hashed again next time
+                _trace.info(f"the note about {place} was not renewed: {error}")
+        return State.UNTOUCHED, note
 
 
 def at(local_dir: str | os.PathLike[str]) -> Folder:
     """The folder that the user means."""
     return Folder(absolute(os.path.expanduser(os.fspath(local_dir)), os.path.realpath))
+
+
+def print_of(path: str) -> str:
+    """How a file looks from outside: whoever edits it changes at least the last number, which nobody can set. "": it cannot be looked at."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return ""
+    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ino} {facts.st_ctime_ns}"
 
 
 def has_content(path: str, etag: str | None) -> bool:
@@ -229,7 +247,7 @@ def preview(
     _check_name(filename)
     place = folder.place(filename)
     shut = check_force(force, local_only, hub.config)
-    state, note = folder.look(filename)
+    state, note = folder.look(filename, False)
     if _is_settled(state, note, revision, shut):
         commit, length = note.commit if note else revision, os.path.getsize(place)
         _tell(hub, folder, revision, commit, [(filename, length, "" if force else State.UNTOUCHED, None)], None)
@@ -392,7 +410,7 @@ def preview_snapshot(
     commit, tree = listing(hub, folder.meta, revision)
     infos, seen = [], []
     for path in hub.listed(choose(tree, lambda _name: b"{}"), NOTES):
-        state, note = folder.look(path)
+        state, note = folder.look(path, False)
         facts, place = tree[path], folder.place(path)
         same = (note is not None and note.etag == facts.etag) or (
             state == State.UNKNOWN and has_content(place, facts.etag)

@@ -226,8 +226,12 @@ def snapshot_is_whole(repo_dir: str, commit: str, choice: str = "") -> bool: ...
 def snapshot_note_whole(repo_dir: str, commit: str, paths: Sequence[str], choice: str = "") -> bool: ...
 
 # What is known of one blob: "new" no record (another program wrote it), "same" as when it was proven,
-# "changed" size, mtime or inode differ from the record.
-def blob_state(repo_dir: str, etag: str) -> Literal["missing", "new", "same", "changed"]: ...
+# "changed" size, times or inode differ from the record, "seen" unproven and unchanged since it was first served.
+BlobState = Literal["missing", "new", "same", "changed", "seen"]
+
+def blob_state(repo_dir: str, etag: str) -> BlobState: ...
+def plain_state(repo_dir: str, path: str, etag: str | None) -> BlobState: ...  # of a plain file; None: nobody knows whose content it is
+def note_seen(repo_dir: str, path: str, etag: str) -> bool: ...  # served unproven: from now on its edits are noticed
 def blob_note(repo_dir: str, etag: str) -> None: ...  # the caller has proven it while it came; StorageError: there is no such blob
 def blob_prove(repo_dir: str, etag: str) -> bool: ...  # hashes the blob; True: it is what its name says, and the record is renewed
 

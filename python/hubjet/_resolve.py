@@ -11,6 +11,7 @@ import os
 
 from . import _native, _trace
 from ._show.progress import Checking
+from ._store import read_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,13 +60,36 @@ def find(store: RepoStore, commit: str | None, filename: str, size: int | None =
     if not os.path.exists(pointer):
         return None
     etag = store.etag_at(pointer)
-    if etag is not None:
-        good = may_serve(store, etag, size, filename)
-    else:
-        good = size is None or os.path.getsize(pointer) == size
-        if not good:
-            _trace.warn(f"{pointer} has {os.path.getsize(pointer)} bytes, {size} were published: it is not used")
+    good = may_serve(store, etag, size, filename) if etag is not None else _may_serve_plain(store, commit, filename, pointer, size)
     return Found(pointer, commit, etag) if good else None
+
+
+def _may_serve_plain(store: RepoStore, commit: str, filename: str, pointer: str, size: int | None) -> bool:
+    """The same of a plain file, in a cache without links. Whose content it is says the listing, where that is kept."""
+    facts = (read_tree(store.folder, commit) or {}).get(filename)
+    etag = facts.etag if facts is not None else None
+    state = _native.plain_state(store.folder, pointer, etag)
+    right_size = size is None or os.path.getsize(pointer) == size
+    if right_size and state in ("same", "seen", "new"):
+        if state == "new" and etag is not None:
+            _watch(store, pointer, etag)
+        return True
+    if right_size and etag is not None:
+        with Checking(filename, pointer):
+            if _native.check_files([pointer], [etag], [""], [store.folder], False)[0][0] == "good":
+                return True  # touched, copied or restored from a backup, but the same bytes
+    try:
+        where = f"kept at {store.set_aside_plain(pointer, etag or 'plain')}"
+    except OSError as error:
+        where = f"and cannot be moved away: {error}"
+    _trace.warn(f"{filename} in {store.folder} is damaged or was edited and is not used; {where}")
+    return False
+
+
+def _watch(store: RepoStore, path: str, etag: str) -> None:
+    """Served unproven, as another program wrote it: what is done to it from now on is noticed."""
+    if os.access(store.folder, os.W_OK):  # else not even tried: what may only be read is not touched
+        _native.note_seen(store.folder, path, etag)
 
 
 def find_proven(store: RepoStore, commit: str | None, filename: str) -> Found | None:
@@ -89,7 +113,9 @@ def may_serve(store: RepoStore, etag: str, size: int | None = None, filename: st
     if state == "missing":
         return False
     right_size = size is None or os.path.getsize(store.blob(etag)) == size
-    if right_size and state in ("same", "new"):
+    if right_size and state in ("same", "seen", "new"):
+        if state == "new":
+            _watch(store, store.blob(etag), etag)
         return True
     if right_size:
         with Checking(filename or etag, store.blob(etag)):

@@ -26,7 +26,7 @@ from ._hub import Ask
 from ._keep.lock import Bringing
 from ._names import is_commit, keeper, pattern_list
 from ._show.progress import Meter
-from ._resolve import Source, may_serve, plan
+from ._resolve import find, may_serve, plan, Source
 from ._store import read_tree, require_space, write_tree
 
 TYPE_CHECKING = False
@@ -416,15 +416,39 @@ def _from_cache(
     assert commit is not None
     if tree is not None:  # without a listing nobody can tell whether something is missing
         complete(hub, store, revision, commit, tree, choose, error)
-    elif error is not None and store.has_brought():
+    elif error is not None and store.has_brought() and _we_brought(folder):
         # We brought files of this repository and never saw this commit's listing: single files, so most are missing (25 of 1,100
         # snapshots of the first soak). A cache that only huggingface_hub filled is believed, as by itself.
         error.add_line("cached", f"files of commit {commit} are in {folder}; whether all of them, nobody knows")
         error.add_line("do", "call again; local_files_only=True takes what is there")
         raise error
+    else:
+        _check_unlisted(hub, store, revision, commit, error)
     if error is not None:
         warn_fallback(hub, error, f"the cached commit {commit}")
     return folder
+
+
+def _we_brought(folder: str) -> bool:
+    """Whether files of it are read-only, as hubjet leaves them. (That .hubjet is there says less: what others brought is watched there, too.)"""
+    return any(not os.stat(os.path.join(folder, *name.split("/"))).st_mode & 0o200 for name in _names_below(folder))
+
+
+def _names_below(folder: str) -> list[str]:
+    """The files that can be opened."""
+    found = []
+    for place, _folders, names in os.walk(folder):
+        paths = (os.path.join(place, name) for name in names)
+        found += [os.path.relpath(path, folder).replace(os.sep, "/") for path in paths if os.path.isfile(path)]
+    return found
+
+
+def _check_unlisted(hub: Hub, store: RepoStore, revision: str, commit: str, error: HubjetError | None) -> None:
+    """No listing says what belongs here, but what is here must not have been edited."""
+    names = _names_below(store.snapshot(commit))
+    lacking = [name for name in names if find(store, commit, name) is None]
+    if lacking:
+        raise incomplete(hub, revision, commit, store.snapshot(commit), lacking, len(names), error) from error
 
 
 def _known_version(

@@ -168,6 +168,15 @@ class RepoStore(NamedTuple):
         os.replace(blob, place)
         return place
 
+    def set_aside_plain(self, pointer: str, name: str) -> str:
+        """The same of a plain file in a cache without links."""
+        _native.check_planted(self.folder)
+        folder = os.path.join(self.side, "aside")
+        os.makedirs(folder, exist_ok=True)
+        place = os.path.join(folder, f"{name}.{time.time_ns()}")
+        os.replace(pointer, place)
+        return place
+
 
 def no_wait(path: str, flags: int) -> int:
     """An opener for what others may have put there: a pipe without a writer must not hang us, a device must not be read."""

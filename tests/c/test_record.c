@@ -1,6 +1,7 @@
 /* tests/c/test_record.c - unchanged, edited, never seen: told apart by a stat. */
 #include "store/layout.h"
 #include "store/record.h"
+#include "store/record_int.h"
 #include "store_kit.h"
 #include "sweep.h"
 #include "util/mem.h"
@@ -94,6 +95,81 @@ TEST(proving_hashes_and_renews_the_record)
   CHECK_CODE(hj_record_prove(repo, etag, NULL, &good, &e), HJ_E_NONE, e);
 }
 
+/* An edit of the same size, and the old time put back: only the time nobody can set tells. */
+TEST(an_edit_whose_time_was_put_back_is_seen)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *blob = blob_path(repo, etag);
+  struct stat was = stat_of(blob);
+  struct timespec times[2] = { was.st_atim, was.st_mtim };
+  CHECK_OK(record_one(repo, etag, &e), e);
+  put_text(blob, "LARGE CONTENT");
+  CHECK_EQ(utimensat(AT_FDCWD, blob, times, 0), 0);
+  CHECK_EQ(stat_of(blob).st_mtim.tv_nsec, was.st_mtim.tv_nsec);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+}
+
+TEST(a_line_of_an_earlier_version_is_believed_without_the_time_it_lacks)
+{
+  const char *repo = make_repo();
+  struct stat st = stat_of(blob_path(repo, etag));
+  char line[300];
+  make_dirs(temp_path("models--o--n/.hubjet"));
+  (void)snprintf(line, sizeof line, "%s 13 %lld%09ld %llu\n", etag, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+  put_text(temp_path("models--o--n/.hubjet/record"), line);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+}
+
+TEST(what_was_served_unproven_is_watched_and_not_believed)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *blob = blob_path(repo, etag);
+  bool known, same, good;
+  struct hj_stat st;
+  CHECK_OK(hj_record_saw(repo, blob, etag, &e), e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SEEN);
+  CHECK_OK(hj_path_stat(blob, true, &st, &e), e);
+  CHECK_OK(hj_record_match(repo, etag, &st, &known, &same, &e), e);
+  CHECK(!known && !same);
+  put_text(blob, "LARGE CONTENT");
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+  put_text(blob, "large content");
+  CHECK_OK(hj_record_prove(repo, etag, NULL, &good, &e), e);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_CODE(hj_record_saw(repo, temp_path("none"), etag, &e), HJ_E_NONE, e);
+}
+
+/* Two plain files of one content, each with a line of its own. */
+TEST(plain_files_are_known_by_their_inodes)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo();
+  char a[300], b[300];
+  struct hj_stat st;
+  enum hj_blob_state state;
+  (void)snprintf(a, sizeof a, "%s", temp_path("a"));
+  (void)snprintf(b, sizeof b, "%s", temp_path("b"));
+  put_text(a, "large content");
+  put_text(b, "large content");
+  const char *all[] = { a, b };
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK(hj_path_stat(all[i], true, &st, &e), e);
+    CHECK_OK(hj_record_note(repo, etag, &st, &e), e);
+  }
+  for (int i = 0; i < 2; i++)
+    for (int known = 0; known < 2; known++) {
+      CHECK_OK(hj_record_look_plain(repo, all[i], known ? etag : NULL, &state, &e), e);
+      CHECK_EQ(state, HJ_BLOB_SAME);
+    }
+  put_text(a, "LARGE CONTENT");
+  CHECK_OK(hj_record_look_plain(repo, a, NULL, &state, &e), e);
+  CHECK_EQ(state, HJ_BLOB_CHANGED);
+  CHECK_OK(hj_record_look_plain(repo, blob_path(repo, etag_small), NULL, &state, &e), e);
+  CHECK_EQ(state, HJ_BLOB_NEW);
+  CHECK_OK(hj_record_look_plain(repo, temp_path("none"), etag, &state, &e), e);
+  CHECK_EQ(state, HJ_BLOB_MISSING);
+}
+
 TEST(a_blob_behind_two_links_is_recorded)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -110,7 +186,7 @@ TEST(a_blob_behind_two_links_is_recorded)
 TEST(a_broken_record_is_read_as_far_as_it_makes_sense)
 {
   static const char *const lines[] = {
-    "", "\n\n", "garbage\n", "%s\n", "%s 13\n", "%s 13 1 1 1\n", "%s 13 1 -1\n", "%s 13  1 1\n", "%s 13 1 1", " %s 13 1 1\n", "%s 99999999999999999999 1 1\n",
+    "", "\n\n", "garbage\n", "%s\n", "%s 13\n", "%s 13 1 1 1 1\n", "%s 13 1 1 1seen\n", "%s seen\n", "%s 13 1 seen\n", "%s 13 1 1 1 seen \n", "%s 13 1 -1\n", "%s 13  1 1\n", "%s 13 1 1", " %s 13 1 1\n", "%s 99999999999999999999 1 1\n",
     "%.39s 13 1 1\n", "%sa 13 1 1\n", "%s 13 1 1x\n", "%s x13 1 1\n",
   };
   const char *repo = make_repo(), *record = temp_path("models--o--n/.hubjet/record");

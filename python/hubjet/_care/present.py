@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import NamedTuple
 
-    from .._local_dir import Folder
+    from .._local_dir import Folder, Metadata
     from .._names import Repo
     from .._store import FileFacts
 else:
@@ -52,7 +52,7 @@ class Item(NamedTuple):
     side: str
     names: tuple[Name, ...]
     absent: bool = False  # a name is here, the bytes are not
-    noted_at: float = 0.0  # LOCAL: when the folder's note was written
+    noted: Metadata | None = None  # LOCAL: the folder's note
 
     @property
     def name(self) -> str:
@@ -200,16 +200,22 @@ def in_folder(folder: Folder, repo: Repo | None, found: Found) -> None:
             tree = read_tree(folder.meta, note.commit) if is_commit(note.commit) else None
             name = Name(note.commit, filename, tree.get(filename) if tree is not None else None)
             gone = not os.path.isfile(place)
-            found.items.append(Item(repo, None, LOCAL, place, note.etag, folder.side, (name,), gone, note.timestamp))
+            found.items.append(Item(repo, None, LOCAL, place, note.etag, folder.side, (name,), gone, note))
 
 
 def state_of(item: Item) -> str:
     """Whether anybody wrote to a damaged file since it was proven, as far as the disk tells: "edited" or "damaged"."""
     if item.kind == LOCAL:
-        return "edited" if os.path.getmtime(item.path) > item.noted_at else "damaged"
-    if item.kind == BLOB and item.store is not None:
-        return "edited" if _native.blob_state(item.store.folder, item.etag) == "changed" else "damaged"
-    return "damaged"
+        from .._local_dir import print_of
+
+        note = item.noted
+        same = note is not None and (note.print == print_of(item.path) if note.print else os.path.getmtime(item.path) <= note.timestamp)
+        return "damaged" if same else "edited"
+    if item.store is None:
+        return "damaged"
+    plain = item.kind == PLAIN
+    state = _native.plain_state(item.store.folder, item.path, item.etag) if plain else _native.blob_state(item.store.folder, item.etag)
+    return "edited" if state == "changed" else "damaged"
 
 
 def fault_of(store: RepoStore, name: Name, expected: str) -> Fault:

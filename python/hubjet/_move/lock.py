@@ -249,7 +249,7 @@ def bring(one: Locked, config: Config, token: Any, where: str) -> str:
 def _prove_strangers(store: RepoStore, one: Locked) -> None:
     """What another program left is believed by its size elsewhere; a lock wants to know. A blob that is something else is set aside."""
     for etag in {file.etag for file in one.files.values()}:
-        if _native.blob_state(store.folder, etag) != "new":
+        if _native.blob_state(store.folder, etag) not in ("new", "seen"):
             continue
         with Checking(etag, store.blob(etag)):
             good = _native.blob_prove(store.folder, etag)
