@@ -215,7 +215,7 @@ def _curl(plan: DownloadPlan) -> str:
     """A file for `curl -K`, which knows no checksums: they stand beside as comments."""
     lines = [
         f"# {plan.repo_id} at commit {plan.commit}: curl --parallel -K THIS_FILE, then hubjet unpack --from-folder . {_spoken(plan)}",
-        *_token_lines(plan, f'curl -H "{HEADER}"'),
+        *([f'# gated or private: curl -H "{HEADER}", which goes to the hub only, not where it redirects'] if plan.needs_token else []),
         "location", "fail", "create-dirs", 'continue-at = "-"',
     ]  # fmt: skip
     for file in plan.files:
@@ -231,16 +231,12 @@ def _aria2(plan: DownloadPlan) -> str:
     """A file for `aria2c -i`: it compares sha256 itself; git-sha1 is no sum that it knows."""
     lines = [
         f"# {plan.repo_id} at commit {plan.commit}: aria2c -i THIS_FILE -x 8 -c, then hubjet unpack --from-folder . {_spoken(plan)}",
-        *_token_lines(plan, f'aria2c --header="{HEADER}"'),
+        *(["# gated or private: take --format curl; aria2 would show the token to the hosts it is redirected to, too"] if plan.needs_token else []),
     ]
     for file in plan.files:
         lines += [file.url, f"  out={file.filename}"]
         lines += [f"  checksum=sha-256={file.sha256}"] if file.sha256 else []
     return "\n".join(lines)
-
-
-def _token_lines(plan: DownloadPlan, how: str) -> list[str]:
-    return [f"# gated or private: {how}, which shows it to other users of this computer less than a line in here would"] if plan.needs_token else []
 
 
 def _spoken(plan: DownloadPlan) -> str:

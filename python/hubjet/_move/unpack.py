@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Any, BinaryIO
+    from typing import Any, BinaryIO, Literal
 
     from .._auth.credentials import Token
     from .._config import Config
@@ -378,6 +378,7 @@ def _import(folder: str, said: str | None, repo_type: str | None, trusted: list[
     store = RepoStore(config.cache_dir, one.repo)
     there = {path: os.path.join(folder, *path.split("/")) for path in one.files}
     found = {path: place for path, place in there.items() if os.path.isfile(place)}
+    found |= _renamed(folder, {path: one.files[path] for path in one.files if path not in found}, set(found.values()))
     if not found:
         raise ConfigError(
             explain(f"{folder} has no file of {one.repo.id}", looked_for=", ".join(list(one.files)[:5]), do="name the folder that the files' own names begin in")
@@ -408,6 +409,23 @@ def _import(folder: str, said: str | None, repo_type: str | None, trusted: list[
         )
     part = one._replace(files={path: one.files[path] for path in found})
     return Unpacked({one.repo.id: Path(publish(store, part, listing, config))}, len(found), written)
+
+
+def _renamed(folder: str, wanted: Mapping[str, LockedFile], taken: set[str]) -> dict[str, str]:
+    """Files under other names (a downloader takes the last part of a URL, or that of where it was redirected): told by size, then digest."""
+    by_size: dict[int, list[str]] = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            if path not in taken and os.path.isfile(path):
+                by_size.setdefault(os.path.getsize(path), []).append(path)
+    found: dict[str, str] = {}
+    for path, file in wanted.items():
+        algo: Literal["sha256", "git-sha1"] = "sha256" if file.sha256 and not file.git_sha1 else "git-sha1"
+        for place in by_size.get(file.size, ()):
+            if path not in found and _native.hash_file(place, algo) == file.etag:
+                found[path] = place
+    return found
 
 
 def _whose(said: str | None, repo_type: str | None, trusted: list[Locked] | None, config: Config, token: Any) -> tuple[Locked, Tree | None]:
