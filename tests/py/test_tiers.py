@@ -289,3 +289,80 @@ def test_what_the_setting_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_passwords_of_places_are_not_shown() -> None:
     with hubjet.settings(caches=["ftp://me:secret@host/models", None]):
         assert "secret" not in repr(hubjet.config()["caches"])
+
+
+# --- with the rest -----------------------------------------------------------------------------------
+
+PIPE = {
+    "model_index.json": b'{"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]}',
+    "unet/config.json": b"{}",
+    "unet/diffusion_pytorch_model.safetensors": b"u" * 200_000,
+    "scheduler/scheduler_config.json": b"{}",
+    "vae/config.json": b"{}",
+    "vae/diffusion_pytorch_model.safetensors": b"v" * 100_000,
+}
+
+
+@pytest.mark.parametrize("index_in", ["a folder", "a place"])
+def test_a_pipeline_spread_over_tiers_is_one_folder(world: World, cache: Path, tmp_path: Path, index_in: str, requests: Callable[[], list[Any]]) -> None:
+    """What is chosen depends on the index, which lies in a tier, too."""
+    commit = world.repo("org/pipe").commit(PIPE, lfs=("*.safetensors",))
+    one, two, depot = tmp_path / "one", tmp_path / "two", f"file://{tmp_path}/depot"
+    hubjet.snapshot_download("org/pipe", cache_dir=one, allow_patterns=["model_index.json"] if index_in == "a folder" else ["scheduler/*"])
+    hubjet.snapshot_download("org/pipe", cache_dir=two, allow_patterns=["unet/*", "scheduler/*"])
+    if index_in == "a place":
+        hubjet.snapshot_download("org/pipe", cache_dir=tmp_path / "third", allow_patterns=["model_index.json"])
+        hubjet.push("org/pipe", depot, cache_dir=tmp_path / "third")
+    before = state(one), state(two)
+    requests()
+    folder = hubjet.from_pretrained("org/pipe", caches=[one, two, depot, cache])
+    assert folder == cache / "models--org--pipe/snapshots" / commit
+    assert is_right(folder, {name: data for name, data in PIPE.items() if not name.startswith("vae")}), "what the index does not name is not there"
+    assert [one.path for one in requests() if "/resolve/" in one.path] == []
+    with hubjet.settings(offline=True):
+        assert hubjet.from_pretrained("org/pipe", caches=[one, two, depot, cache]) == folder
+    assert (state(one), state(two)) == before
+
+
+def test_a_folder_of_the_users_is_filled_from_a_tier(world: World, cache: Path, tier: Path, tmp_path: Path, requests: Callable[[], list[Any]]) -> None:
+    brought(world, tier)
+    before = state(tier)
+    requests()
+    with hubjet.settings(caches=[tier, cache]):
+        hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine")
+    assert {name: (tmp_path / "mine" / name).read_bytes() for name in FILES} == FILES
+    assert not any((tmp_path / "mine" / name).is_symlink() for name in FILES)
+    assert [one for one in requests() if "/resolve/" in one.path] == [] and state(tier) == before
+
+
+def test_where_and_ls_name_every_tier(world: World, cache: Path, tier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from hubjet._cli.main import main
+
+    commit = brought(world, tier)
+    hubjet.push("org/name", f"file://{tmp_path}/depot", cache_dir=tier)
+    monkeypatch.setenv("HUBJET_CACHES", f"{tier}:{tmp_path}/gone:file://{tmp_path}/depot:{cache}")
+    before = state(tier)
+    places = hubjet.where("org/name")
+    assert places["cache_dir"].origin == "last of caches (environment HUBJET_CACHES)"
+    assert [places[f"tier_{n}"].origin.rpartition("; ")[2] for n in (1, 2, 3)] == ["there", "is not there: is it mounted?", "asked when something is missing"]
+    assert places["repo_in_tier_1"] == hubjet.Setting(str(tier / "models--org--name"), f"main is {commit}")
+    assert main(["ls", "--tiers", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["cache"], one["repo_id"], one["revisions"]) for one in told] == [
+        (str(tier), "org/name", {"main": commit}),
+        (f"file://{tmp_path}/depot", "org/name", {"main": commit}),
+    ]
+    assert main(["push", "org/name", f"file://{tmp_path}/depot", "--cache-dir", str(tier), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sent"] == 0
+    assert state(tier) == before
+
+
+def test_a_config_file_may_have_a_list(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hubjet._config import resolve
+
+    file = tmp_path / "config.toml"
+    file.write_text(f'caches = ["{tmp_path}/one", "s3://bucket/hub", ""]\n')
+    monkeypatch.setenv("HUBJET_CONFIG", str(file))
+    assert resolve().tiers == (f"{tmp_path}/one", "s3://bucket/hub")
