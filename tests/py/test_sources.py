@@ -615,6 +615,15 @@ def test_settings_of_other_programs() -> None:
     assert settings.arguments("--ckpt-dir '/unclosed --vae-dir", names) == {"--ckpt-dir": ["/unclosed"]}
 
 
+def test_long_lines_of_settings_cost_no_more_than_reading_them() -> None:
+    """A megabyte of spaces took the pattern for a key minutes (the square of its length)."""
+    for line in ("a" + " " * 1_000_000 + "b", "a " * 500_000, "'" * 1_000_000, "[" * 1_000_000):
+        assert settings.yaml(f"{line}\nkept: x\n") == {"kept": "x"}
+        assert settings.arguments(f"--ckpt-dir {line} x", ("--ckpt-dir",)) == {}
+        assert git_lfs.read_config(f"[s]\n[a{line}\nk = v")["s.k"] == ["v"]
+        assert git_lfs.repo_of(line) is None
+
+
 # --- whatever lies there, nothing is an error ------------------------------------------------------
 
 SEEDS = 120

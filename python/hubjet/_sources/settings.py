@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Node = dict[str, Union[str, "Node"]]
 
 LINES_MOST = 10_000
+LINE_MOST = 4096  # characters: a longer line is none of a folder's, and patterns take the square of its length
 _KEY = r"""( *)(?:"([^"]+)"|'([^']+)'|([^\s#'"&*!|>%@`\[\]{},-][^#:]*?)) *:(?: +(.*)|)$"""
 _COMMENT = r"(?:^|\s)#.*$"
 
@@ -29,9 +30,9 @@ def yaml(text: str) -> Node:
     lines = text.splitlines()[:LINES_MOST]
     number = 0
     while number < len(lines):
-        line = lines[number].expandtabs(8)
+        line = lines[number]
         number += 1
-        found = key_of.match(line.rstrip())
+        found = key_of.match(line.expandtabs(8).rstrip()) if len(line) <= LINE_MOST else None
         if found is None:
             continue
         indent = len(found[1])
@@ -89,7 +90,7 @@ def arguments(text: str, names: tuple[str, ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in text.splitlines()[:LINES_MOST]:
         line = line.strip()
-        if line.startswith(("#", "REM ", "rem ", "::", "@REM ")) or not any(name in line for name in names):
+        if len(line) > LINE_MOST or line.startswith(("#", "REM ", "rem ", "::", "@REM ")) or not any(name in line for name in names):
             continue
         words = _words(line)
         for here, word in enumerate(words):
