@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ._finding import AdoptedFile, FoundFile, FoundStore, adopt, find, scan
     from ._job import Job, start
     from ._keep.clean import prune, rm
+    from ._keep.dedup import dedup
     from ._keep.licences import Licence, licence, license
     from ._keep.listing import CachedRepo, CachedRevision, ls
     from ._keep.pins import pin, unpin
@@ -164,6 +165,7 @@ __all__ = [
     "config",
     "contacts",
     "convert",
+    "dedup",
     "disable",
     "doctor",
     "enable",
@@ -254,6 +256,7 @@ _HOMES = {
     "config": "_config",
     "contacts": "_cache",
     "convert": "_convert",
+    "dedup": "_keep.dedup",
     "disable": "_patch.switch",
     "doctor": "_doctor.report",
     "enable": "_patch.switch",

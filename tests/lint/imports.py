@@ -46,7 +46,7 @@ RANKS = (
     "_keep.pins",
     "_keep.census",
     "_keep.gate",
-    "_keep.evict _keep.removal _keep.listing _keep.licences",
+    "_keep.evict _keep.removal _keep.listing _keep.licences _keep.dedup",
     "_keep.clean",
     "_tiers",
     "_remote.tier",

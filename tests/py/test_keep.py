@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
+import subprocess
+import textwrap
 import time
 from pathlib import Path
 
@@ -523,3 +526,149 @@ def test_plain_folders_are_counted_pinned_and_cleared_and_what_was_edited_stays(
     other = Path(hubjet.snapshot_download("org/b"))
     assert other.exists() and not folder.exists(), "the call keeps what it brought"
     assert hubjet.rm("org/b").freed > 100 * KIB and list(cache.glob("org")) == []
+
+
+# --- equal files --------------------------------------------------------------------------------------
+
+
+def test_equal_files_of_two_repositories_lie_there_once_and_both_are_served(world: World, cache: Path) -> None:
+    folders = []
+    for name in ("org/a", "org/b"):
+        of(world, name).commit({"config.json": name.encode(), "model.safetensors": Sparse(200 * KIB, seed=8), "small.bin": b"1" * 100})
+        folders.append(Path(hubjet.snapshot_download(name)))
+    plan = hubjet.dedup(dry_run=True)
+    assert [(item.what, item.repo_id, item.size) for item in plan.removed] == [("copy", "org/b", 200 * KIB)] and plan.freed == 200 * KIB
+    before = count(str(cache)).size
+    done = hubjet.dedup()
+    assert done.freed == 200 * KIB
+    weights = [(folder / "model.safetensors").resolve() for folder in folders]
+    if weights[0].stat().st_ino == weights[1].stat().st_ino:
+        assert done.size == before - 200 * KIB and weights[0].stat().st_mode & 0o222 == 0
+        assert hubjet.dedup().removed == [], "nothing is left to do"
+        assert [one.shared for one in hubjet.ls()] == [200 * KIB] * 2
+    world.clear()
+    for name, folder in zip(("org/a", "org/b"), folders, strict=True):
+        assert loads(name) == str(folder) and hubjet.hf_hub_download(name, "model.safetensors", local_files_only=True)
+        assert _native.blob_state(str(cache / f"models--{name.replace('/', '--')}"), weights[0].name) == "same"
+    assert world.requests == []
+    hubjet.rm("org/a")
+    assert (folders[1] / "model.safetensors").stat().st_size == 200 * KIB and hubjet.ls()[0].shared == 0
+
+
+def test_a_damaged_copy_is_not_spread(world: World, cache: Path) -> None:
+    for name in ("org/a", "org/b"):
+        of(world, name).commit({"model.safetensors": Sparse(200 * KIB, seed=8)})
+        hubjet.snapshot_download(name)
+    (blob,) = (cache / "models--org--a" / "blobs").iterdir()
+    blob.chmod(0o644)
+    with open(blob, "r+b") as file:
+        file.write(b"damaged")
+    good = (cache / "models--org--b" / "blobs" / blob.name).read_bytes()
+    done = hubjet.dedup()
+    assert done.removed == [] and "damaged" in done.kept[0].reason
+    assert (cache / "models--org--b" / "blobs" / blob.name).read_bytes() == good and blob.read_bytes() != good
+    assert hubjet.dedup(hard_links=False).removed == []
+
+
+# --- no hidden second copy ----------------------------------------------------------------------------
+
+WATCH = """
+    import os, threading
+    def blocks(*tops):
+        total, seen = 0, set()
+        for top in tops:
+            for folder, _, names in os.walk(top):
+                for name in names:
+                    try:
+                        facts = os.lstat(os.path.join(folder, name))
+                    except OSError:
+                        continue
+                    if (facts.st_dev, facts.st_ino) not in seen:
+                        seen.add((facts.st_dev, facts.st_ino))
+                        total += facts.st_blocks * 512
+        return total
+    class Watch:
+        def __init__(self, *tops):
+            self.tops, self.most, self.looks, self.over = tops, 0, 0, threading.Event()
+        def __enter__(self):
+            self.thread = threading.Thread(target=self.look); self.thread.start(); return self
+        def look(self):
+            while not self.over.wait(0.002):
+                self.most = max(self.most, blocks(*self.tops)); self.looks += 1
+        def __exit__(self, *_):
+            self.over.set(); self.thread.join(); self.most = max(self.most, blocks(*self.tops))
+"""
+
+
+@pytest.mark.parametrize("where", ["cache", "local_dir", "plain"])
+def test_du_is_never_above_the_size_and_a_mebibyte_per_file(world: World, cache: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """During the fetch, in parallel ranges; after a kill; while it is resumed; afterwards."""
+    mib = 1 << 20
+    sizes = {"a.safetensors": 40 * mib, "b.safetensors": 24 * mib, "c.bin": 3 * mib, "config.json": 300}
+    world.repo("org/big").commit({name: Sparse(size, seed=i + 1) if size > mib else b"1" * size for i, (name, size) in enumerate(sizes.items())})
+    most = sum(sizes.values()) + len(sizes) * mib
+    here = tmp_path / "here"
+    call = f"hubjet.snapshot_download('org/big'{f', local_dir={str(here)!r}' if where == 'local_dir' else ''})"
+    env = {"HUBJET_LAYOUT": "plain"} if where == "plain" else {}
+    script = textwrap.dedent(WATCH) + f"\nimport hubjet\nwith Watch({str(cache)!r}, {str(here)!r}) as seen:\n    {call}\nresult = [seen.most, seen.looks]\n"
+    world.pace(30 * mib)
+    with Child(script, env=env) as child:
+        deadline = time.monotonic() + 30
+        while _du(cache, here) < 8 * mib and time.monotonic() < deadline and child.process.poll() is None:
+            time.sleep(0.002)
+        child.kill()
+        child.wait()
+    assert _du(cache, here) <= most, "after the crash"
+    with Child(script, env=env) as child:
+        assert child.wait() == 0, child.err
+        peak, looks = child.result
+    assert looks > 0 and peak <= most, f"{peak - sum(sizes.values())} bytes more than the files have"
+    assert sum(sizes.values()) <= _du(cache, here) <= most
+
+
+def _du(*tops: Path) -> int:
+    seen: dict[tuple[int, int], int] = {}
+    for top in tops:
+        for path in top.rglob("*"):
+            try:
+                facts = path.lstat()
+            except OSError:
+                continue
+            if path.is_file() and not path.is_symlink():
+                seen[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
+    return sum(seen.values())
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0 or shutil.which("mkfs.xfs") is None, reason="mounts need root, and xfsprogs")
+def test_where_the_file_system_can_it_shares_the_blocks_and_an_edit_stays_with_its_file(world: World, tmp_path: Path) -> None:
+    image, disk = tmp_path / "xfs.img", tmp_path / "disk"
+    with open(image, "wb") as file:
+        file.truncate(400 << 20)
+    disk.mkdir()
+    subprocess.run(["mkfs.xfs", "-q", str(image)], check=True, capture_output=True)
+    done = subprocess.run(["mount", "-o", "loop", str(image), str(disk)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"xfs cannot be mounted here: {done.stderr.strip()}")
+    try:
+        size = 40 << 20
+        paths = []
+        for name in ("org/a", "org/b"):
+            of(world, name).commit({"model.safetensors": Sparse(size, seed=8)})
+            paths.append(Path(hubjet.hf_hub_download(name, "model.safetensors", cache_dir=disk / "hub")).resolve())
+        os.sync()
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        before = [path.stat() for path in paths]
+        result = hubjet.dedup(cache_dir=disk / "hub")
+        os.sync()
+        gained = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - free
+        assert result.freed == size and "shares its blocks" in result.removed[0].reason
+        assert gained > size - (2 << 20), gained
+        assert [(one.st_ino, one.st_mtime_ns, one.st_mode) for one in map(os.stat, paths)] == [(one.st_ino, one.st_mtime_ns, one.st_mode) for one in before]
+        paths[0].chmod(0o644)
+        with open(paths[0], "r+b") as file:
+            file.write(b"edited")
+        assert paths[1].read_bytes()[:6] != b"edited"
+        assert _native.hash_file(str(paths[1]), "sha256") == paths[1].name
+        assert hubjet.dedup(cache_dir=disk / "hub", hard_links=False).removed == [], "they differ now: the kernel refuses"
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

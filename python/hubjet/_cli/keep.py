@@ -173,6 +173,27 @@ def do_prune(options: Namespace) -> int:
     return 0 if result.fits else 1
 
 
+def add_dedup(parser: ArgumentParser) -> None:
+    """Arguments of `hubjet dedup`."""
+    parser.description = (
+        "Lets equal files of several repositories lie on the disk once: by shared blocks where the file system has them (btrfs, xfs), else as one read-only "
+        "file with two names. Content is compared before."
+    )
+    parser.epilog = """\
+  hubjet dedup --dry-run
+  hubjet dedup --no-hard-links"""
+    add_cache(parser)
+    parser.add_argument("--no-hard-links", dest="hard_links", action="store_false", help="only by shared blocks")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be shared; change nothing")
+
+
+def do_dedup(options: Namespace) -> None:
+    """Shares equal files."""
+    from .._keep.dedup import dedup
+
+    _print(dedup(cache_dir=options.cache_dir, hard_links=options.hard_links, dry_run=options.dry_run), options)
+
+
 def _print(result: Cleaned, options: Namespace) -> None:
     if options.json:
         out_json(result.as_dict())

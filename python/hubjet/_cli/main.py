@@ -58,6 +58,7 @@ VERBS = (
     Row("ls", "_cli.keep", "list the repositories in the cache"),
     Row("rm", "_cli.keep", "remove a repository, a revision or files from the cache"),
     Row("prune", "_cli.keep", "remove what nobody needs, and what does not fit"),
+    Row("dedup", "_cli.keep", "let equal files of several repositories lie on the disk once"),
     Row("pin", "_cli.keep", "keep a repository or a revision whatever the limit"),
     Row("unpin", "_cli.keep", "take a pin away"),
     Row("licence", "_cli.licence", "say under which terms what is here may be used"),
