@@ -69,7 +69,7 @@ def test_the_story_tries_many_options_and_messages() -> None:
 VERB_OF = {
     "about": "about", "config": "config", "doctor": "doctor", "fetch": "get", "from_pretrained": "download", "hf_hub_download": "download",
     "hf_hub_url": "url", "ledger": "ledger", "limit_rate": "limit", "login": "login", "logout": "logout", "ls": "ls", "polite": "limit",
-    "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "convert": "convert", "open_folder": "open", "rm": "rm", "prune": "prune", "pin": "pin", "unpin": "unpin", "dedup": "dedup", "licence": "licence", "license": "licence", "plan": "plan", "lock": "lock", "sync": "sync", "enable": "run", "enabled": "run", "pack": "pack", "unpack": "unpack", "serve": "serve",
+    "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "convert": "convert", "open_folder": "open", "rm": "rm", "prune": "prune", "pin": "pin", "unpin": "unpin", "dedup": "dedup", "verify": "verify", "push": "push", "licence": "licence", "license": "licence", "plan": "plan", "lock": "lock", "sync": "sync", "enable": "run", "enabled": "run", "pack": "pack", "unpack": "unpack", "serve": "serve",
     "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "", "vault": "vault",
     "adopt": "adopt", "find": "find", "scan": "scan",
 }  # fmt: skip
