@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -155,6 +156,34 @@ def test_where_there_are_no_links_the_file_is_copied(commit: str, tmp_path: Path
         path = Path(hubjet.from_pretrained("org/model")) / "model.safetensors"
         assert path.read_bytes() == WEIGHTS and not path.is_symlink()
     assert [one for one in world.bodies() if one.bytes > 1000] == []
+
+
+def test_what_ollama_lm_studio_and_comfyui_have_needs_no_download(world: World) -> None:
+    """Need 31, in the places where they keep it: by the digest in a name, by repository and name, by size and hash. Nothing is said to hubjet."""
+    home = Path(os.environ["HOME"])
+    places = {
+        "a.Q4_K_M.gguf": (home / ".ollama/models/blobs" / f"sha256-{SHA}", WEIGHTS),
+        "b.gguf": (home / ".lmstudio/models/org/all/b.gguf", os.urandom(2_000_000)),
+        "c.safetensors": (home / "ComfyUI/models/checkpoints/dreams.safetensors", os.urandom(2_500_000)),
+    }
+    for path, content in places.values():
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    manifest = home / ".ollama/models/manifests/hf.co/org/all/Q4_K_M"
+    manifest.parent.mkdir(parents=True)
+    layer = {"mediaType": "application/vnd.ollama.image.model", "digest": f"sha256:{SHA}", "size": len(WEIGHTS)}
+    manifest.write_text(json.dumps({"schemaVersion": 2, "config": {"digest": f"sha256:{'0' * 64}", "size": 2}, "layers": [layer]}))
+    for name in ("main.py", "folder_paths.py"):
+        (home / "ComfyUI" / name).write_text("")
+    world.repo("org/all").commit({name: content for name, (_, content) in places.items()})
+    before = marks(home)
+    assert {store.program for store in hubjet.scan()} == {"ollama", "lm-studio", "comfyui"}
+    for name, (path, _) in places.items():
+        assert Path(hubjet.hf_hub_download("org/all", name)).samefile(path)
+    folder = Path(hubjet.snapshot_download("org/all"))
+    assert world.bodies() == [] and marks(home) == before | {key: value for key, value in marks(home).items() if "/.cache/" in key}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {name: content for name, (_, content) in places.items()}
+    assert {one.program for one in hubjet.find("org/all")} == {"hubjet", "ollama", "lm-studio", "comfyui"}
 
 
 # --- what was hashed ------------------------------------------------------------------------------
