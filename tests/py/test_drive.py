@@ -378,6 +378,21 @@ def test_a_second_commit_writes_only_what_changed(here: str, world: Any, drive: 
     assert hubjet.vault.rm("org/name") > 0 and lies(drive) == []
 
 
+def test_what_left_the_disk_before_its_turn_is_said_and_never_called_saved(
+    here: str, drive: Drive, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hubjet.vault.pause()
+    hubjet.vault.put("org/name", wait=False)
+    while not (drive.store / "MyDrive" / "models").exists():  # it was looked at what is here
+        assert worker()._thread is not None
+    shutil.rmtree(cache)
+    hubjet.vault.resume()
+    hubjet.vault.flush(30)
+    hubjet.vault.flush(30)
+    assert "saved" not in {model.state for model in hubjet.vault.status().models} and manifests_on(drive) == []
+    assert "not on this disk any more" in caplog.text
+
+
 def test_a_file_that_comes_later_is_kept_too(world: Any, vault: Path) -> None:
     world.repo("org/name").commit(FILES)
     hubjet.hf_hub_download("org/name", "config.json")

@@ -78,6 +78,25 @@ class Row:
         _native.write_small(self.path, json.dumps(document, indent=1).encode(), 0o600)
 
 
+def forget(row: Row) -> None:
+    """There is no such row any more."""
+    try:
+        os.unlink(row.path)
+    except OSError:
+        pass  # benign: somebody else did
+
+
+def is_alive(who: str) -> bool:
+    """Whether a writer (pid and six digits, hex) is a process of this computer that runs."""
+    try:
+        os.kill(int(who[:-6], 16), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
+
+
 def folder(config: Config) -> str:
     """Where the rows lie."""
     return os.path.join(config.hf_home, "hubjet", "vault")

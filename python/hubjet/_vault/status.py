@@ -186,7 +186,7 @@ def _of_row(row: journal.Row, one: Manifest | None, vault: str, reachable: bool)
         state = LOST
     if state == FAILED and one is not None and row.paths and not said:
         state = SAVED
-    if state == WRITING and not _is_alive(row):
+    if state == WRITING and not (row.who and journal.is_alive(row.who[-1])):
         state = QUEUED  # its process was killed: the next one goes on
     if state == QUEUED and one is not None and _has_all(row, one):  # killed between the manifest and the note of it
         facts = VaultModel(row.repo.id, row.repo.type, row.commit, SAVED, tuple(row.revisions), len(one.files), one.size, one.size, one.size)
@@ -207,17 +207,6 @@ def _of_row(row: journal.Row, one: Manifest | None, vault: str, reachable: bool)
 def _has_all(row: journal.Row, one: Manifest) -> bool:
     here, _ = writer.sources(row.store, row.commit)
     return bool(here) and all(file.path in one.files and one.files[file.path].etag == file.etag for file in here)
-
-
-def _is_alive(row: journal.Row) -> bool:
-    """Whether the process that writes it, by its name for unfinished pieces, is there."""
-    try:
-        os.kill(int(row.who[-1][:-6], 16), 0)
-    except (ProcessLookupError, ValueError, IndexError):
-        return False
-    except OSError:
-        return True  # somebody else's
-    return True
 
 
 def _pieces(vault: str, repo: Repo) -> dict[str, tuple[int, int]]:

@@ -239,9 +239,15 @@ class Worker:
     def _one(self, config: Config, row: Row) -> None:
         tell = _Teller(self, row)
         row.state, row.error, row.tried, row.tries = WRITING, None, time.time(), row.tries + 1
-        dead, me = row.who, f"{os.getpid():x}{os.urandom(3).hex()}"
-        row.who = [*dead[-8:], me]
-        wanted, _ = writer.sources(row.store, row.commit)
+        dead, me = [who for who in row.who if not journal.is_alive(who)], f"{os.getpid():x}{os.urandom(3).hex()}"
+        row.who = [*row.who[-8:], me]
+        wanted, nameless = writer.sources(row.store, row.commit)
+        if nameless:
+            _trace.warn(f"{row.repo.id}: no digest is known for {', '.join(nameless[:3])}; not kept in the vault", once=f"nameless {row.path}")
+        if not wanted:  # taken out of the cache before its turn came
+            _trace.warn(f"{row.repo.id} is not on this disk any more, so it does not go to the vault {row.vault}")
+            journal.forget(row)
+            return
         row.files, row.size = len(wanted), sum(source.size for source in wanted)
         row.written = row.read_back = 0
         asked = row.asked
@@ -251,7 +257,7 @@ class Worker:
             if dead:
                 writer.sweep(row.vault, row.repo, dead, time.time())
             before = {at: Proven(*facts) for at, facts in row.proven.items()}
-            whole = writer.keep(row.vault, row.store, row.commit, row.revisions, _licence(row), before, me, tell)
+            whole = writer.keep(row.vault, row.store, row.commit, wanted, row.revisions, _licence(row), before, me, tell)
             row.paths = sorted(whole.files)
             row.state, row.proven, row.who, row.tries, row.next_try = SAVED, {}, [], 0, 0.0
             row.written = row.read_back = row.size

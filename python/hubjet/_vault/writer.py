@@ -118,17 +118,15 @@ def open_vault(vault: str, known: tuple[str, str] | None, make: bool) -> tuple[s
 
 
 def keep(
-    vault: str, store: RepoStore, commit: str, revisions: Mapping[str, int], licence: str | None, before: Mapping[str, Proven], who: str, tell: Tell
-) -> Manifest:
-    """Brings what is here of this commit to the vault, and says so there. `before`: pieces that were proven earlier. OSError, StorageError,
+    vault: str, store: RepoStore, commit: str, wanted: Iterable[Source], revisions: Mapping[str, int], licence: str | None,
+    before: Mapping[str, Proven], who: str, tell: Tell,
+) -> Manifest:  # fmt: skip
+    """Brings these files of a commit to the vault, and says so there. `before`: pieces that were proven earlier. OSError, StorageError,
     IntegrityError (a local file is not what its digest says)."""
     old = shelf.manifests(vault, store.repo)
     folder = layout.folder_of(store.repo)
     lying = {entry.etag: entry for one in old.values() for entry in one.files.values()}
     files: dict[str, Entry] = {}
-    wanted, nameless = sources(store, commit)
-    if nameless:
-        _trace.warn(f"{store.repo.id}: no digest is known for {', '.join(nameless[:3])}; not kept in the vault", once=f"nameless {store.folder}")
     for source in wanted:
         entry = lying.get(source.etag)
         if entry is None or entry.size != source.size or not _all_there(vault, folder, entry):
