@@ -1,11 +1,14 @@
-"""The plain folders below the same root, as a provider of _elsewhere for the hub's layout: who changes the setting fetches nothing again. Imports
-_plain, _store, _sources.lying."""
+"""What the same root has of a repository in another form, as a provider of _elsewhere: plain folders, for the hub's layout, so that who changes the
+setting fetches nothing again; other commits of a cache without links. Imports _names, _plain, _store, _sources.lying."""
 
 from __future__ import annotations
 
+import os
+
+from ._names import is_commit
 from ._plain import PlainStore
 from ._sources.lying import Lying
-from ._store import read_tree
+from ._store import RepoStore, read_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ class Beside:
 
     def __init__(self, root: str, tactics: str) -> None:
         self._root, self.tactics = root, tactics
+        self._snapshots: list[str] | None = None
 
     def by_digest(self, wanted: Mapping[str, int | None]) -> Mapping[str, Lying]:
         """Nothing: which repository is meant is not said."""
@@ -40,7 +44,27 @@ class Beside:
                 for other, its in wanted.items():
                     if its is not None and its.etag == row.etag:
                         found.setdefault(other, _lying(folder, version, name, row))
+        for name, facts in wanted.items():
+            if facts is not None and facts.etag is not None and name not in found:
+                lying = self._in_snapshots(repo, commit, name, facts)
+                if lying is not None:
+                    found[name] = lying
         return found
+
+    def _in_snapshots(self, repo: Repo, but: str | None, name: str, facts: FileFacts) -> Lying | None:
+        """A cache without links keeps no blob: the bytes lie in the snapshot of another commit."""
+        store = RepoStore(self._root, repo)
+        if self._snapshots is None:
+            top = store.snapshot("")
+            self._snapshots = [one for one in (os.listdir(top) if os.path.isdir(top) else []) if is_commit(one)]
+        for commit in self._snapshots:
+            path = store.pointer(commit, name)
+            if commit == but or os.path.islink(path) or not os.path.isfile(path):
+                continue
+            tree = read_tree(store.folder, commit)
+            if tree is not None and name in tree and tree[name].etag == facts.etag and os.path.getsize(path) == facts.size:
+                return Lying(path, facts.size, facts.etag, repo.id, repo.type, commit, name, "another revision")
+        return None
 
     def listing(self, repo: Repo, revision: str) -> tuple[str, Tree] | None:
         """The listing that lies in the folder of that version."""

@@ -178,6 +178,14 @@ class RepoStore(NamedTuple):
         return place
 
 
+def shut(what: str | int, mode: int = 0o444) -> None:
+    """Takes permissions away, by path or descriptor. A disk without modes (FAT, some FUSE) keeps what it has: edits are noticed all the same."""
+    try:
+        os.chmod(what, mode)
+    except OSError as error:
+        _trace.info(f"{what} keeps its mode: {error}")
+
+
 def no_wait(path: str, flags: int) -> int:
     """An opener for what others may have put there: a pipe without a writer must not hang us, a device must not be read."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

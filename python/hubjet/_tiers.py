@@ -17,7 +17,7 @@ from . import _native, _trace
 from ._errors import StorageError
 from ._names import Repo, is_etag
 from ._show.progress import Checking
-from ._store import FileFacts, RepoStore, read_tree
+from ._store import FileFacts, RepoStore, read_tree, shut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ def _copy(store: RepoStore, lies: Lies, etag: str) -> bool:
         shutil.copyfile(lies.blob, aside)
         good = _native.hash_file(aside, "sha256" if len(etag) == 64 else "git-sha1") == etag
         if good:
-            os.chmod(aside, os.stat(aside).st_mode & 0o444)
+            shut(aside, os.stat(aside).st_mode & 0o444)
             os.replace(aside, blob)
             _native.blob_note(store.folder, etag)
         return good

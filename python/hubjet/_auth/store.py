@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from .. import _native
+from .. import _native, _trace
 from .._errors import ConfigError, StorageError, explain
 
 TYPE_CHECKING = False
@@ -125,11 +125,19 @@ def _write(path: str, text: str) -> None:
     try:
         os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
         _native.write_small(place, text.encode(), 0o600)
-        os.chmod(place, 0o600)  # the same content, open to others, is left as it was by write_small
+        if os.stat(place).st_mode & 0o077:  # the same content, open to others, is left as it was by write_small
+            _shut(path, place)
     except StorageError:
         raise
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}", path=path, errno=error.errno) from error
+
+
+def _shut(path: str, place: str) -> None:
+    try:
+        os.chmod(place, 0o600)
+    except OSError as error:  # FAT and some FUSE file systems have no modes: said, since others may read it
+        _trace.warn(f"{path} cannot be closed to others on its disk ({error.strerror}): HF_TOKEN_PATH names another place", once=f"mode {place}")
 
 
 def _unlink(path: str) -> bool:

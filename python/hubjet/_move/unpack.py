@@ -19,7 +19,7 @@ from .._hub import Hub
 from .._names import DEFAULT_REVISION, is_commit
 from .._resolve import may_serve
 from .._snapshot import tree_of
-from .._store import RepoStore, require_space, write_tree
+from .._store import RepoStore, require_space, shut, write_tree
 from . import lockfile, squeeze, tar
 from . import manifest as packing
 from .lock import read_lock
@@ -176,7 +176,7 @@ class _Unpacking:
                     view = memoryview(piece)
                     while view:
                         view = view[file.write(view) :]
-                os.fchmod(file.fileno(), 0o444 & ~_umask()) if hasattr(os, "fchmod") else None
+                shut(file.fileno(), 0o444 & ~_umask()) if hasattr(os, "fchmod") else None
         except OSError as error:
             raise _not_written(staged, error) from error
         return staged
@@ -234,9 +234,15 @@ def publish(store: RepoStore, one: Locked, listing: Tree | None, config: Config)
     from .._download import links
 
     linked = links(config)
+    named: dict[str, str] = {}
     for path, file in one.files.items():
-        if _native.link_snapshot(store.folder, one.commit, path, file.etag, linked) is None:
+        place = _native.link_snapshot(store.folder, one.commit, path, file.etag, linked)
+        if place is None and file.etag in named:  # without links the first name took the bytes along
+            _native.adopt(named[file.etag], file.etag, store.folder, tactics="hcy", size=file.size)
+            place = _native.link_snapshot(store.folder, one.commit, path, file.etag, linked)
+        if place is None:
             raise StorageError(f"{path}: another process has taken it out of {store.folder}; try again", path=store.folder)
+        named[file.etag] = place
     os.makedirs(store.snapshot(one.commit), exist_ok=True)
     if listing is not None:
         write_tree(store.folder, one.commit, listing)

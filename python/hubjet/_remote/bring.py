@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from .. import _native, _trace
 from .._errors import IntegrityError, StorageError, explain
 from .._names import digest_of
+from .._store import shut
 from .layout import blob_key
 from .sums import hashing
 
@@ -135,7 +136,7 @@ class _File:
                     done="they were not put into the cache",
                 )
             )
-        os.fchmod(self.descriptor, os.fstat(self.descriptor).st_mode & 0o444)
+        shut(self.descriptor, os.fstat(self.descriptor).st_mode & 0o444)
         if sync:
             os.fsync(self.descriptor)
         blob = self.store.blob(self.wanted.etag)

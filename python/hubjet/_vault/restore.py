@@ -15,7 +15,7 @@ import time
 from .. import _native, _trace, _words
 from .._errors import HubjetError, IntegrityError, StorageError
 from .._show import receipt
-from .._store import require_space
+from .._store import require_space, shut
 from . import layout, rates, shelf
 from .shelf import BLOCK, steady
 
@@ -99,7 +99,7 @@ def _bring(config: Config, vault: str, repo: Repo, folder: str, where: dict[str,
 
 def _publish(config: Config, where: dict[str, Any], temp: str, one: Wanted) -> Exception | None:
     if "repo_dir" in where:
-        os.chmod(temp, 0o444)
+        shut(temp)
     try:
         # A second name for our own file; where the disk has none, its blocks or a copy.
         how = _native.adopt(temp, one.entry.etag, tactics="hcy" if "repo_dir" in where else "cy", size=one.entry.size, sync=config.sync, **where)
