@@ -177,6 +177,10 @@ Without the network ([verify.md](verify.md)).
     [
         "hubjet verify",
         "hubjet verify org/model --fast",
+        "hubjet checkout org/model work -q",
+        "echo '{}' > work/config.json; hubjet checkout status work",
+        "hubjet checkout diff work",
+        "hubjet checkout reset work",
     ],
     """
 ## Typed wrong
@@ -257,6 +261,7 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `licence` | an object (without a name: a list of them): `repo_id`, `repo_type`, `label` (or null: unknown), `ids`, `name`, `link`, `files` (a list of paths), `card`, `missing` (a list), `gated` (or null), `gate`, `fields`, `account`, `accepted` (seconds since 1970), `endpoint` (or null), `base_model`: a list of objects, `relation`, `revisions` (name: label), `folder` |
 | `pin`, `unpin` | an object: `repo_id`, `pins` |
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, with a vault also `vault`, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
+| `checkout` | an object: `folder`, `repo_id`, `commit`; `status`: also `modified`, `deleted`, `added` (lists), `unchanged`, `clean`; `diff`: `diff` (text); `reset`: `reset` (a list) |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
 | `find` | a list of objects: `filename` (or null), `path`, `size`, `program`, `digest` (or null), `known` |
 | `scan` | a list of objects: `program`, `path`, `files`, `size`, `by_digest`, `by_name`, `repos` (a list) |

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._auth.account import Account, login, logout, whoami
     from ._auth.credentials import Token
+    from ._care.checkout import Checkout, CheckoutStatus, checkout
     from ._care.verified import Fault, Verified, VerifiedFile
     from ._care.verify import verify
     from ._cache import about, contacts, ledger, where
@@ -98,6 +99,8 @@ __all__ = [
     "CachedRepo",
     "CachedRevision",
     "Cancelled",
+    "Checkout",
+    "CheckoutStatus",
     "Cleaned",
     "ConfigError",
     "Converted",
@@ -162,6 +165,7 @@ __all__ = [
     "Waiting",
     "about",
     "adopt",
+    "checkout",
     "config",
     "contacts",
     "convert",
@@ -211,6 +215,9 @@ __all__ = [
 
 # Where the public names live that are not errors; the rest of __all__ is in _errors.
 _HOMES = {
+    "Checkout": "_care.checkout",
+    "CheckoutStatus": "_care.checkout",
+    "checkout": "_care.checkout",
     "Account": "_auth.account",
     "AdoptedFile": "_finding",
     "CachedRepo": "_keep.listing",

@@ -137,7 +137,7 @@ class Verified:
         """How it was proven, and how fast."""
         ways = sorted({one.how for one in self.files if one.how})
         said = f"by {' and '.join(_WAYS.get(way, way) for way in ways)}; " if ways else ""
-        rate = f", {_words.rate(self.rate)}" if self.seconds >= 0.01 and self.read >= 1_000_000 else ""
+        rate = f", {_words.rate(self.rate)}" if self.seconds >= 0.01 and self.read >= 100_000_000 else ""
         return f"{said}{_words.lasted(self.seconds)}{rate}"
 
     def text(self) -> str:

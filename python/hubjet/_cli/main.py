@@ -63,6 +63,7 @@ VERBS = (
     Row("unpin", "_cli.keep", "take a pin away"),
     Row("licence", "_cli.licence", "say under which terms what is here may be used"),
     Row("where", "_cli.cache", "say where things lie, and why there"),
+    Row("checkout", "_cli.care", "make a copy that may be edited; diff it, put it back"),
     Row("verify", "_cli.care", "prove what is here; repair what is damaged"),
     Row("open", "_cli.layout", "show a folder in the file manager"),
     Row("convert", "_cli.layout", "bring a repository into the other layout: readable folders, or the hub's"),
