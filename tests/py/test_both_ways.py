@@ -554,6 +554,25 @@ def test_hubjet_reads_through_the_shared_store(
     assert inventory(cache / "blobs") == before
 
 
+def test_what_hubjet_removes_leaves_nothing_that_the_stock_clients_scanner_reports(
+    world: World, cache: Path, shared_store: dict[str, Path], peer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that the stock client filled, its shared store included."""
+    monkeypatch.setenv("HUBJET_KEEP_RECENT", "0")
+    peer(stock_fill, repos=REPOS)
+    assert {one.repo_id: one.files for one in hubjet.ls()}["org/xet"] == 3
+    shared = {one.repo_id: one.shared for one in hubjet.ls()}
+    assert shared["org/xet"] == 80_900 and shared["org/mixed"] == 0
+    hubjet.rm("org/mixed", "v1")
+    assert peer(scan_warnings) == []
+    assert hubjet.rm("org/xet").freed >= 80_900
+    assert not any(payload.exists() for payload in shared_store.values()) and peer(scan_warnings) == []
+    hubjet.prune(max_size="1M", detached_days=0)
+    assert peer(scan_warnings) == []
+    hubjet.prune(max_size="1K")
+    assert hubjet.ls().size <= 1024 and peer(scan_warnings) == []
+
+
 def test_force_download_replaces_the_link_and_leaves_the_shared_store_alone(
     world: World, cache: Path, shared_store: dict[str, Path], peer: Callable[..., Any]
 ) -> None:

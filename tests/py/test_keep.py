@@ -16,7 +16,9 @@ import hubjet
 from hubjet import _names, _native, _used
 from hubjet._keep import clean, evict, inuse, lock, shared
 from hubjet._keep.census import Census, File, RepoCensus, Revision, count
+from hubjet._config import resolve
 from hubjet._store import RepoStore
+from hubjet._vault import journal
 from tests.py.child import Child
 from tests.server import Repo, Sparse, World
 
@@ -672,3 +674,15 @@ def test_where_the_file_system_can_it_shares_the_blocks_and_an_edit_stays_with_i
         assert hubjet.dedup(cache_dir=disk / "hub", hard_links=False).removed == [], "they differ now: the kernel refuses"
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_what_is_on_its_way_to_a_vault_stays(world: World, cache: Path, tmp_path: Path) -> None:
+    commit = made(world, "org/a")
+    hubjet.snapshot_download("org/a")
+    config = resolve()
+    row = journal.row_for(config, str(tmp_path / "vault"), RepoStore(config.cache_dir, _names.Repo("model", "org/a")), commit)
+    row.write()
+    assert [item.reason for item in hubjet.prune(max_size="1K").kept] == ["it is on its way to the vault"]
+    row.state = journal.SAVED
+    row.write()
+    assert hubjet.prune(max_size="1K").kept == []

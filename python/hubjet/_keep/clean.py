@@ -1,4 +1,5 @@
-"""`rm`, `prune` and what `max_size` does after a download. Imports _errors, _names, _config, _edge, _store, _trace, _words, _keep.*.
+"""`rm`, `prune` and what `max_size` does after a download. Imports _errors, _names, _config, _edge, _plain, _store, _trace,
+_used, _words, _vault.journal, _keep.*.
 
 Decides with a count (_keep.census, _keep.evict), removes one repository after the other, each alone (_keep.lock), and looks once more at what
 it is about to remove (_keep.removal).
@@ -37,6 +38,8 @@ class _Judge:
         self.recent = said if said is not None else YOUNG_S if may_be_hidden(config.cache_dir) else SEEN_S
         self._keep, self._brought = list(keep), set(brought)
         self._in_use: InUse | None = None
+        self._on_its_way: set[tuple[str, str]] | None = None
+        self._config = config
 
     @property
     def in_use(self) -> InUse:
@@ -44,6 +47,16 @@ class _Judge:
         if self._in_use is None:
             self._in_use = InUse(self.cache_dir)
         return self._in_use
+
+    @property
+    def on_its_way(self) -> set[tuple[str, str]]:
+        """What is to be copied to a vault, and is not there yet."""
+        if self._on_its_way is None:
+            from .._vault import journal
+
+            rows = journal.rows(self._config)
+            self._on_its_way = {(row.store.folder, row.commit) for row in rows if row.state in (journal.QUEUED, journal.WRITING)}
+        return self._on_its_way
 
     def stays(self, found: RepoCensus, one: Revision, census: Census, *, recent: bool = True) -> str:
         """"" where it may go."""
@@ -53,6 +66,8 @@ class _Judge:
             return "keep="
         if one.folder in self._brought:
             return "this call brought it"
+        if (found.store.folder, one.commit) in self.on_its_way:
+            return "it is on its way to the vault"
         age = min(self.now - one.used, _used.since_handed(one.folder))
         if recent and age < self.recent:
             return f"used {_words.span(max(age, 0))} ago (keep_recent: {_words.span(self.recent)})"
