@@ -177,14 +177,15 @@ def test_without_any_zstd_it_is_said_what_to_do(made: Path, tmp_path: Path, monk
     assert not list(tmp_path.glob("x.tar*"))
 
 
-def test_a_damaged_blob_is_noticed_while_it_is_packed(world: Any, made: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_damaged_blob_is_noticed_while_it_is_packed(made: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a disk forgets: nothing of the file tells but its content."""
     blob = cache / "models--org--model" / "blobs" / hashlib.sha256(BIG).hexdigest()
-    status = blob.stat()
     os.chmod(blob, 0o644)
     with open(blob, "r+b") as file:
         file.seek(1000)
         file.write(b"x")
-    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))  # as a disk forgets: no fingerprint tells
+    monkeypatch.setattr("hubjet._resolve.may_serve", lambda *_: True)
+    monkeypatch.setattr("hubjet._native.snapshot_is_whole", lambda *_: True)
     with pytest.raises(hubjet.IntegrityError, match="model.safetensors"):
         hubjet.pack("org/model", tmp_path / "second.tar", local_files_only=True)
     assert not list(tmp_path.glob("second*"))
@@ -197,6 +198,23 @@ def test_a_gated_model_takes_its_note_along(world: Any, tmp_path: Path) -> None:
     assert "accepted the conditions" in note and "llama3.1" in note
     done = hubjet.unpack(tmp_path / "x.tar", cache_dir=tmp_path / "there")
     assert list(done.notes) == [note] and token not in (tmp_path / "x.tar").read_bytes().decode("latin1")
+
+
+def test_where_no_links_can_be_each_name_has_its_file(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
+    there = tmp_path / "there"
+    folder = hubjet.unpack(made, cache_dir=there).folders["org/model"]
+    assert contents(folder) == FILES and not any(path.is_symlink() for path in folder.rglob("*"))
+    assert contents(hubjet.unpack(made, cache_dir=there).folders["org/model"]) == FILES
+    with hubjet.settings(offline=True):
+        assert hubjet.snapshot_download("org/model", cache_dir=there) == str(folder)
+
+
+def test_a_cache_of_readable_folders_is_told_what_to_do(made: Path, tmp_path: Path) -> None:
+    with hubjet.settings(layout="plain", cache_dir=str(tmp_path / "plain")):
+        for call in (lambda: hubjet.unpack(made), lambda: hubjet.pack("org/model", tmp_path / "x.tar"), lambda: hubjet.serve(port=0)):
+            with pytest.raises(hubjet.ConfigError, match="hubjet convert"):
+                call()
 
 
 # --- killed, and again ----------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from .._snapshot import Choice, snapshot, tree_of
 from .._store import RepoStore
 from . import lockfile
 from .lockfile import Locked, LockedFile
-from .wanted import how, look, name_of
+from .wanted import check_layout, how, look, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def sync(
 
     path = absolute(os.path.expanduser(os.fspath(file)))
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None, offline=True if local_files_only else None)
+    check_layout(config, "sync")
     locked = read_lock(path)
     if check:
         return Synced(drift=[line for one in locked for line in _drift(one, config, token, frozen)])

@@ -26,7 +26,7 @@ from . import manifest as packing
 from . import tar
 from .lock import Exactly, bring, read_lock
 from .lockfile import Locked, LockedFile
-from .wanted import how, name_of
+from .wanted import check_layout, how, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def pack(
     >>> hubjet.pack("org/model", "model.tar", needed=True)  # doctest: +SKIP
     """
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None, offline=True if local_files_only else None)
+    check_layout(config, "pack")
     some = [repos] if isinstance(repos, str) else list(repos)
     wish = how(needed, variant, quant, dtype, allow_patterns, ignore_patterns)
     found = [_here(name_of(one, repo_type, revision), wish, config, token) for one in some]

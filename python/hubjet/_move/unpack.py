@@ -24,7 +24,7 @@ from . import lockfile, squeeze, tar
 from . import manifest as packing
 from .lock import read_lock
 from .lockfile import Locked, LockedFile
-from .wanted import How, name_of
+from .wanted import How, check_layout, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def unpack(
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
     if (file is None) == (from_folder is None):
         raise BadName("unpack() wants a pack, or from_folder=")
+    check_layout(config, "unpack")
     trusted = read_lock(lock) if lock is not None else None
     if from_folder is not None:
         return _import(absolute(os.path.expanduser(os.fspath(from_folder))), repo, repo_type, trusted, config, token)

@@ -1,5 +1,5 @@
 """What a call of this folder is about: one commit of a repository, and the files of it that are wanted. Imports _errors, _names, _hub, _store,
-_snapshot, _loader, _transport.
+_snapshot, _loader, _layout, _transport.
 
 Looks at the hub and at the cache, writes nothing.
 """
@@ -78,6 +78,23 @@ def how(needed: bool, variant: str | None, quant: str | None, dtype: object, inc
         return None if patterns is None else (patterns,) if isinstance(patterns, str) else tuple(map(str, patterns))
 
     return How(bool(needed), variant, quant, None if dtype is None else str(dtype).removeprefix("torch."), several(include), several(exclude))
+
+
+def check_layout(config: Config, what: str) -> None:
+    """These calls know the hub's own layout. ConfigError where the cache has the other one."""
+    if config.layout == "hub":
+        return
+    from .. import _layout
+
+    layout, why = _layout.chosen(config)
+    if layout != _layout.HUB:
+        raise errors.ConfigError(
+            explain(
+                f"{what} works with the hub's layout, and {config.cache_dir} has readable folders",
+                because=why,
+                do="name a cache of the hub's layout (cache_dir=, HUBJET_LAYOUT=hub); `hubjet convert` brings a repository into it",
+            )
+        )
 
 
 class Name(NamedTuple):
