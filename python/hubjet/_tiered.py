@@ -100,7 +100,7 @@ class _Asked:
         if left and self.depots:
             from ._remote import tier
 
-            came |= tier.fill(self.depots, self.store, commit, left)
+            came |= tier.fill(self.depots, self.store, commit, left, self.hub.config.sync)
         return came
 
     def peek(self, commit: str, wanted: Mapping[str, FileFacts]) -> dict[str, tuple[str, str, int]]:

@@ -44,11 +44,11 @@ class Wanted(NamedTuple):
 
 
 def bring(
-    depot: Depot, store: RepoStore, wanted: Sequence[Wanted], looks: Callable[[int], None] | None = None
+    depot: Depot, store: RepoStore, wanted: Sequence[Wanted], looks: Callable[[int], None] | None = None, sync: bool = True
 ) -> Mapping[str, Exception | None]:
     """Brings these blobs into `store`. Answers for each what went wrong, None where it is here now. `looks(bytes so far)` is called ten times a second
     on this thread; what it raises ends the call, and what has come stays for the next one."""
-    run = _Run(depot, looks)
+    run = _Run(depot, looks, sync)
     return run.all([_File(depot, store, one) for one in wanted])
 
 
@@ -179,8 +179,8 @@ def _write(descriptor: int, data: bytes, at: int, path: str) -> None:
 
 
 class _Run:
-    def __init__(self, depot: Depot, looks: Callable[[int], None] | None) -> None:
-        self.depot, self.looks = depot, looks
+    def __init__(self, depot: Depot, looks: Callable[[int], None] | None, sync: bool) -> None:
+        self.depot, self.looks, self.sync = depot, looks, sync
         self.room = threading.Semaphore(AHEAD)
         self.came = 0
         self.stop = False
@@ -238,7 +238,7 @@ class _Run:
     def _ended(self, file: _File) -> Exception | None:
         if file.error is None:
             try:
-                file.publish(True)
+                file.publish(self.sync)
             except (OSError, ValueError) as error:
                 file.error = error
         if file.error is not None:

@@ -91,7 +91,7 @@ def manifest_of(depot: Depot, repo: Repo, commit: str) -> Manifest | None:
     return manifest
 
 
-def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping[str, FileFacts]) -> dict[str, str]:
+def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping[str, FileFacts], sync: bool = True) -> dict[str, str]:
     """Brings what they have of these files into `store`, as blobs. Answers which files came, and from where."""
     came: dict[str, str] = {}
     for depot in depots:
@@ -103,7 +103,7 @@ def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping
         if not blobs:
             continue
         listener = _listen.current()
-        ended = bring(depot, store, list(blobs.values()), (lambda _came: listener.looks()) if listener is not None else None)
+        ended = bring(depot, store, list(blobs.values()), (lambda _came: listener.looks()) if listener is not None else None, sync)
         for name in there:
             error = ended[str(left[name].etag)]
             if error is None:
