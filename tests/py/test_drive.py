@@ -571,3 +571,14 @@ def test_what_is_typed(world: Any, vault: Path, drive: Drive) -> None:
     drive.drop()
     done = typed("vault", "status")
     assert done.returncode == 7 and "does not answer" in done.stdout
+
+
+def test_it_is_brought_back_into_the_plain_layout(kept: str, world: Any, tmp_path: Path) -> None:
+    with hubjet.settings(layout="plain", cache_dir=tmp_path / "plain"):
+        folder = Path(hubjet.snapshot_download("org/name"))
+    assert (folder / "model.safetensors").read_bytes() == BIG and world.bodies() == []
+
+
+def test_it_is_brought_back_into_a_folder(kept: str, world: Any, tmp_path: Path) -> None:
+    folder = Path(hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine"))
+    assert (folder / "model.safetensors").read_bytes() == BIG and world.bodies() == []
