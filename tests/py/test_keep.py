@@ -174,6 +174,11 @@ def test_rm_takes_a_revision_and_only_what_no_other_needs(world: World, cache: P
     with pytest.raises(hubjet.HubjetError):
         loads("org/a", first)
     assert not any(first in path for path in tree(cache))
+    with pytest.raises(hubjet.LocalEntryNotFound, match="nope"):
+        hubjet.rm("org/a", "nope")
+    sums = cache / "models--org--a" / ".hubjet" / "sums"
+    sums.mkdir(exist_ok=True)
+    (sums / ("f" * 64)).touch()  # what `verify` keeps
     hubjet.rm("org/a")
     assert not (cache / "models--org--a").exists() and hubjet.ls() == []
     with pytest.raises(hubjet.LocalEntryNotFound, match="not in the cache"):
@@ -686,3 +691,21 @@ def test_what_is_on_its_way_to_a_vault_stays(world: World, cache: Path, tmp_path
     row.state = journal.SAVED
     row.write()
     assert hubjet.prune(max_size="1K").kept == []
+
+
+def test_what_may_not_be_changed_is_said_and_the_rest_goes(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("org/a", "org/b"):
+        hubjet.snapshot_download(name, revision=made(world, name))
+    real = os.replace
+
+    def refuses(source: str, target: str) -> None:
+        if "models--org--a" in source:
+            raise PermissionError(13, "Permission denied", source)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuses)
+    with pytest.raises(hubjet.StorageError, match="cannot be removed: Permission denied"):
+        hubjet.rm("org/a")
+    done = hubjet.prune(max_size="1K")
+    assert [one.repo_id for one in done.removed if one.what == "revision"] == ["org/b"]
+    assert [(one.repo_id, one.reason) for one in done.kept] == [("org/a", "it cannot be changed: Permission denied")] and not done.fits

@@ -10,6 +10,7 @@ import yaml
 
 import hubjet
 from hubjet._choose import choose_files
+from hubjet._cli import main
 from hubjet._keep import gate
 from hubjet._licence import CardFacts, front_matter, is_licence_file, licence_files, must_keep, read_card
 from tests.server import World
@@ -213,6 +214,10 @@ class TestHere:
         for path in tmp_path.rglob("*"):
             if path.is_file():
                 assert text.encode() not in path.read_bytes(), path
+
+    def test_both_spellings_are_typed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main.main(["license", "--cache-dir", "/nowhere"]) == main.main(["licence", "--cache-dir", "/nowhere", "--json"]) == 0
+        assert capsys.readouterr().out.strip() == "[]"
 
     def test_a_note_that_cannot_be_read_is_none(self, tmp_path: Path) -> None:
         for said in (b"", b"[]", b"{", b'{"gated": 1}', b"\xff", b"[" * 60_000):

@@ -83,13 +83,15 @@ VERBS = (
     Row("help", "", "print the help of a verb"),
 )
 
+ALIASES = {"license": "licence"}  # the American spelling
+
 # What other programs call it.
 OTHERS_SAY = {
     "upload": "push", "fetch": "download", "pull": "download", "clone": "download", "snapshot": "download", "install": "download", "wget": "get",
     "curl": "get", "list": "ls", "cache": "ls", "search": "find", "import": "adopt", "path": "where", "which": "where", "settings": "config", "env": "about",
     "remove": "rm", "delete": "rm", "uninstall": "rm", "clean": "prune", "gc": "prune", "purge": "prune", "keep": "pin",
     "show": "open", "explore": "open", "reveal": "open", "layout": "convert", "migrate": "convert",
-    "license": "licence", "licenses": "licence", "terms": "licence",
+    "licenses": "licence", "terms": "licence",
     "version": "about", "info": "about", "contacts": "ledger", "requests": "ledger", "throttle": "limit", "rate": "limit",
     "drive": "vault", "check": "verify", "fsck": "verify", "repair": "verify", "diagnose": "doctor", "status": "doctor",
     "auth": "login", "signin": "login", "signout": "logout", "user": "whoami", "account": "whoami", "token": "whoami",
@@ -237,6 +239,9 @@ def _talk_through_logging(verbose: bool) -> None:
 def _understood(words: list[str]) -> Namespace:
     top, verbs = parsers()
     typed = next((word for word in words if not word.startswith("-")), None)
+    if typed in ALIASES:
+        words = [ALIASES[typed] if i == words.index(typed) else word for i, word in enumerate(words)]
+        typed = ALIASES[typed]
     if typed is None and not {"-h", "--help", "--version"} & set(words):
         words = ["--version"] if words and set(words) <= {"-v", "--verbose"} else [*words, "--help"]
     if typed is not None and typed not in verbs:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .. import _native, _trace, _used, _words
 from .._config import Config, resolve
 from .._edge import public
-from .._errors import LocalEntryNotFound, explain
+from .._errors import HubjetError, LocalEntryNotFound, StorageError, explain
 from .._names import is_commit, keeper, pattern_list, repo
 from .._plain import Folder, PlainStore
 from .._store import RepoStore
@@ -147,10 +147,19 @@ def rm(
             for one in found.revisions.values():
                 result.keep("revision", found.id, _title(one), one.folder, one.size, "something is being brought into this repository now")
             return result
-        if files is not None:
-            _rm_files(result, found, revision, files, census, judge, force)
-        else:
-            _rm_revisions(result, found, revision, census, judge, force)
+        try:
+            if files is not None:
+                _rm_files(result, found, revision, files, census, judge, force)
+            else:
+                _rm_revisions(result, found, revision, census, judge, force)
+        except HubjetError:
+            raise  # some are OSErrors, too
+        except OSError as error:
+            place = str(error.filename or found.folder)
+            raise StorageError(
+                explain(f"{repo_id} cannot be removed: {error.strerror}", at=place, do="whose folder is it? `ls -ld` says who may change it"),
+                errno=error.errno, path=place,
+            ) from error  # fmt: skip
     return result
 
 
@@ -346,7 +355,10 @@ def _prune(judge: _Judge, limit: int | None, ages: _Ages, repo_id: str | None, r
     for found in census.repos:
         with lock.Clearing(found.folder) as free:
             if free or dry_run:
-                _tidy_repo(result, found, judge, ages)
+                try:
+                    _tidy_repo(result, found, judge, ages)
+                except OSError as error:  # another user's, or a disk that may not be written: the others are not to blame
+                    result.keep("repository", found.id, "", found.folder, 0, f"it cannot be changed: {error.strerror or error}")
             else:
                 result.keep("repository", found.id, "", found.store.folder, 0, "somebody brings something into it, or clears it, now")
     for path, size in census.orphans.items():
@@ -463,7 +475,10 @@ def _fit(result: Cleaned, judge: _Judge, limit: int) -> None:
         pairs, size - limit, lambda found, one: judge.stays(found, one, census), lambda key: census.files[key].size
     )
     for (found, one), free in going:
-        why = "" if result.dry_run else _evicted(found, one)
+        try:
+            why = "" if result.dry_run else _evicted(found, one)
+        except OSError as error:
+            why = f"it cannot be changed: {error.strerror or error}"
         if why:
             result.keep("revision", found.id, _title(one), one.folder, one.size, why)
             continue

@@ -123,6 +123,9 @@ def tidy(store: RepoStore) -> list[str]:
         if is_commit(name.removesuffix(".json")) and name.removesuffix(".json") not in known:
             unlink(os.path.join(store.folder, "trees", name))
             removed.append(f"trees/{name}")
+    for name in _names(os.path.join(store.side, "sums")):
+        if is_etag(name) and not os.path.lexists(store.blob(name)):
+            unlink(os.path.join(store.side, "sums", name))
     for top in ("snapshots", "refs", ".no_exist", "trees", "blobs", ".hubjet"):
         for folder, _inner, _files in os.walk(os.path.join(store.folder, top), topdown=False):
             if top == ".hubjet" or not is_commit(os.path.basename(folder)):  # an empty snapshot is one: of a repository without files
@@ -133,8 +136,7 @@ def tidy(store: RepoStore) -> list[str]:
 
 
 def _drop_repo(store: RepoStore) -> list[str]:
-    side = set(_names(store.side)) - {"record", "pins", "gate", "whole", "tmp"}
-    if side or set(_names(store.folder)) - {".hubjet", "refs", "snapshots", "blobs", "trees", ".no_exist"}:
+    if set(_names(store.folder)) - {".hubjet", "refs", "snapshots", "blobs", "trees", ".no_exist"}:
         return []  # a stranger's file lies there
     shutil.rmtree(store.folder, ignore_errors=True)
     return [store.repo.folder]
