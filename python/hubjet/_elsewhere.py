@@ -142,8 +142,10 @@ def take(store: RepoStore, place: Place, etag: str, filename: str, config: Confi
     way to it. StorageError where our own disk is full."""
     if place.lying.program == VAULT:
         return "copy" if filename in take_all(store, {filename: (place, etag)}, config) else None
-    tactics = place.tactics if linked else place.tactics.replace("l", "")
-    return _taken(place, etag, filename, config, tactics, repo_dir=store.folder)
+    if not linked or (config.adopt == "auto" and config.origins["cache_dir"] == "argument"):
+        # Who names a cache in a call hands it on: into an image, to another computer. Links that lead out of it would lead nowhere there.
+        place = place._replace(tactics=place.tactics.replace("l", ""))
+    return _taken(place, etag, filename, config, place.tactics, repo_dir=store.folder)
 
 
 def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config: Config, *, own: bool = False) -> str | None:

@@ -57,6 +57,20 @@ def test_a_cache_in_another_place_is_used_without_a_byte_from_the_network(
     assert {one.verified for one in told.files} == {"sha256", "git-sha1"}
 
 
+@pytest.mark.parametrize(("adopt", "leads_out"), [("auto", False), ("link", True)])
+def test_a_cache_that_a_call_names_can_be_carried_away(commit: str, tmp_path: Path, world: World, adopt: str, leads_out: bool) -> None:
+    """Into an image, to another computer: links out of it would lead nowhere there. Who asks for links gets them."""
+    other, named = tmp_path / "other", tmp_path / "image"
+    hubjet.snapshot_download("org/model", cache_dir=other)
+    world.clear()
+    with hubjet.settings(sources=[other], adopt=adopt):
+        folder = Path(hubjet.snapshot_download("org/model", cache_dir=named))
+    assert world.bodies() == []
+    assert ((folder / "model.safetensors").resolve().parent == (other / "models--org--model" / "blobs").resolve()) is leads_out
+    shutil.rmtree(other)
+    assert (folder / "model.safetensors").exists() is not leads_out
+
+
 def test_with_the_network_off_too(commit: str, cache: Path, tmp_path: Path, world: World) -> None:
     other = tmp_path / "other"
     hubjet.snapshot_download("org/model", cache_dir=other)
