@@ -388,14 +388,16 @@ def test_an_argument_chooses_the_layout(repo: Any, cache: Path) -> None:
 def test_two_processes_at_once_bring_one_folder(repo: Any, requests: Any, cache: Path) -> None:
     code = "import hubjet, sys; sys.stdout.write(hubjet.snapshot_download('org/name'))"
     env = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env) for _ in range(2)]
-    assert [one.communicate(timeout=60)[0].decode() for one in both] == [str(cache / "org" / "name")] * 2
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) for _ in range(2)]
+    ended = [one.communicate(timeout=60) for one in both]
+    assert [out for out, _ in ended] == [str(cache / "org" / "name")] * 2, ended
     assert content(cache / "org" / "name") == FIRST
     requests()
     hubjet.snapshot_download("org/name", local_files_only=True)
     repo.commit({"config.json": b'{"v": 2}', "sub/vocab.txt": None})
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env) for _ in range(2)]
-    assert [one.communicate(timeout=60)[0].decode() for one in both] == [str(cache / "org" / "name")] * 2
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) for _ in range(2)]
+    ended = [one.communicate(timeout=60) for one in both]
+    assert [out for out, _ in ended] == [str(cache / "org" / "name")] * 2, ended
     assert content(cache / "org" / "name") == {"config.json": b'{"v": 2}', "model.safetensors": WEIGHTS}
 
 
