@@ -19,11 +19,12 @@ Why not a folder per commit for all: who browses looks for the model, not for it
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
 from . import _native, _trace
-from ._errors import StorageError, explain
+from ._errors import InternalError, StorageError, explain
 from ._names import DEFAULT_REVISION, REPO_TYPES, Repo, fault_in, is_commit, is_etag
 from ._show.progress import Checking
 from ._store import no_wait, write_below
@@ -113,7 +114,10 @@ class Folder:
 
     def write(self, name: str, text: str) -> None:
         """Replaces a small file of ours whole."""
-        write_below(self.path, os.path.join(self.meta, *name.split("/")), f"{text}\n".encode())
+        try:
+            write_below(self.path, os.path.join(self.meta, *name.split("/")), f"{text}\n".encode())
+        except InternalError as error:  # the folder went in the middle of it: another process finished what gathers there
+            raise StorageError(f"{self.meta}/{name}: {error}", errno=errno.ENOENT, path=self.meta) from error
 
     # --- what is known of its files
 
@@ -243,9 +247,9 @@ class Folder:
         """Where the next version gathers."""
         return Folder(os.path.join(self.meta, "next", commit))
 
-    def begin_switch(self, version: Version, stays: Iterable[str]) -> None:
+    def begin_switch(self, coming: Folder, version: Version, stays: Iterable[str]) -> None:
         """Everything of the next version is proven, and lies in next/ or, unchanged, here: what is to be done is noted, then done."""
-        kept = {*stays, *self.next(version.commit).rows}
+        kept = {*stays, *coming.rows}  # as we know it: if another process was faster, there is nothing any more, and nothing of its may go
         goes = [name for name in self.rows if name not in kept]
         asked = [f"asked {when:.3f} {name}" for name, when in version.asked.items()]
         self.write("switch", "\n".join([FORMAT, f"commit {version.commit}", *asked, *(f"goes {name}" for name in goes)]))

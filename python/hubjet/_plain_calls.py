@@ -7,6 +7,7 @@ branch that moved gathers in .hubjet/next and takes the old version's place when
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from ._store import FileFacts, Tree
 else:
     from ._record import NamedTuple
+
+
+SWITCHES_MAX = 4  # that other processes may finish under a call
 
 
 class Step(NamedTuple):
@@ -92,7 +96,21 @@ def _whole(store: PlainStore, revision: str, commit: str, choose: Choice) -> str
 
 
 def _brought(hub: Hub, store: PlainStore, revision: str, commit: str, tree: Tree, choose: Choice, force: bool, bar_class: Any) -> str:
-    folder, gathers = store.target(revision, commit, True)
+    for left in range(SWITCHES_MAX, -1, -1):
+        folder, gathers = store.target(revision, commit, True)
+        try:
+            return _brought_into(hub, store, revision, commit, tree, choose, force, bar_class, folder, gathers)
+        except OSError as error:
+            if not left or gathers is None or (error.errno != errno.ENOENT and gathers.version() is not None):
+                raise
+            # Another process made it the folder's version, or another one, and took away what had gathered.
+            _trace.info(f"{folder.path} became another version meanwhile: {error}")
+    raise AssertionError("the last one returns or raises")
+
+
+def _brought_into(
+    hub: Hub, store: PlainStore, revision: str, commit: str, tree: Tree, choose: Choice, force: bool, bar_class: Any, folder: Folder, gathers: Folder | None
+) -> str:
     work = _Work(hub, store, commit, tree, folder, gathers, force)
 
     def read(filename: str) -> bytes:
@@ -122,14 +140,14 @@ def _brought(hub: Hub, store: PlainStore, revision: str, commit: str, tree: Tree
 def _become(store: PlainStore, folder: Folder, gathers: Folder, commit: str, tree: Tree) -> None:
     """The default branch's folder becomes the version that gathered. The old one, if somebody asked for it by its commit, gets a folder of its own."""
     old, new = folder.version(), gathers.version()
+    if old is not None and old.commit == commit:  # another process was first
+        return
     if old is None or new is None:
         raise errors.StorageError(f"{folder.meta} was taken away meanwhile", path=folder.path)
-    if old.commit == commit:  # another process was first
-        return
     if old.pinned:
         _keep_beside(store, folder, old.commit)
     stays = [name for name, row in folder.rows.items() if name in tree and tree[name].etag == row.etag]
-    folder.begin_switch(new._replace(commit=commit, asked={DEFAULT_REVISION: time.time()}), stays)
+    folder.begin_switch(gathers, new._replace(commit=commit, asked={DEFAULT_REVISION: time.time()}), stays)
 
 
 def _keep_beside(store: PlainStore, folder: Folder, commit: str) -> None:
