@@ -9,7 +9,7 @@ from errno import EISDIR
 from . import _errors as errors
 from . import _listen, _native, _store, _transport
 from ._auth.credentials import Credentials, Token
-from ._config import absolute, resolve
+from ._config import STANDARD_ENDPOINT, absolute, resolve
 from ._edge import public
 from ._errors import HubjetError
 from ._names import check_text, name_in_url, origin_of, shown
@@ -49,7 +49,8 @@ def fetch(
     """Fetches any http or https URL into a file, over several connections, and goes on where an earlier call stopped.
 
     Args:
-        url: what to fetch. Redirects are followed, but not from https to http.
+        url: what to fetch. Redirects are followed, but not from https to http. The page of a file on the hub (…/blob/main/x.safetensors) is
+            taken as the file.
         path: the file to write; a folder that exists: inside it, named after the URL; None: the current folder.
         sha256: 64 hex digits the content must hash to. Without it the length is checked, and the hub's own digest if
             the URL is one of a hub.
@@ -73,6 +74,7 @@ def fetch(
     from pathlib import Path
 
     config = resolve(limit_rate=limit_rate, polite=polite, max_connections=max_connections, memory=memory, ca=ca)
+    url = _of_the_file(url, config)
     place = _place(url, path)
     _check(size, headers)
     digest = _digest(sha256)
@@ -102,6 +104,18 @@ def fetch(
         if result["error"] is not None:
             raise result["error"]
         return Path(place)
+
+
+def _of_the_file(url: str, config: Config) -> str:
+    """What people copy from their browser is the page that shows a file: /org/name/blob/main/x becomes /org/name/resolve/main/x."""
+    if not isinstance(url, str) or "/blob/" not in url or not url.lower().startswith(("http://", "https://")):
+        return url
+    if origin_of(url) not in (origin_of(config.endpoint), origin_of(STANDARD_ENDPOINT)):
+        return url  # a blob somewhere else may be anything
+    head, _, rest = url.partition("/blob/")
+    page = head.partition("://")[2].split("/")[1:]
+    names = page[1:] if page[:1] in (["datasets"], ["spaces"], ["kernels"]) else page
+    return f"{head}/resolve/{rest}" if len(names) in (1, 2) and "/" in rest else url
 
 
 def _has_digest(place: str, digest: str) -> bool:

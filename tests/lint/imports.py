@@ -85,7 +85,7 @@ RANKS = (
     "_move.plan _move.lockfile",
     "_move.lock _move.tar _move.squeeze",
     "_move.manifest",
-    "_move.pack _move.unpack _move.shelf",
+    "_move.pack _move.unpack _move.shelf _move.into",
     "_move.serve",
     "_job",
     "_cli.say",

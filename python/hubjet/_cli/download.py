@@ -164,10 +164,13 @@ def add_get(parser: ArgumentParser) -> None:
         "Fetches any http(s) URL over several connections and prints where the file is. With --sha256 it appears only if its "
         "content is right, and is not fetched again if it is there."
     )
-    parser.epilog = "  hubjet get https://example.com/model.bin -o models/ --sha256 9f2c…"
+    parser.epilog = """\
+  hubjet get https://example.com/model.bin -o models/ --sha256 9f2c…
+  hubjet get https://huggingface.co/org/vae/blob/main/x.pt --into comfy"""
     parser.add_argument("url", metavar="URL")
     what = parser.add_argument_group("what")
     what.add_argument("-o", "--output", metavar="PATH", type=output, help="file or folder; default: the current folder")
+    what.add_argument("--into", metavar="PROGRAM", type=filled, help="comfy: the folder of ComfyUI that its name fits; comfy:loras says which")
     what.add_argument("--sha256", metavar="HEX", type=filled, help="what the content must hash to")
     what.add_argument("--size", metavar="N", type=int, help="bytes it must have")
     what.add_argument("--token", type=filled, help="sent to the URL's own host only")
@@ -179,6 +182,12 @@ def do_get(options: Namespace) -> None:
     """Fetches any URL and prints where the file is."""
     from .._fetch import fetch
 
+    if options.into is not None and options.output is not None:
+        raise Misuse("--into chooses the folder: leave --output out")
+    if options.into is not None:
+        from .._move.into import folder_for
+
+        options.output = folder_for(options.into, options.url)
     path = fetch(
         options.url, options.output, sha256=options.sha256, size=options.size, token=options.token, force=options.force
     )
