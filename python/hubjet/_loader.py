@@ -54,6 +54,7 @@ def from_pretrained(
     ca: str | os.PathLike[str] | None = None,
     caches: Sequence[str | os.PathLike[str] | None] | str | None = None,
     sources: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] | None = None,
+    vault: str | os.PathLike[str] | None = None,
     **loader_kwargs: Any,
 ) -> Any:
     """Gets a model onto this computer, verified, and loads it.
@@ -77,7 +78,8 @@ def from_pretrained(
             and its mirrors, such as ["https://huggingface.co", "https://hf-mirror.com", {"modelscope": "Org/Name"}]: the others
             bring parts of files, and stand in when the first cannot be asked (docs/mirrors.md).
         limit_rate: bytes per second such as "8M"; polite: the others on the line come first; max_connections; memory: bytes
-            of buffers such as "64M"; ca: file or folder of certificates to trust; sources: folders, or other programs' stores, that are looked
+            of buffers such as "64M"; ca: file or folder of certificates to trust; vault: a folder that outlives this
+            computer, where it is copied to and brought back from (docs/vault.md); sources: folders, or other programs' stores, that are looked
             at for files before they are fetched (docs/adopt.md). caches: such as ["/shared/hub", "s3://bucket/hub", "~/cache"]: read in this
             order, the last one is written to (docs/tiers.md). None: the setting of that name. **loader_kwargs: passed to the loader as they are.
 
@@ -114,6 +116,7 @@ def from_pretrained(
             ca=ca,
             caches=caches,
             sources=sources,
+            vault=vault,
         )
         hub, place = Hub(one, config, token), _place.of(config, one)
         choose = Needed(one.id, variant, subfolder, allow_patterns, ignore_patterns, quant=quant)

@@ -582,3 +582,10 @@ def test_it_is_brought_back_into_the_plain_layout(kept: str, world: Any, tmp_pat
 def test_it_is_brought_back_into_a_folder(kept: str, world: Any, tmp_path: Path) -> None:
     folder = Path(hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine"))
     assert (folder / "model.safetensors").read_bytes() == BIG and world.bodies() == []
+
+
+def test_the_vault_is_an_argument_too(world: Any, hub_env: None, drive: Drive) -> None:
+    world.repo("org/name").commit(FILES)
+    place = drive.folder("models")
+    hubjet.from_pretrained("org/name", vault=place)
+    assert hubjet.vault.flush(30, vault=place).saved and manifests_on(drive)
