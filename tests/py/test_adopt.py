@@ -519,3 +519,27 @@ def test_huggingface_hubs_own_download_takes_it_too_and_its_cache_looks_as_ever(
     assert sum(one.bytes for one in world.bodies()) < 1000
     assert not (cache / "models--org--model" / "blobs" / SHA).is_symlink()
     assert sorted(path.relative_to(cache).as_posix() for path in cache.rglob("*")) == looks
+
+
+def _loaded_and_deleted_by_huggingface_hub(which: str, commit: str) -> list[Any]:
+    from huggingface_hub import scan_cache_dir, snapshot_download
+
+    folder = snapshot_download(which, revision=commit, local_files_only=True)
+    scanned = scan_cache_dir()
+    scanned.delete_revisions(commit).execute()
+    return [folder, [str(warning) for warning in scanned.warnings]]
+
+
+def test_the_stock_client_loads_what_is_read_in_place_and_deletes_only_the_link(
+    peer: Callable[..., Any], commit: str, cache: Path, models: Path, world: World
+) -> None:
+    """Need 51, and the owner's file when somebody cleans up an old revision."""
+    with hubjet.settings(sources=[models], adopt="link"):
+        mine = hubjet.snapshot_download("org/model")
+    assert (Path(mine) / "model.safetensors").samefile(models / "mine")
+    newer = world.hub.repos["models", "org/model"].commit({"model.safetensors": b"newer" * 9})
+    hubjet.snapshot_download("org/model")
+    assert peer(_loaded_and_deleted_by_huggingface_hub, {"HF_HUB_OFFLINE": "1"}, which="org/model", commit=commit) == [mine, []]
+    assert [path.name for path in cache.glob("models--org--model/snapshots/*")] == [newer]
+    assert not os.path.lexists(cache / "models--org--model" / "blobs" / SHA)
+    assert (models / "mine").read_bytes() == WEIGHTS
