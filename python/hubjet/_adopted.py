@@ -16,7 +16,7 @@ from ._names import is_commit
 from ._show.progress import Checking
 from ._sources import folder as plain
 from ._sources.programs import placed
-from ._store import FileFacts
+from ._store import FileFacts, NamesOnly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Sources:
         files = [file for file in self.lying() if file.revision == commit and is_of(file, repo) and file.program not in partial]
         if not files or not all(file.etag and file.filename for file in files):
             return None
-        return commit, {file.filename: _facts(file.size, file.etag) for file in files if file.filename and file.etag}
+        return commit, NamesOnly({file.filename: _facts(file.size, file.etag) for file in files if file.filename and file.etag})
 
     def _commit(self, repo: Repo, name: str) -> str | None:
         for place in self._places():

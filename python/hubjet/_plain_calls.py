@@ -23,7 +23,7 @@ from ._resolve import find as find_in_cache
 from ._resolve import may_serve
 from ._show.progress import Meter
 from ._snapshot import fetch_asks, incomplete, known_elsewhere, tree_of
-from ._store import RepoStore, read_tree, require_space, write_tree
+from ._store import NamesOnly, RepoStore, read_tree, require_space, write_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -449,6 +449,8 @@ def _as_it_is(hub: Hub, store: PlainStore, revision: str, choose: Choice, local_
     tree = read_tree(folder.meta, commit) if folder is not None and commit is not None else None
     if commit is None or folder is None or tree is None:
         known = known_elsewhere(hub, revision, commit, tree)
+        if known is not None and isinstance(known[1], NamesOnly):
+            known = None  # a plain folder is noted as whole, which nobody can tell of these
         if known is None and (folder is None or commit is None):
             raise error if error is not None else _not_here(hub, store, revision, local_only)
         if known is not None:

@@ -27,7 +27,7 @@ from ._keep.lock import Bringing
 from ._names import is_commit, keeper, pattern_list
 from ._show.progress import Meter
 from ._resolve import find, may_serve, plan, Source
-from ._store import read_tree, require_space, write_tree
+from ._store import NamesOnly, read_tree, require_space, write_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -408,6 +408,8 @@ def _from_cache(
     folder = store.snapshot(commit) if commit is not None else ""
     if commit is None or not os.path.isdir(folder) or tree is None:
         known = known_elsewhere(hub, revision, commit, tree)
+        if known is not None and error is not None and isinstance(known[1], NamesOnly):
+            known = None  # what somebody happens to have is no answer for who wanted to ask the hub
         if known is None and (commit is None or not os.path.isdir(folder)):
             raise error if error is not None else _not_here(hub, store, revision, local_only)
         if known is not None:
@@ -487,7 +489,8 @@ def complete(
         os.makedirs(store.snapshot(commit), exist_ok=True)
         store.tag()
         store.write_ref(revision, commit)
-    _note_whole(store, commit, choose, files)
+    if not isinstance(tree, NamesOnly):
+        _note_whole(store, commit, choose, files)
 
 
 def known_elsewhere(hub: Hub, revision: str, commit: str | None, tree: Tree | None) -> tuple[str, Tree] | None:

@@ -68,6 +68,10 @@ if TYPE_CHECKING:
     Tree = Mapping[str, FileFacts]
 
 
+class NamesOnly(dict[str, FileFacts]):
+    """A listing made of the files that somebody has: what he lacks is not in it, so nothing is whole by it."""
+
+
 class RepoStore(NamedTuple):
     """One repository in one cache. Only names are computed until a method is called."""
 

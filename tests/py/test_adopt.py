@@ -543,3 +543,28 @@ def test_the_stock_client_loads_what_is_read_in_place_and_deletes_only_the_link(
     assert [path.name for path in cache.glob("models--org--model/snapshots/*")] == [newer]
     assert not os.path.lexists(cache / "models--org--model" / "blobs" / SHA)
     assert (models / "mine").read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("layout", ["hub", "plain"])
+def test_a_cache_that_has_only_some_files_is_not_taken_for_the_whole(layout: str, commit: str, tmp_path: Path) -> None:
+    """With the network off that is what there is, as it is to the program whose cache it is; with the network the rest comes."""
+    other = tmp_path / "other"
+    with hubjet.settings(layout="hub"):
+        hubjet.hf_hub_download("org/model", "config.json", cache_dir=other)
+    with hubjet.settings(sources=[other], layout=layout):
+        with hubjet.settings(offline=True):
+            try:
+                assert {path.name for path in Path(hubjet.snapshot_download("org/model")).iterdir()} == {"config.json"}
+            except hubjet.LocalEntryNotFound:
+                assert layout == "plain"
+        folder = Path(hubjet.snapshot_download("org/model"))
+    assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == set(FILES)
+
+
+def test_after_a_part_was_taken_offline_the_rest_comes_online(commit: str, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    hubjet.hf_hub_download("org/model", "config.json", cache_dir=other)
+    with hubjet.settings(sources=[other]):
+        with hubjet.settings(offline=True):
+            hubjet.snapshot_download("org/model")
+        assert {path.name for path in Path(hubjet.snapshot_download("org/model")).iterdir()} == set(FILES)
