@@ -557,3 +557,51 @@ def test_the_folder_is_shown_where_there_is_a_screen(repo: Any, cache: Path, tmp
     while not (tmp_path / "opened").exists():
         os.sched_yield()
     assert (tmp_path / "opened").read_text() == folder
+
+
+# --- on real file systems ---------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["mkfs.vfat -F 32", "mkfs.xfs -q -m reflink=1"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A loop mount: FAT has no links, no modes, no inodes that stay; XFS has reflinks."""
+    tool = request.param.partition(" ")[0]
+    if os.geteuid() != 0 or shutil.which(tool) is None:
+        pytest.skip(f"needs root and {tool}")
+    image, place = tmp_path / "image", tmp_path / "disk"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(320 << 20)
+    made = subprocess.run(f"{request.param} {image} && mount -o loop {image} {place}", shell=True, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"cannot be mounted here: {made.stderr.strip()}")
+    try:
+        yield tool.partition(".")[2], place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def test_a_real_disk_shares_what_did_not_change_and_keeps_what_is_known_over_a_mount(
+    repo: Any, requests: Any, disk: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, place = disk
+    hashed: list[str] = []
+    real = _plain.has_content
+    monkeypatch.setattr(_plain, "has_content", lambda path, etag: hashed.append(path) or real(path, etag))
+    old = repo.head
+    with hubjet.settings(layout="auto", cache_dir=place, adopt="off"):
+        if name == "vfat":
+            assert hubjet.where()["layout"].value == "plain"
+        with hubjet.settings(layout="plain"):
+            folder = hubjet.snapshot_download("org/name", revision=old)
+            new = repo.commit({"config.json": b'{"v": 2}'})
+            requests()
+            second = hubjet.snapshot_download("org/name", revision=new)
+            assert fetched(requests) == {"config.json"}
+            assert content(folder) == FIRST and content(second) == {**FIRST, "config.json": b'{"v": 2}'}
+            hashed.clear()
+            subprocess.run(f"umount {place} && mount -o loop {tmp_path / 'image'} {place}", shell=True, check=True)
+            assert hubjet.snapshot_download("org/name", revision=old, local_files_only=True) == folder
+            assert hashed == [], "what a stat can tell is not hashed"
+            edit(os.path.join(folder, "config.json"), b'{"v": 9}')
+            assert content(hubjet.snapshot_download("org/name", revision=old)) == FIRST
