@@ -31,6 +31,7 @@ def run(bench: Bench, out: Path) -> list[Table]:
     sha256 = sparse_content(Sparse(size)).sha256
     four = [str(sparse_content(Sparse(size // 4, seed=n)).path) for n in range(4)]
     whole = str(sparse_content(Sparse(size)).path)
+    side = str(bench.fresh("verify-sums"))
     speeds: list[float] = []
     with bench.site(relay=False) as site:
         site.up()
@@ -43,6 +44,8 @@ def run(bench: Bench, out: Path) -> list[Table]:
             Variant("hubjet sha256, 4 files, 1 thread", lambda g: peers.python("hash_files", "sha256", "1", *four), ours=True),
             Variant("hubjet sha256, 4 files, 2 threads", lambda g: peers.python("hash_files", "sha256", "2", *four), ours=True),
             Variant("hubjet xxh3, 1 file", lambda g: peers.python("hash_files", "xxh3", "1", whole), "xxh3", ours=True),
+            Variant("hubjet verify --fast, 1 file, all cores", lambda g: peers.python("fast_verify", whole, sha256, side), "xxh3", ours=True),
+            Variant("plain reads, all cores", lambda g: peers.python("read_all", whole), "no"),
             Variant("openssl dgst -sha256", lambda g: ["openssl", "dgst", "-sha256", whole]),
             Variant("sha256sum (coreutils)", lambda g: ["sha256sum", whole], once=True),
             Variant("hashlib", lambda g: peers.python("check", whole, sha256)),
@@ -65,6 +68,13 @@ def run(bench: Bench, out: Path) -> list[Table]:
         "sha256, 4 files in 1 thread (lanes): share of `openssl speed`",
         ratio(rate("hubjet sha256, 4 files, 1 thread"), speed),
         1.0,
+        at_least=True,
+        digits=2,
+    )
+    table.goal(
+        "verify --fast, 1 file, all cores: share of plain reads on all cores",
+        ratio(rate("hubjet verify --fast, 1 file, all cores"), rate("plain reads, all cores")),
+        0.6,
         at_least=True,
         digits=2,
     )
