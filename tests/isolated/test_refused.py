@@ -99,12 +99,12 @@ def _(): assert os.path.isdir(hubjet.open_folder("org/name").folder)
 def _(): assert hubjet.verify("org/name").ok
 @step("lock, sync")
 def _():
-    with hubjet.settings(cache_dir="synced"):
+    with hubjet.settings(cache_dir="synced", layout="hub"):
         hubjet.lock("org/name"); hubjet.sync(frozen=True)
 @step("pack, unpack")
 def _():
-    with hubjet.settings(cache_dir="synced"): hubjet.pack("org/name", "model.tar")
-    hubjet.unpack("model.tar", cache_dir="unpacked")
+    with hubjet.settings(cache_dir="synced", layout="hub"): hubjet.pack("org/name", "model.tar")
+    with hubjet.settings(layout="hub"): hubjet.unpack("model.tar", cache_dir="unpacked")
 @step("pins")
 def _():
     hubjet.pin("org/name"); hubjet.unpin("org/name"); hubjet.prune(dry_run=True)
