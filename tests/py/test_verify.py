@@ -345,3 +345,13 @@ def test_the_command_says_what_is_wrong_and_ends_with_6(repo: Any) -> None:
     mended = run("verify", "org/model", "--fast", "--repair")
     assert mended.returncode == 0 and "repaired" in mended.stdout
     assert run("verify", "--offline").returncode in (0, 2)
+
+
+def test_the_plain_layout_is_verified_and_repaired_by_its_record(repo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBJET_LAYOUT", "plain")
+    folder = Path(hubjet.snapshot_download("org/model"))
+    assert len(hubjet.verify("org/model").files) == 3 and hubjet.verify().ok
+    flip(folder / "model.safetensors", 3 * MIB)
+    assert [one.name for one in hubjet.verify("org/model", fast=True).bad] == ["model.safetensors"]
+    assert hubjet.verify("org/model", repair=True).ok and (folder / "model.safetensors").read_bytes() == WEIGHTS
+    assert hubjet.verify().ok and Path(hubjet.hf_hub_download("org/model", "model.safetensors")).read_bytes() == WEIGHTS

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .._local_dir import Folder, Metadata
     from .._names import Repo
+    from .._plain import PlainStore
     from .._store import FileFacts
 else:
     from .._record import NamedTuple
@@ -181,6 +182,19 @@ def _is_newer(path: str) -> bool:
             return int(json.load(file)["format_version"]) != TREE_FORMAT
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def in_plain(store: PlainStore, found: Found, commit: str | None = None) -> None:
+    """The folders of a repository in the plain layout: what their records say. A damaged file is told as "damaged", whoever did it."""
+    for folder, version in store.folders():
+        if commit is not None and version.commit != commit:
+            continue
+        side = os.path.join(folder.path, ".hubjet")
+        tree = read_tree(side, version.commit)
+        for filename, row in folder.rows.items():
+            name = Name(version.commit, filename, tree.get(filename) if tree is not None else None)
+            place = folder.place(filename)
+            found.items.append(Item(version.repo, None, PLAIN, place, row.etag, side, (name,), not os.path.isfile(place)))
 
 
 def in_folder(folder: Folder, repo: Repo | None, found: Found) -> None:

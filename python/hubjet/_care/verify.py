@@ -15,6 +15,8 @@ from .._keep.census import stores_in
 from .._config import resolve
 from .._edge import public
 from .._names import check_revision, repo
+from .._plain import PlainStore
+from .._plain import stores_in as plain_stores_in
 from .._show.progress import Counted
 from .._store import RepoStore
 from . import present
@@ -95,8 +97,14 @@ def _gather(config: Config, one: Repo | None, revision: str | None, local_dir: s
             raise errors.BadName("a revision is one of a repository: name that, too")
         for store in stores_in(config.cache_dir):
             present.in_cache(store, found)
+        for plain in plain_stores_in(config.cache_dir):
+            present.in_plain(plain, found)
         return config.cache_dir
-    store = RepoStore(config.cache_dir, one)
+    store, plain = RepoStore(config.cache_dir, one), PlainStore(config.cache_dir, one)
+    if os.path.isdir(plain.folder) and not os.path.isdir(store.folder):
+        known = plain.read_ref(check_revision(revision)) if revision is not None else None
+        present.in_plain(plain, found, known)
+        return plain.folder
     commit = store.read_ref(check_revision(revision)) if revision is not None else None
     if revision is not None and commit is None:
         raise errors.LocalEntryNotFound(f"{revision!r} of {one.id} was never looked up here", repo_id=one.id, repo_type=one.type, revision=revision)
