@@ -411,14 +411,17 @@ def test_what_is_missing_or_private_names_the_account_that_does_not_see_it(world
     assert isinstance(error, hubjet.RepoNotFound) and error.account == "bob" and "account   bob" in str(error)
 
 
-def test_whose_it_is_is_asked_once_a_call_and_only_after_a_refusal(world: World, gated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whose_it_is_is_asked_once_a_refused_call_and_once_where_it_was_let_in(world: World, gated: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", world.token("alice"))
     refusal(lambda: hubjet.snapshot_download(gated))
     assert sum("whoami" in request.path for request in world.requests) == 1
     world.clear()
     world.tokens.by_text["hf_test_alice"].accepted.add(gated)
     hubjet.snapshot_download(gated)
-    assert sum("whoami" in request.path for request in world.requests) == 0
+    assert sum("whoami" in request.path for request in world.requests) == 1, "whose acceptance it was is noted (docs/licences.md)"
+    world.clear()
+    hubjet.snapshot_download(gated, force_download=True)
+    assert sum("whoami" in request.path for request in world.requests) == 0, "once a repository"
 
 
 def test_a_hub_that_does_not_say_whose_it_is_changes_nothing(world: World, gated: str) -> None:

@@ -67,11 +67,14 @@ def test_the_story_tries_many_options_and_messages() -> None:
 
 # Public functions and the verb that does the same; "" for those that mean something within a Python program only.
 VERB_OF = {
-    "about": "about", "config": "config", "doctor": "doctor", "fetch": "get", "from_pretrained": "download", "hf_hub_download": "download",
-    "hf_hub_url": "url", "ledger": "ledger", "limit_rate": "limit", "login": "login", "logout": "logout", "ls": "ls", "polite": "limit",
-    "snapshot_download": "download", "try_to_load_from_cache": "where", "where": "where", "whoami": "whoami", "convert": "convert", "open_folder": "open", "rm": "rm", "prune": "prune", "pin": "pin", "unpin": "unpin", "dedup": "dedup", "verify": "verify", "push": "push", "licence": "licence", "license": "licence", "plan": "plan", "lock": "lock", "sync": "sync", "enable": "run", "enabled": "run", "pack": "pack", "unpack": "unpack", "serve": "serve",
-    "disable": "", "receipt": "", "settings": "", "start": "", "status": "", "trace": "", "contacts": "", "vault": "vault",
-    "adopt": "adopt", "find": "find", "scan": "scan",
+    "about": "about", "adopt": "adopt", "checkout": "checkout", "config": "config", "contacts": "", "convert": "convert", "dedup": "dedup",
+    "disable": "", "doctor": "doctor", "enable": "run", "enabled": "run", "fetch": "get", "find": "find", "from_pretrained": "download",
+    "hf_hub_download": "download", "hf_hub_url": "url", "ledger": "ledger", "licence": "licence", "license": "licence",
+    "limit_rate": "limit", "lock": "lock", "login": "login", "logout": "logout", "ls": "ls", "open_folder": "open", "pack": "pack",
+    "pin": "pin", "plan": "plan", "polite": "limit", "prune": "prune", "push": "push", "receipt": "", "rm": "rm", "scan": "scan",
+    "serve": "serve", "settings": "", "snapshot_download": "download", "start": "", "status": "", "sync": "sync", "trace": "",
+    "try_to_load_from_cache": "where", "unpack": "unpack", "unpin": "unpin", "vault": "vault", "verify": "verify", "where": "where",
+    "whoami": "whoami",
 }  # fmt: skip
 
 

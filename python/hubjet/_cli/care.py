@@ -19,7 +19,7 @@ def add_verify(parser: ArgumentParser) -> None:
     )
     parser.epilog = """\
   hubjet verify                        the whole cache
-  hubjet verify org/model --fast       by sums of blocks, as fast as memory is read
+  hubjet verify org/model --fast       by sums of blocks, on all cores
   hubjet verify org/model --repair     fetch again what is damaged, and no more
   hubjet verify --local-dir ./model"""
     parser.add_argument("repo", metavar="REPO", nargs="?", help="org/name; default: all that is in the cache")
@@ -58,10 +58,10 @@ def add_checkout(parser: ArgumentParser) -> None:
         "edited in it (status, diff), or puts it back as it came (reset). The cache never changes. Called again it goes on, or to another revision."
     )
     parser.epilog = """\
-  hubjet checkout org/model work               a writable copy in ./work
-  hubjet checkout status work                  what was modified, deleted, added; exit code 1 if anything
-  hubjet checkout diff work config.json        lines of text, tensors of safetensors
-  hubjet checkout reset work                   as it came; what was added stays"""
+  hubjet checkout org/model work         a writable copy in ./work
+  hubjet checkout status work            exit code 1 if anything was changed
+  hubjet checkout diff work config.json  lines of text, tensors of safetensors
+  hubjet checkout reset work             as it came; what was added stays"""
     parser.add_argument("what", metavar="REPO|status|diff|reset", help="org/name to make a copy of, or what to do with one")
     parser.add_argument("folder", metavar="DIR", help="where the copy is, or goes")
     parser.add_argument("files", metavar="FILE", nargs="*", help="for diff and reset: only these")

@@ -19,8 +19,8 @@ def add_push(parser: ArgumentParser) -> None:
     )
     parser.epilog = """\
   hubjet push org/model s3://models/hub
-  hubjet push org/model s3://models/hub --include '*.safetensors' --include '*.json'
-  HUBJET_CACHES=s3://models/hub: hubjet download org/model"""
+  hubjet push org/model s3://models/hub --include '*.safetensors'
+  export HUBJET_CACHES=s3://models/hub:       found there from then on"""
     parser.add_argument("repo", metavar="REPO", help="org/name")
     parser.add_argument("place", metavar="PLACE", type=filled, help="such as s3://bucket/prefix or file:///the/folder")
     parser.add_argument("--include", metavar="P", action="append", type=filled, help="only files that match; may be repeated")
