@@ -346,4 +346,41 @@ print(terms.label, "gated" if terms.gated else "open", terms.account, [base.repo
 What a repository without a card means, copies elsewhere, and the terms of base models: [licences](../licences.md).
 """,
     ),
+    "see-and-edit": (
+        model,
+        """
+# See and edit what was downloaded?
+
+**Yes, both.** Files have their own names, and `hubjet open` shows the folder. What lies in the cache is protected: who writes to it all the same is found out, and nobody is served it as
+what it no longer is. To edit, take a copy that is yours: it knows what it came from.
+
+## The call
+""",
+        Program("""
+import os, hubjet
+
+folder = hubjet.snapshot_download("org/model")
+print(sorted(os.listdir(folder)))
+
+work = hubjet.checkout("org/model", "work")  # a copy to edit; its blocks are shared where the disk can do that
+with open("work/config.json", "w") as file:
+    file.write('{"model_type": "bert", "mine": true}\\n')
+print(work.status().modified)
+print("the cache is as it was:", bool(hubjet.verify("org/model")))
+work.reset()
+"""),
+        """
+## The command
+""",
+        [
+            "hubjet open org/model",
+            "echo '{}' > work/config.json; hubjet checkout status work",
+            "hubjet checkout diff work; hubjet checkout reset work",
+            "cd $(hubjet download org/model -q); chmod u+w $(readlink -f config.json); echo edited >> config.json; hubjet verify org/model",
+            "hubjet verify org/model --repair",
+        ],
+        """
+[Edit what you have](../edit.md) · [Verify and repair](../verify.md) · [Readable folders](readable-names.md)
+""",
+    ),
 }

@@ -37,6 +37,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "HUBJET_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name, raising=name in os.environ)
+    for name in ("COLUMNS", "LINES"):  # of the terminal the suite was started in; a worker of pytest-xdist is told them
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -84,6 +84,7 @@ class Terminal:
         text = re.sub(r"\d+(\.\d+)? ([kMG]?B/s)", r"N \2", text)
         text = re.sub(r"(in|;) N (m?s)(, N [kMG]?B/s)?", r"\1 N s", text)  # a rate is told of what took a while
         text = re.sub(r'("(?:seconds|rate|disk_free|last_used)": )[\d.]+', r"\1N", text)
+        text = re.sub(r"(aside/[0-9a-f]+)\.\d+", r"\1.N", text)
         text = re.sub(r"Root=[\w-]+", "N", text)
         return re.sub(r"20\d\d-\d\d-\d\d( \d\d:\d\d:\d\d)?", "YYYY-MM-DD", text)
 
