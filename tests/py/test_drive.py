@@ -75,6 +75,23 @@ def test_a_download_is_kept_in_plain_files_and_readable_names(world: Any, vault:
     assert not drive.refused()
 
 
+def test_what_huggingface_hub_brings_under_enable_is_kept_and_comes_back(world: Any, vault: Path, drive: Drive, cache: Path) -> None:
+    import huggingface_hub
+
+    commit = world.repo("org/name").commit(FILES)
+    with hubjet.enabled():
+        folder = huggingface_hub.snapshot_download("org/name", cache_dir=cache)
+        found = hubjet.vault.flush()
+        [model] = found.models
+        assert (model.repo_id, model.commit, model.state, model.files, model.revisions) == ("org/name", commit, "saved", 4, ("main",))
+        shutil.rmtree(cache)
+        world.clear()
+        assert huggingface_hub.snapshot_download("org/name", cache_dir=cache) == folder
+        assert Path(folder, "model.safetensors").read_bytes() == BIG
+    assert [request.path for request in world.bodies() if "safetensors" in request.path] == []
+    assert not drive.refused()
+
+
 # --- back again -------------------------------------------------------------------------------------
 
 
