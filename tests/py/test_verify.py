@@ -355,3 +355,10 @@ def test_the_plain_layout_is_verified_and_repaired_by_its_record(repo: Any, monk
     assert [one.name for one in hubjet.verify("org/model", fast=True).bad] == ["model.safetensors"]
     assert hubjet.verify("org/model", repair=True).ok and (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert hubjet.verify().ok and Path(hubjet.hf_hub_download("org/model", "model.safetensors")).read_bytes() == WEIGHTS
+
+
+def test_a_repository_that_is_not_here_is_no_good_one(cache: Path) -> None:
+    """A misspelt name must not look like a clean bill."""
+    with pytest.raises(hubjet.LocalEntryNotFound, match="org/none is not in the cache"):
+        hubjet.verify("org/none")
+    assert hubjet.verify().ok

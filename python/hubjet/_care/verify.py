@@ -60,12 +60,12 @@ def verify(
         cache_dir: see `hubjet.where()`. local_dir: a folder that `local_dir=` filled, instead of a cache; repairs need repo_id then.
         token, endpoint: for repairs, as in `from_pretrained`.
 
-    Returns: Verified: true if nothing is wrong; prints as a table of what is. Raises nothing for what it finds: StorageError where nothing can
-    be read at all, NetworkError and the like when a repair fails. Interrupted by Ctrl-C within 0.3 s. Threads: any.
+    Returns: Verified: true if nothing is wrong; prints as a table of what is. Raises nothing for what it finds: LocalEntryNotFound where there is no such
+    repository here, StorageError where nothing can be read at all, NetworkError and the like when a repair fails. Interrupted by Ctrl-C within 0.3 s. Threads: any.
 
     >>> import hubjet
-    >>> hubjet.verify("org/never-fetched")
-    <hubjet.Verified: 0 files, 0 B: nothing to verify (0.00 s)>
+    >>> bool(hubjet.verify(cache_dir="/nowhere"))
+    True
     """
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
     one = repo(repo_id, repo_type) if repo_id is not None else None
@@ -108,6 +108,10 @@ def _gather(config: Config, one: Repo | None, revision: str | None, local_dir: s
     commit = store.read_ref(check_revision(revision)) if revision is not None else None
     if revision is not None and commit is None:
         raise errors.LocalEntryNotFound(f"{revision!r} of {one.id} was never looked up here", repo_id=one.id, repo_type=one.type, revision=revision)
+    if not os.path.isdir(store.folder):
+        raise errors.LocalEntryNotFound(
+            errors.explain(f"{one.id} is not in the cache", looked_in=config.cache_dir, do="see what is there: hubjet.ls()"), repo_id=one.id, repo_type=one.type
+        )
     present.in_cache(store, found, commit)
     return store.folder
 

@@ -136,7 +136,7 @@ _WORDS = (
     (Todo.FETCH, "to fetch"),
     (Todo.RESUME, "to go on with"),
     (Todo.LINK, "here under another name"),
-    (Todo.TAKE, "to take from other programs"),
+    (Todo.TAKE, "to take from elsewhere"),
     (Todo.COPY, "to copy from the cache"),
     (Todo.KEEP, "kept as edited"),
     (Todo.HERE, "here"),
