@@ -1,4 +1,4 @@
-"""Which settings hold for this call, and where each came from. Imports _errors, _names, _proxies.
+"""Which settings hold for this call, and where each came from. Imports _errors, _values.names, _proxies.
 
 The only reader of the environment and of the config file. Nothing is read at import and nothing is kept: a setting
 that changes between two calls holds for the second one.
@@ -14,6 +14,7 @@ import os
 import sys
 from contextvars import ContextVar
 
+from . import _values
 from ._errors import ConfigError, StorageError
 from ._names import shown
 
@@ -25,14 +26,7 @@ if TYPE_CHECKING:
 else:
     from ._record import NamedTuple
 
-STANDARD_ENDPOINT = "https://huggingface.co"
-MODELSCOPE_ENDPOINT = "https://www.modelscope.cn"
-MODELSCOPE_HOSTS = ("modelscope.cn", "www.modelscope.cn", "modelscope.ai", "www.modelscope.ai")
-MODELSCOPE_MARK = "modelscope+"  # before an endpoint that speaks ModelScope's API
-ADOPT = ("auto", "clone", "link", "hardlink", "copy", "off")
-ENDPOINTS_MAX = 16  # csrc/engine/want.h: a file's own URL and 15 mirrors
 STANDARD_TIMEOUT_S = 10
-LAYOUTS = ("hub", "plain", "auto")
 STALL_S = 15  # huggingface_hub gives up after 10; here the connection is changed and nothing is lost
 
 # System bundles by the distribution that has them. The system's own comes before certifi's, because that is where
@@ -77,223 +71,13 @@ def _option(
     return _Option(doc, read, make, env, env_read or read)
 
 
-# --- text -> value --------------------------------------------------------------------------------
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError("an http:// or https:// URL")
-    return text.rstrip("/")
-
-
-def _endpoints(text: str) -> tuple[str, ...]:
-    """ "https://huggingface.co, modelscope" → each in full, once."""
-    found = tuple(dict.fromkeys(_endpoint(word) for word in text.replace(",", " ").split()))
-    if not 0 < len(found) <= ENDPOINTS_MAX:
-        raise ValueError(f"1 to {ENDPOINTS_MAX} endpoints, with blanks or commas between them")
-    return found
-
-
-def _endpoint(word: str) -> str:
-    """One of them: [modelscope+]https://host[#names]. `names` say what a repository is called there, if it is called otherwise:
-    "Theirs/Name" whichever is asked for, or "org/name=Theirs/Name", several with & between them."""
-    base, hash_sign, repo_id = word.partition("#")
-    mark = MODELSCOPE_MARK if base.startswith(MODELSCOPE_MARK) else ""
-    base = MODELSCOPE_ENDPOINT if base == "modelscope" else _url(base.removeprefix(MODELSCOPE_MARK))
-    if base.partition("://")[2].partition("/")[0].lower() in MODELSCOPE_HOSTS:
-        mark = MODELSCOPE_MARK
-    if "=" in repo_id and not all(pair.count("=") == 1 for pair in repo_id.split("&")):
-        raise ValueError("org/name=Theirs/Name after #, several with & between them")
-    return f"{mark}{base}{hash_sign}{repo_id}"
-
-
-def url_of_endpoint(endpoint: str) -> str:
-    """Where it is, without what it speaks and what a repository is called there."""
-    return endpoint.removeprefix(MODELSCOPE_MARK).partition("#")[0]
-
-
-def _listed(endpoints: object) -> str:
-    """What may be passed as `endpoints`, as text: a list of texts and of {endpoint: what the repository is called there}, or
-    {endpoint: {"org/name": what that one is called there}}."""
-    if isinstance(endpoints, str | bytes) or not hasattr(endpoints, "__iter__"):
-        return str(endpoints)
-    several: Any = [endpoints] if hasattr(endpoints, "items") else endpoints
-    words: list[str] = []
-    for one in several:
-        words += [f"{where}#{_names(called)}" for where, called in one.items()] if hasattr(one, "items") else [str(one)]
-    return " ".join(words)
-
-
-def _names(called: Any) -> str:
-    return "&".join(f"{ours}={theirs}" for ours, theirs in called.items()) if hasattr(called, "items") else str(called)
-
-
-def _joined(folders: Any) -> str:
-    """What may be passed as `sources`, as text: one folder, or several."""
-    if isinstance(folders, str | os.PathLike):
-        return os.fspath(folders)
-    return os.pathsep.join(os.fspath(folder) for folder in folders)
-
-
-def _joined_tiers(places: Any) -> str:
-    if isinstance(places, str | os.PathLike):
-        return os.fspath(places)
-    return "".join(_BETWEEN + ("" if place is None else os.fspath(place)) for place in places)
-
-
-_LISTS = {"sources": _joined, "caches": _joined_tiers}  # settings that are lists of places, as text
-
-
-def _path(text: str) -> str:
-    return absolute(os.path.expandvars(os.path.expanduser(text)), os.path.realpath)
-
-
-def _as_it_is(text: str) -> str:
-    return absolute(os.path.expandvars(os.path.expanduser(text)))
-
-
-def _path_of_file(text: str) -> str:
-    """The file itself, if it is a link: others have to find it by its own name, beside its neighbours."""
-    folder, name = os.path.split(absolute(os.path.expandvars(os.path.expanduser(text))))
-    return os.path.join(os.path.realpath(folder), name)
-
-
-def _path_as_named(text: str) -> str:
-    """The whole path, links and all: one that leads to a mount which is gone cannot be followed."""
-    return absolute(os.path.expandvars(os.path.expanduser(text)))
-
-
-def absolute(path: str, how: Callable[[str], str] = os.path.abspath) -> str:
-    """The whole path. Where the current folder was deleted, Python's own error says only "No such file or directory"."""
-    try:
-        return how(path)
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"{path!r} is relative to the current folder, which was deleted: go to one that is there, or name a whole path",
-            path=path,
-            errno=error.errno,
-        ) from error
-
-
-def _tiers(text: str) -> tuple[str, ...]:
-    """ "/shared/hub:s3://bucket/hub:~/cache" → each in full, once. "" at the end: the cache_dir; the colon of s3:// is none between two, nor are
-    those of chained places (simplecache::s3://…)."""
-    words = text[1:].split(_BETWEEN) if text.startswith(_BETWEEN) else _words_of_path(text)
-    *before, last = words
-    found = [word if "://" in word else _as_it_is(word) for word in before if word]  # not looked at: one may be a mount that hangs
-    return tuple(dict.fromkeys([*found, last if not last or "://" in last else _path(last)]))
-
-
-_BETWEEN = "\n"  # between the places of a list, which may have any sign in them
-
-
-def _words_of_path(text: str) -> list[str]:
-    words, start = [], 0
-    for at, sign in enumerate(text):
-        if sign == os.pathsep and at >= start and not (sign == ":" and _is_of_place(text, start, at)):
-            words.append(text[start:at])
-            start = at + 1
-    return [*words, text[start:]]
-
-
-def _is_of_place(text: str, start: int, at: int) -> bool:
-    """Whether the colon belongs to s3://bucket, simplecache::s3://…, sftp://host:22/, ftp://me:secret@host/."""
-    if text[at + 1 : at + 3] == "//" or text[at + 1 : at + 2] == ":" or (at > start and text[at - 1] == ":"):
-        return True
-    before, there, host = text[start:at].rpartition("://")
-    after = text[at + 1 :].partition("/")[0]
-    return bool(there) and "/" not in host and (after.partition(os.pathsep)[0].isdigit() or "@" in after)
-
-
-def _folders(text: str) -> tuple[str, ...]:
-    """ "/models:~/more" → each in full, once; os.pathsep between them."""
-    return tuple(dict.fromkeys(_path(folder) for folder in text.split(os.pathsep) if folder))
-
-
-def _tactics(text: str) -> str:
-    if text not in ADOPT:
-        raise ValueError("one of " + ", ".join(ADOPT))
-    return text
-
-
-def _flag(text: str) -> bool:
-    return text.upper() in {"1", "ON", "YES", "TRUE"}  # huggingface_hub's rule; anything else is "no"
-
-
-def _no_flag(text: str) -> bool:
-    return not _flag(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise ValueError("a number of seconds above 0")
-    return value
-
-
-def _layout(text: str) -> str:
-    if text.lower() not in LAYOUTS:
-        raise ValueError(" or ".join(LAYOUTS))
-    return text.lower()
-
-
-def _waiting(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e6:
-        raise ValueError("a number of seconds, 0 or more")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 256:
-        raise ValueError("a whole number from 1 to 256")
-    return int(text)
-
-
-def _size(text: str) -> int:
-    """ "256M", "1.5 GiB", "1000000" → bytes. K, M, G, T are powers of 1024."""
-    number = text.strip().upper().removesuffix("B").removesuffix("I").strip()
-    power = "KMGT".find(number[-1:]) + 1 if number else 0
-    try:
-        size = int(float(number[:-1] if power else number) * 1024**power)
-    except (ValueError, OverflowError):
-        size = 0
-    if size <= 0:
-        raise ValueError("a size such as 256M")
-    return size
-
-
-def _rate(text: str) -> int:
-    """ "8M", "500 KB/s" → bytes per second; "off", "0" → 0, no limit."""
-    word = text.strip().lower().removesuffix("/s")
-    if word in ("0", "off", "none", "unlimited"):
-        return 0
-    try:
-        rate = _size(word)
-    except ValueError:
-        rate = 0
-    if rate < 1024:
-        raise ValueError("bytes per second such as 8M, from 1K up, or off")
-    return rate
-
-
 # --- defaults that depend on the machine ----------------------------------------------------------
 
 
 def _hf_home(_known: Known) -> Setting:
     base = os.environ.get("XDG_CACHE_HOME")
     origin = "environment XDG_CACHE_HOME" if base else "default"
-    return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "huggingface")), origin)
+    return Setting(_values.path(os.path.join(base or os.path.join("~", ".cache"), "huggingface")), origin)
 
 
 def _below_hf_home(name: str) -> Callable[[Known], Setting]:
@@ -318,13 +102,13 @@ def _run_dir(_known: Known) -> Setting:
             return Setting(os.path.join(base, "hubjet"), "environment XDG_RUNTIME_DIR")
     base = os.environ.get("XDG_CACHE_HOME")
     origin = "environment XDG_CACHE_HOME" if base else "default"
-    return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "run")), origin)
+    return Setting(_values.path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "run")), origin)
 
 
 def _hashed(_known: Known) -> Setting:
     base = os.environ.get("XDG_CACHE_HOME")
     origin = "environment XDG_CACHE_HOME" if base else "default"
-    return Setting(_path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "hashed")), origin)
+    return Setting(_values.path(os.path.join(base or os.path.join("~", ".cache"), "hubjet", "hashed")), origin)
 
 
 def _ca_file(known: Known) -> Setting:
@@ -355,7 +139,7 @@ def _ca_dir(known: Known) -> Setting:
 
 
 def _one_endpoint(known: Known) -> Setting:
-    return Setting((_endpoint(known["endpoint"].value),), known["endpoint"].origin)
+    return Setting((_values.endpoint(known["endpoint"].value),), known["endpoint"].origin)
 
 
 def _file_not_dir(text: str) -> str | None:
@@ -393,10 +177,10 @@ class Config:
     The class holds the options, an object of it their values. Not to be changed: calls share it.
     """
 
-    hf_home: str = _option("Root of what huggingface_hub keeps.", _path, _hf_home, "HF_HOME")
+    hf_home: str = _option("Root of what huggingface_hub keeps.", _values.path, _hf_home, "HF_HOME")
     cache_dir: str = _option(
         "The hub's cache: where repositories lie.",
-        _path,
+        _values.path,
         _below_hf_home("hub"),
         "HF_HUB_CACHE",
         "HUGGINGFACE_HUB_CACHE",
@@ -404,153 +188,153 @@ class Config:
     layout: str = _option(
         "How repositories lie in cache_dir: hub (the stock client's way: digests, and links to them), plain (a readable folder each, without "
         "links) or auto (hub where symbolic links work, else plain).",
-        _layout,
+        _values.layout,
         "hub",
         "HUBJET_LAYOUT",
     )
     caches: tuple[str, ...] = _option(
         "Caches that are read, in this order, such as a cluster's shared one or s3://bucket/prefix; the last one is the cache that is written to, in place of "
         "cache_dir, if it is a folder that may be written to. Empty at the end: cache_dir.",
-        _tiers,
+        _values.tiers,
         (),
         "HUBJET_CACHES",
     )
-    token_path: str = _option("The file that holds the token.", _path_of_file, _below_hf_home("token"), "HF_TOKEN_PATH")
+    token_path: str = _option("The file that holds the token.", _values.path_of_file, _below_hf_home("token"), "HF_TOKEN_PATH")
     implicit_token: bool = _option(
         "Whether a token may be looked for when none is given and an answer asks for one.",
-        _flag,
+        _values.flag,
         True,
         "HF_HUB_DISABLE_IMPLICIT_TOKEN",
-        env_read=_no_flag,
+        env_read=_values.no_flag,
     )
     sources: tuple[str, ...] = _option(
         "Folders that are looked at for files before they are fetched: any folder, or another program's store.",
-        _folders,
+        _values.folders,
         (),
         "HUBJET_SEARCH",
     )
     adopt: str = _option(
         "What is done with a file that lies elsewhere on this computer: auto (a clone of its blocks, else a link to where it lies, else a "
         "copy), clone (or copy), link (or copy), hardlink (or copy), copy, off (nothing is looked for).",
-        _tactics,
+        _values.tactics,
         "auto",
         "HUBJET_ADOPT",
     )
     hashed: str = _option(
-        "The file that keeps which files of sources were hashed, and what came of it; it may be deleted.", _path, _hashed, "HUBJET_HASHED"
+        "The file that keeps which files of sources were hashed, and what came of it; it may be deleted.", _values.path, _hashed, "HUBJET_HASHED"
     )
     vault: str | None = _option(
         "A folder that outlives this computer, such as one on Google Drive in Colab: downloads are copied there beside you, and brought back "
         "from there.",
-        _path_as_named,
+        _values.path_as_named,
         None,
         "HUBJET_VAULT",
     )
     vault_wait: float = _option(
-        "Seconds that the end of a program waits for its downloads to be on the vault.", _waiting, 30.0, "HUBJET_VAULT_WAIT"
+        "Seconds that the end of a program waits for its downloads to be on the vault.", _values.waiting, 30.0, "HUBJET_VAULT_WAIT"
     )
     vault_token: bool = _option(
-        "Whether a token is looked for on the vault, too: the one that `hubjet login --to-vault` left there.", _flag, False, "HUBJET_VAULT_TOKEN"
+        "Whether a token is looked for on the vault, too: the one that `hubjet login --to-vault` left there.", _values.flag, False, "HUBJET_VAULT_TOKEN"
     )
-    endpoint: str = _option("The hub to ask.", _url, STANDARD_ENDPOINT, "HF_ENDPOINT")
+    endpoint: str = _option("The hub to ask.", _values.url, _values.STANDARD_ENDPOINT, "HF_ENDPOINT")
     endpoints: tuple[str, ...] = _option(
         "The hub to ask and the mirrors that stand in for it, and bring parts of its files; the first is the truth. Wins over "
         "endpoint, unless that was said closer to the call.",
-        _endpoints,
+        _values.endpoints,
         _one_endpoint,
         "HUBJET_ENDPOINTS",
     )
     offline: bool = _option(
-        "No request at all; only what is here.", _flag, False, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"
+        "No request at all; only what is here.", _values.flag, False, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"
     )
     symlinks: bool = _option(
-        "Whether snapshots may be made of symbolic links.", _flag, True, "HF_HUB_DISABLE_SYMLINKS", env_read=_no_flag
+        "Whether snapshots may be made of symbolic links.", _values.flag, True, "HF_HUB_DISABLE_SYMLINKS", env_read=_values.no_flag
     )
     etag_timeout: float = _option(
         "Seconds to wait for a connection and for an answer's head. As in huggingface_hub the variable, when it is "
         "not 10, wins over the argument.",
-        _seconds,
+        _values.seconds,
         STANDARD_TIMEOUT_S,
         "HF_HUB_ETAG_TIMEOUT",
     )
     download_timeout: float = _option(
         "Seconds without a byte after which a transfer is cut and goes on over another connection.",
-        _seconds,
+        _values.seconds,
         STALL_S,
         "HF_HUB_DOWNLOAD_TIMEOUT",
     )
     progress: bool | None = _option(
         "Progress bars: always, never, or (None) where somebody can see them.",
-        _flag,
+        _values.flag,
         None,
         "HF_HUB_DISABLE_PROGRESS_BARS",
-        env_read=_no_flag,
+        env_read=_values.no_flag,
     )
     max_connections: int = _option(
         "Most connections to one hub, of all downloads of this process together; how many are opened is what pays.",
-        _count,
+        _values.count,
         32,
         "HUBJET_MAX_CONNECTIONS",
         "HUBJET_CONNECTIONS",
     )
     limit_rate: int | None = _option(
         "Bytes per second, such as 8M; off: none. All downloads and processes of this user that have a limit share it.",
-        _rate,
+        _values.rate,
         None,
         "HUBJET_LIMIT_RATE",
     )
     polite: bool = _option(
         "Whether the others on the line come first: a short queue, two connections to a host, the rest when nobody else wants it.",
-        _flag,
+        _values.flag,
         False,
         "HUBJET_POLITE",
     )
     run_dir: str = _option(
-        "Where this user's processes see each other, to share limit_rate.", _path, _run_dir, "HUBJET_RUN_DIR"
+        "Where this user's processes see each other, to share limit_rate.", _values.path, _run_dir, "HUBJET_RUN_DIR"
     )
-    memory: int = _option("Bytes of buffers of all downloads of this process, hard.", _size, 256 << 20, "HUBJET_MEMORY")
-    sync: bool = _option("Whether a file is on the disk for good before it is published.", _flag, True, "HUBJET_SYNC")
-    ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _flag, False, "HUBJET_IPV4_ONLY")
+    memory: int = _option("Bytes of buffers of all downloads of this process, hard.", _values.size, 256 << 20, "HUBJET_MEMORY")
+    sync: bool = _option("Whether a file is on the disk for good before it is published.", _values.flag, True, "HUBJET_SYNC")
+    ipv4_only: bool = _option("Whether IPv6 addresses are left out.", _values.flag, False, "HUBJET_IPV4_ONLY")
     private_redirects: bool = _option(
         "Whether a public host may send us to an address in a private network: names that lead to a cache of the house's there.",
-        _flag,
+        _values.flag,
         False,
         "HUBJET_PRIVATE_REDIRECTS",
     )
     ca: str | None = _option(
-        "File or folder of certificates to trust, and nothing else: in place of ca_file and ca_dir.", _path, None, "HUBJET_CA"
+        "File or folder of certificates to trust, and nothing else: in place of ca_file and ca_dir.", _values.path, None, "HUBJET_CA"
     )
-    ca_dir: str | None = _option("Folder of certificates to trust.", _text, _ca_dir, "SSL_CERT_DIR")
+    ca_dir: str | None = _option("Folder of certificates to trust.", _values.text, _ca_dir, "SSL_CERT_DIR")
     ca_file: str | None = _option(
         "File of certificates to trust.",
-        _text,
+        _values.text,
         _ca_file,
         "SSL_CERT_FILE",
         "REQUESTS_CA_BUNDLE",
         "CURL_CA_BUNDLE",
         env_read=_file_not_dir,
     )
-    proxy_http: str | None = _option("Proxy for http:// (http_proxy, all_proxy).", _text, _proxy("http"))
-    proxy_https: str | None = _option("Proxy for https:// (https_proxy, all_proxy).", _text, _proxy("https"))
-    no_proxy: str | None = _option("Hosts that are reached without a proxy.", _text, None, "no_proxy", "NO_PROXY")
-    trace: str = _option("Parts to trace into logging, such as 'net,part'.", _text, "", "HUBJET_TRACE")
+    proxy_http: str | None = _option("Proxy for http:// (http_proxy, all_proxy).", _values.text, _proxy("http"))
+    proxy_https: str | None = _option("Proxy for https:// (https_proxy, all_proxy).", _values.text, _proxy("https"))
+    no_proxy: str | None = _option("Hosts that are reached without a proxy.", _values.text, None, "no_proxy", "NO_PROXY")
+    trace: str = _option("Parts to trace into logging, such as 'net,part'.", _values.text, "", "HUBJET_TRACE")
     max_cache_size: int | None = _option(
-        "Most bytes the cache may have, such as 10G: after a download the revisions that were not used longest go.", _size, None, "HUBJET_MAX_SIZE"
+        "Most bytes the cache may have, such as 10G: after a download the revisions that were not used longest go.", _values.size, None, "HUBJET_MAX_SIZE"
     )
     keep_recent: float | None = _option(
         "Seconds for which max_cache_size and prune leave alone what was used. Default: 60 where every process that may use the cache can be seen, else 600.",
-        _waiting,
+        _values.waiting,
         None,
         "HUBJET_KEEP_RECENT",
     )
     timeline: str | None = _option(
-        "File for a picture of the downloads over time: Chrome-trace JSON, which Perfetto opens.", _path, None, "HUBJET_TIMELINE"
+        "File for a picture of the downloads over time: Chrome-trace JSON, which Perfetto opens.", _values.path, None, "HUBJET_TIMELINE"
     )
     ledger_file: str | None = _option(
-        "File that every request is noted in, one JSON object a line, by all processes that are told.", _path, None, "HUBJET_LEDGER"
+        "File that every request is noted in, one JSON object a line, by all processes that are told.", _values.path, None, "HUBJET_LEDGER"
     )
     trace_file: str | None = _option(
-        "File the extension writes its trace to by itself.", _text, None, "HUBJET_TRACE_FILE"
+        "File the extension writes its trace to by itself.", _values.text, None, "HUBJET_TRACE_FILE"
     )
 
     def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
@@ -564,7 +348,7 @@ class Config:
 
     def at_endpoint(self, endpoint: str) -> Config:
         """The same for another host."""
-        return Config({**self.__dict__, "endpoint": endpoint, "endpoints": (_endpoint(endpoint),)}, self.origins)
+        return Config({**self.__dict__, "endpoint": endpoint, "endpoints": (_values.endpoint(endpoint),)}, self.origins)
 
     def shut(self) -> Config:
         """The same without the network."""
@@ -606,8 +390,8 @@ class settings:
     def __init__(self, **values: Any) -> None:
         _check_names(values)
         if values.get("endpoints") is not None:
-            values["endpoints"] = _listed(values["endpoints"])  # a list may be changed later
-        for name, joined in _LISTS.items():
+            values["endpoints"] = _values.listed(values["endpoints"])  # a list may be changed later
+        for name, joined in _values.LISTS.items():
             if values.get(name) is not None:
                 values[name] = joined(values[name])
         self._values = {name: Setting(value, "hubjet.settings") for name, value in values.items()}
@@ -634,8 +418,8 @@ def resolve(**arguments: Any) -> Config:
     """
     global _last
     if arguments.get("endpoints") is not None:
-        arguments["endpoints"] = _listed(arguments["endpoints"])
-    for name, joined in _LISTS.items():
+        arguments["endpoints"] = _values.listed(arguments["endpoints"])
+    for name, joined in _values.LISTS.items():
         if arguments.get(name) is not None:
             arguments[name] = joined(arguments[name])
     path = config_path()
@@ -681,7 +465,7 @@ def _resolve(arguments: Mapping[str, Any], path: str) -> Config:
         )
     one, several = known["endpoint"], known["endpoints"]
     if _distance(several.origin) <= _distance(one.origin):
-        known["endpoint"] = Setting(url_of_endpoint(several.value[0]), several.origin)
+        known["endpoint"] = Setting(_values.url_of_endpoint(several.value[0]), several.origin)
         if _distance(several.origin) > 1 and any("#" in text and "=" not in text.partition("#")[2] for text in several.value):
             raise ConfigError(
                 f"endpoints ({several.origin}) says what a repository is called elsewhere, but not which one: write #org/name=Theirs/Name"
@@ -752,14 +536,14 @@ def _from_environment(option: _Option) -> Setting | None:
 
 def _value(name: str, read: Callable[[str], Any], value: object, origin: str) -> Any:
     """`value` as the option wants it. What is not text or a path (True, 32, 10.5) is read as its text would be."""
-    if read in (_path, _path_of_file, _path_as_named) and not isinstance(value, str | os.PathLike):
+    if read in (_values.path, _values.path_of_file, _values.path_as_named) and not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a path")  # or 5 makes a folder "5"
-    if read in (_folders, _tiers):
+    if read in (_values.folders, _values.tiers):
         try:
-            value = _joined(value) if read is _folders else _joined_tiers(value)
+            value = _values.joined(value) if read is _values.folders else _values.joined_tiers(value)
         except TypeError:  # of a config file: a number, a list of them
             raise ConfigError(f"{name} = {value!r} ({origin}) cannot be understood; expected a folder, or several") from None
-    text = _listed(value) if read is _endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    text = _values.listed(value) if read is _values.endpoints else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     try:
         return read(text)
     except ValueError as error:
@@ -768,12 +552,12 @@ def _value(name: str, read: Callable[[str], Any], value: object, origin: str) ->
 
 def read_rate(value: str | int) -> int:
     """A rate as the setting limit_rate understands it; 0: no limit. ConfigError for what is none."""
-    return int(_value("rate", _rate, value, "argument"))
+    return int(_value("rate", _values.rate, value, "argument"))
 
 
 def enable_is_asked_for() -> bool:
     """Whether programs are to begin with enable()."""
-    return _flag(os.environ.get("HUBJET_ENABLE", ""))
+    return _values.flag(os.environ.get("HUBJET_ENABLE", ""))
 
 
 # --- the config file ------------------------------------------------------------------------------
@@ -783,7 +567,7 @@ def config_path() -> str:
     """HUBJET_CONFIG, else hubjet/config.toml below XDG_CONFIG_HOME or ~/.config."""
     given = os.environ.get("HUBJET_CONFIG")
     if given:
-        return _path(given)
+        return _values.path(given)
     base = os.environ.get("XDG_CONFIG_HOME") or os.path.join("~", ".config")
     return os.path.join(os.path.expandvars(os.path.expanduser(base)), "hubjet", "config.toml")
 

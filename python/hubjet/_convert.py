@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import _native, _share, _trace
 from ._keep.census import revisions_of
-from ._config import absolute, resolve
+from ._config import resolve
 from ._download import links
 from ._edge import public
 from ._errors import HubjetError, LocalEntryNotFound, StorageError, explain
@@ -21,6 +21,7 @@ from ._names import DEFAULT_REVISION, check_revision, is_commit, repo
 from ._plain import META, Folder, PlainStore, State, has_content, remove_tree
 from ._share import How
 from ._store import RepoStore, read_tree, require_space, write_tree
+from ._values import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,12 +9,13 @@ from errno import EISDIR
 from . import _errors as errors
 from . import _listen, _native, _store, _transport
 from ._auth.credentials import Credentials, Token
-from ._config import STANDARD_ENDPOINT, absolute, resolve
+from ._config import resolve
 from ._edge import public
 from ._errors import HubjetError
 from ._names import check_text, name_in_url, origin_of, shown
 from ._show.progress import Checking, Meter
 from ._show.receipt import keeping
+from ._values import STANDARD_ENDPOINT, absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

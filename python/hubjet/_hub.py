@@ -9,11 +9,11 @@ from __future__ import annotations
 from . import _errors as errors
 from . import _trace, _transport
 from ._auth.credentials import Credentials, Token, refused
-from ._config import STANDARD_ENDPOINT
 from ._errors import HubjetError, explain
 from ._mirrors import Line
 from ._names import DEFAULT_REVISION, cut, fault_in, fault_of, is_commit, origin_of, is_etag, quote, shown
 from ._store import FileFacts, is_sound
+from ._values import STANDARD_ENDPOINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

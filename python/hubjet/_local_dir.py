@@ -17,7 +17,6 @@ import time
 
 from . import _errors as errors
 from . import _listen, _native, _plan, _trace, _transport
-from ._config import absolute
 from ._download import (
     check_force,
     head_of,
@@ -34,6 +33,7 @@ from ._show.progress import Checking, Meter
 from ._resolve import find, may_serve, missing
 from ._snapshot import fetch_asks, incomplete, listing
 from ._store import read_tree, require_space, write_below, write_tag, write_tree
+from ._values import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

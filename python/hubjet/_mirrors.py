@@ -11,9 +11,9 @@ import time
 
 from . import _errors as errors
 from . import _trace
-from ._config import MODELSCOPE_MARK, url_of_endpoint
 from ._errors import HubjetError
 from ._names import Repo, check_repo_id
+from ._values import MODELSCOPE_MARK, url_of_endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

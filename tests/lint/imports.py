@@ -27,6 +27,7 @@ RANKS = (
     "_disk _names _licence _timeline _trace _proxies _status",
     "_edge",
     "_quants",
+    "_values",
     "_config _choose",
     "_show.screens _auth.vaults",
     "_auth.credentials _auth.store _limits _show.progress _store _ledger_file",

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 
 from .. import _errors as errors
 from .. import _native, _words
-from .._config import absolute, resolve
+from .._config import resolve
 from .._edge import public
 from .._errors import explain
 from .._names import check_revision, fault_in, is_commit, keeper, pattern_list, repo
 from .._store import RepoStore, read_tree
+from .._values import absolute
 from . import compare
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .. import _errors as errors
 from .. import _native
-from .._config import absolute, resolve
+from .._config import resolve
 from .._edge import public
 from .._errors import HubjetError, explain
 from .._hub import Hub
@@ -19,6 +19,7 @@ from .._show.progress import Checking
 from .._show.receipt import keeping
 from .._snapshot import Choice, snapshot, tree_of
 from .._store import RepoStore
+from .._values import absolute
 from . import lockfile
 from .lockfile import Locked, LockedFile
 from .wanted import check_layout, how, look, name_of

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 
 from .. import _native
-from .._config import absolute, resolve
+from .._config import resolve
 from .._edge import public
 from .._errors import IntegrityError, LocalEntryNotFound, StorageError, explain
 from .._hub import Hub
@@ -21,6 +21,7 @@ from .._resolve import find
 from .._show.receipt import keeping
 from .._snapshot import snapshot
 from .._store import RepoStore, no_wait, read_tree
+from .._values import absolute
 from . import lockfile, squeeze
 from . import manifest as packing
 from . import tar

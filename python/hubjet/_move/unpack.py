@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 
 from .. import _native, _trace
-from .._config import absolute, resolve
+from .._config import resolve
 from .._edge import public
 from .._errors import BadName, ConfigError, IntegrityError, StorageError, explain
 from .._hub import Hub
@@ -20,6 +20,7 @@ from .._names import DEFAULT_REVISION, is_commit
 from .._resolve import may_serve
 from .._snapshot import tree_of
 from .._store import RepoStore, require_space, shut, write_tree
+from .._values import absolute
 from . import lockfile, squeeze, tar
 from . import manifest as packing
 from .lock import read_lock
