@@ -145,6 +145,9 @@ class Hub:
             "https://example.com/weights.bin": self.other,
             "hubjet.login()": f"hubjet.login({self.token!r})",  # nobody is there to be asked
             '"/srv/hub"': repr(str(self.world.folder / "srv-hub")),
+            '"s3://models/hub"': repr(f"file://{self.world.folder / 'bucket'}"),
+            'from google.colab import drive\ndrive.mount("/content/drive")\n': "",
+            '"/content/drive/MyDrive/models"': repr(str(self.world.folder / "drive")),
             "9f2c…": hashlib.sha256(PLAIN).hexdigest(),
         }
 

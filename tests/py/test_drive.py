@@ -80,13 +80,13 @@ def test_what_huggingface_hub_brings_under_enable_is_kept_and_comes_back(world: 
 
     commit = world.repo("org/name").commit(FILES)
     with hubjet.enabled():
-        folder = huggingface_hub.snapshot_download("org/name", cache_dir=cache)
+        folder = huggingface_hub.snapshot_download("org/name", cache_dir=cache, endpoint=world.endpoint)
         found = hubjet.vault.flush()
         [model] = found.models
         assert (model.repo_id, model.commit, model.state, model.files, model.revisions) == ("org/name", commit, "saved", 4, ("main",))
         shutil.rmtree(cache)
         world.clear()
-        assert huggingface_hub.snapshot_download("org/name", cache_dir=cache) == folder
+        assert huggingface_hub.snapshot_download("org/name", cache_dir=cache, endpoint=world.endpoint) == folder
         assert Path(folder, "model.safetensors").read_bytes() == BIG
     assert [request.path for request in world.bodies() if "safetensors" in request.path] == []
     assert not drive.refused()

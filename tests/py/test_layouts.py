@@ -14,6 +14,7 @@ import pytest
 from hubjet import _layout, _plain
 
 from tests.py.child import ROOT
+from tests.py.peers import peer_env, run_peer
 
 WEIGHTS = os.urandom(300_000)
 FIRST = {"config.json": b'{"v": 1}', "model.safetensors": WEIGHTS, "sub/vocab.txt": b"one\ntwo\n"}
@@ -519,10 +520,9 @@ def test_a_conversion_that_was_broken_off_anywhere_loses_nothing_and_goes_on(two
     assert requests() == []
 
 
-def test_what_huggingface_hub_wrote_converts_and_what_is_damaged_stays(repo: Any, cache: Path) -> None:
-    import huggingface_hub
-
-    huggingface_hub.snapshot_download("org/name", cache_dir=cache)
+def test_what_huggingface_hub_wrote_converts_and_what_is_damaged_stays(repo: Any, world: Any, cache: Path, tmp_path: Path) -> None:
+    stock = "from huggingface_hub import snapshot_download; result = snapshot_download('org/name', cache_dir=cache)"
+    run_peer("2.4", stock, peer_env(world, tmp_path / "home"), {"cache": str(cache)})  # a process of its own: it reads the environment once
     blob = os.path.realpath(cache / "models--org--name" / "snapshots" / repo.head / "config.json")
     edit(blob, b'{"v": 9}')
     done = hubjet.convert("org/name", "plain", move=True)

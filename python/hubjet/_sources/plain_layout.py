@@ -1,10 +1,11 @@
-"""Folders of hubjet's plain layout in other places than this call's own: those that were moved, too. Imports lying, _plain."""
+"""Folders of hubjet's plain layout in other places than this call's own: those that were moved, too. Imports hub_cache, lying, _plain."""
 
 from __future__ import annotations
 
 import os
 
 from .._plain import META, Folder
+from . import hub_cache
 from .lying import Around, Lying, Ref
 
 TYPE_CHECKING = False
@@ -42,3 +43,12 @@ def refs(place: str) -> Iterator[Ref]:
     for name in version.asked if version is not None else ():
         assert version is not None
         yield Ref(version.repo.id, version.repo.type, name, version.commit)
+
+
+def listing(place: str, repo: str, repo_type: str, commit: str) -> dict[str, tuple[int, str]] | None:
+    """All files of its commit, here or not; None: single files were asked for, and the listing never seen."""
+    folder = Folder(place)
+    version = folder.version()
+    if version is None or version.commit != commit or (version.repo.id, version.repo.type) != (repo, repo_type):
+        return None
+    return hub_cache.tree(os.path.join(folder.meta, "trees", f"{commit}.json")) or None
