@@ -117,49 +117,73 @@ static void expand(struct hj_buf *out, struct feed *f)
   }
 }
 
-static bool read_number(const char **p, const char *end, char stop, uint64_t *out)
+struct model_line { uint64_t v[4]; bool seen; };              /* size, mtime, inode, ctime */
+
+/* "<size> <mtime> <inode>[ <ctime>][ seen]" up to end. */
+static bool model_line(const char *p, const char *end, struct model_line *out)
 {
-  const char *from = *p;
-  while (*p < end && **p != stop)
-    ++*p;
-  return hj_text_u64(from, (size_t)(*p - from), out);
+  static const char seen[] = " seen";
+  *out = (struct model_line){ .seen = (size_t)(end - p) > strlen(seen) && memcmp(end - strlen(seen), seen, strlen(seen)) == 0 };
+  if (out->seen)
+    end -= strlen(seen);
+  for (int i = 0; i < 4; i++) {
+    const char *blank = memchr(p, ' ', (size_t)(end - p)), *stop = blank ? blank : end;
+    if (!hj_text_u64(p, (size_t)(stop - p), &out->v[i]))
+      return false;
+    if (!blank)
+      return i >= 2;                                          /* lines of earlier versions end with the inode */
+    p = blank + 1;
+  }
+  return false;                                               /* a fifth one */
 }
 
-/* The record, read the plain way: the last sound line of an etag counts. */
-static bool model_record(const char *text, size_t n, const char *etag, uint64_t out[3])
+/* The record, read the plain way: the last sound line of an etag counts, or the last of those with this inode. */
+static bool model_record(const char *text, size_t n, const char *etag, const uint64_t *inode, struct model_line *out)
 {
   const char *end = text + n, *lf;
   size_t len = strlen(etag);
+  struct model_line line;
   bool found = false;
   for (; text < end && (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; text = lf + 1) {
-    uint64_t v[3];
-    const char *p = text + len + 1;
-    if ((size_t)(lf - text) <= len || memcmp(text, etag, len) != 0 || text[len] != ' ')
+    if ((size_t)(lf - text) <= len || memcmp(text, etag, len) != 0 || text[len] != ' ' || !model_line(text + len + 1, lf, &line))
       continue;
-    if (!read_number(&p, lf, ' ', &v[0]) || p++ == lf || !read_number(&p, lf, ' ', &v[1]) || p++ == lf || !read_number(&p, lf, ' ', &v[2]) || p != lf)
+    if (inode && line.v[2] != *inode)
       continue;
-    memcpy(out, v, sizeof v);
+    *out = line;
     found = true;
   }
   return found;
 }
 
+/* A file that looks like this line: what is said of it is what the model says. */
+static void compare_file(const char *repo, const char *text, size_t n, const char *etag, const struct model_line *is)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_stat st = { .kind = HJ_KIND_FILE, .size = is->v[0], .mtime_ns = (int64_t)is->v[1], .inode = is->v[2], .ctime_ns = (int64_t)is->v[3] };
+  struct model_line was = { .seen = false };
+  bool known, same, found = model_record(text, n, etag, &is->v[2], &was) || model_record(text, n, etag, NULL, &was);
+  bool fits = found && memcmp(was.v, is->v, 3 * sizeof was.v[0]) == 0 && (!was.v[3] || !is->v[3] || was.v[3] == is->v[3]);
+  MUST(!hj_record_match(repo, etag, &st, &known, &same, &e));
+  MUST(known == (found && (!fits || !was.seen)) && same == (fits && !was.seen));
+  st.size ^= 1;                                               /* an edit shows */
+  MUST(!hj_record_match(repo, etag, &st, &known, &same, &e) && (same == false || was.v[0] == st.size));
+}
+
 static void compare_record(const char *repo, const char *text, size_t n, const char *but)
 {
+  static const struct model_line any = { { 1, 2, 3, 4 }, false };
   for (size_t i = 0; i < sizeof etags / sizeof etags[0]; i++) {
-    struct hj_err e = HJ_ERR_INIT;
-    struct hj_stat st = { .kind = HJ_KIND_FILE };
-    uint64_t v[3] = { 1, 2, 3 };
-    bool known, same, found = model_record(text, n, etags[i], v);
+    struct model_line line;
     if (but && !strcmp(but, etags[i]))
       continue;
-    st.size = v[0];
-    st.mtime_ns = (int64_t)v[1];
-    st.inode = v[2];
-    MUST(!hj_record_match(repo, etags[i], &st, &known, &same, &e));
-    MUST(known == found && same == found);
-    st.size ^= 1;                                             /* an edit shows */
-    MUST(!hj_record_match(repo, etags[i], &st, &known, &same, &e) && !same);
+    compare_file(repo, text, n, etags[i], &any);
+    if (model_record(text, n, etags[i], NULL, &line)) {
+      compare_file(repo, text, n, etags[i], &line);
+      line.v[3] ^= 1;                                         /* edited, and the old time put back */
+      compare_file(repo, text, n, etags[i], &line);
+      line.v[2] ^= 1;                                         /* another file: one of several plain ones, or a replaced blob */
+      compare_file(repo, text, n, etags[i], &line);
+    }
   }
 }
 
@@ -196,7 +220,7 @@ FUZZ(record)
 /* Relative to the snapshot. The last two are not in it. */
 static const char *const files[] = { "a", "d/b", "l", "../../outside", "d/../a" };
 
-/* A byte 1..5 stands for size, mtime and inode of that file, 6..10 for its name; the rest for itself. */
+/* A byte 1..5 stands for size, mtime, inode and ctime of that file, 6..10 for its name; the rest for itself. */
 static void expand_manifest(struct hj_buf *out, struct feed *f)
 {
   struct hj_err e = HJ_ERR_INIT;
@@ -211,8 +235,8 @@ static void expand_manifest(struct hj_buf *out, struct feed *f)
       (void)snprintf(path, sizeof path, "%s/%s", snapshot, files[c - 1]);
       if (stat(path, &st))
         abort();
-      MUST(!hj_buf_printf(out, &e, "%lld %lld %llu ", (long long)st.st_size, (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-                          (unsigned long long)st.st_ino));
+      MUST(!hj_buf_printf(out, &e, "%lld %lld %llu %lld ", (long long)st.st_size, (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+                          (unsigned long long)st.st_ino, (long long)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec));
     } else {
       MUST(!hj_buf_add(out, &c, 1, &e));
     }
@@ -241,7 +265,7 @@ FUZZ(manifest)
       char *lf = strchr(text, '\n'), *name = text;
       MUST(lf);
       *lf = 0;
-      for (int blank = 0; blank < 3; blank++)
+      for (int blank = 0; blank < 4; blank++)
         MUST((name = strchr(name, ' ')) != NULL && *++name);
       MUST(hj_layout_check_path(name, &e) == HJ_E_OK);
       MUST(!strcmp(name, "a") || !strcmp(name, "d/b") || !strcmp(name, "l"));
