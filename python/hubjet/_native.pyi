@@ -227,6 +227,7 @@ def snapshot_note_whole(repo_dir: str, commit: str, paths: Sequence[str], choice
 
 # What is known of one blob: "new" no record (another program wrote it), "same" as when it was proven,
 # "changed" size, times or inode differ from the record, "seen" unproven and unchanged since it was first served.
+# Proven is "same" alone: a file that another program left is "new" or "seen", however often it was served.
 BlobState = Literal["missing", "new", "same", "changed", "seen"]
 
 def blob_state(repo_dir: str, etag: str) -> BlobState: ...

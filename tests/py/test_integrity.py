@@ -164,12 +164,16 @@ def test_what_another_program_left_is_not_called_proven(world: World, repo: Any,
     """Of the right size it is believed (docs/cache.md), but only who hashed it may say that it was verified."""
     etag = repo.files("main")["model.safetensors"].etag
     blob = cache / "models--org--name" / "blobs" / etag
+    folder = str(cache / "models--org--name")
     blob.parent.mkdir(parents=True)
     blob.write_bytes(b"\x55" * LARGE)
-    hubjet.hf_hub_download("org/name", "model.safetensors")
-    folder = str(cache / "models--org--name")
     assert _native.blob_state(folder, etag) == "new"
+    for _ in range(2):
+        path = hubjet.hf_hub_download("org/name", "model.safetensors")
+        assert _native.blob_state(folder, etag) == "seen", "watched from now on, and no more than that"
+    assert hubjet.try_to_load_from_cache("org/name", "model.safetensors") == path
     assert not _native.blob_prove(folder, etag)
+    assert _native.blob_state(folder, etag) == "seen", "what failed is not called proven, either"
 
 
 @pytest.mark.parametrize("size", [2000, LARGE])

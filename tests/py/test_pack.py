@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -269,6 +270,18 @@ def test_a_folder_that_another_program_filled_is_proven_and_stays(world: Any, tm
         hubjet.unpack(from_folder=folder, repo=f"org/model@{commit}")
     with pytest.raises(hubjet.ConfigError, match="no file of org/model"):
         hubjet.unpack(from_folder=tmp_path / "nothing", repo=f"org/model@{commit}")
+
+
+def test_what_another_program_left_is_proven_also_when_it_was_served_before(world: Any, made: Path, cache: Path) -> None:
+    folder = hubjet.snapshot_download("org/model")
+    blob = Path(folder, "model.safetensors").resolve()
+    shutil.rmtree(cache / "models--org--model" / ".hubjet")  # as huggingface_hub leaves it
+    blob.chmod(0o644)
+    blob.write_bytes(bytes(reversed(BIG)))
+    with hubjet.settings(offline=True):
+        hubjet.hf_hub_download("org/model", "model.safetensors")
+        assert hubjet._native.blob_state(str(cache / "models--org--model"), blob.name) == "seen"  # type: ignore[attr-defined]
+        assert contents(hubjet.unpack(made).folders["org/model"]) == FILES
 
 
 def test_a_lock_takes_the_place_of_the_hub(world: Any, tmp_path: Path) -> None:

@@ -70,8 +70,12 @@ def test_what_another_program_brought_is_not_said_to_be_proven(world: Any, cache
     commit = world.repo("org/a").commit({"config.json": b"{}"})
     script = "from huggingface_hub import hf_hub_download\nresult = hf_hub_download('org/a', 'config.json')"
     run_peer("2.4", script, peer_env(world, tmp_path / "stock", HF_HUB_CACHE=str(cache)))  # in this process it would ask huggingface.co for agents
-    hubjet.hf_hub_download("org/a", "config.json", revision=commit)
-    assert [(one.verified, one.source) for one in last().files] == [("not by hubjet", "here")]
+    for revision in (commit, "main", "main"):  # without a question, by the hub's word that it is the same still, and once it has been served before
+        hubjet.hf_hub_download("org/a", "config.json", revision=revision)
+        assert [(one.verified, one.source) for one in last().files] == [("not by hubjet", "here")]
+    hubjet.verify("org/a")
+    hubjet.hf_hub_download("org/a", "config.json")
+    assert [one.verified for one in last().files] == ["earlier"]
 
 
 @pytest.mark.usefixtures("hub_env")

@@ -1,5 +1,5 @@
 """`hubjet.lock` and `hubjet.sync`: the models of a project, written down to the byte, and brought exactly so. Imports _errors, _config, _edge, _hub, _names,
-_resolve, _snapshot, _store, _show.receipt, _show.progress, _move.wanted, _move.lockfile.
+_resolve, _snapshot, _store, _show.receipt, _move.wanted, _move.lockfile.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from .._config import resolve
 from .._edge import public
 from .._errors import HubjetError, explain
 from .._hub import Hub
-from .._resolve import Source, find
+from .._resolve import Source, find, prove
 from .._resolve import plan as steps_of
-from .._show.progress import Checking
 from .._show.receipt import keeping
 from .._snapshot import Choice, snapshot, tree_of
 from .._store import RepoStore
@@ -250,13 +249,8 @@ def bring(one: Locked, config: Config, token: Any, where: str) -> str:
 
 def _prove_strangers(store: RepoStore, one: Locked) -> None:
     """What another program left is believed by its size elsewhere; a lock wants to know. A blob that is something else is set aside."""
-    for etag in {file.etag for file in one.files.values()}:
-        if _native.blob_state(store.folder, etag) not in ("new", "seen"):
-            continue
-        with Checking(etag, store.blob(etag)):
-            good = _native.blob_prove(store.folder, etag)
-        if not good:
-            store.set_aside(etag)
+    for etag, name in {file.etag: name for name, file in one.files.items()}.items():
+        prove(store, etag, filename=name)
 
 
 def _told_again(hub: Hub, store: RepoStore, one: Locked, where: str) -> Tree:

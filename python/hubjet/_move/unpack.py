@@ -17,7 +17,7 @@ from .._edge import public
 from .._errors import BadName, ConfigError, IntegrityError, StorageError, explain
 from .._hub import Hub
 from .._names import DEFAULT_REVISION, is_commit
-from .._resolve import may_serve
+from .._resolve import may_serve, prove
 from .._snapshot import tree_of
 from .._store import RepoStore, require_space, shut, write_tree
 from .._values import absolute
@@ -164,7 +164,7 @@ class _Unpacking:
         return Unpacked(folders, len(members), self.written, notes)
 
     def _is_here(self, i: int, file: LockedFile) -> bool:
-        return _is_here(self.stores[i], file)
+        return prove(self.stores[i], file.etag, file.size)
 
     def _stage(self, member: packing.Member) -> str:
         """The content beside its place, not proven, under a name that nobody looks for."""
@@ -204,7 +204,7 @@ class _Unpacking:
     def _take_again(self, member: packing.Member) -> None:
         """A content that came already, in another repository, or under another path of this one."""
         store = self.stores[member.repo]
-        if _is_here(store, member.file):
+        if prove(store, member.file.etag, member.file.size):
             return
         for other in self.stores:
             if may_serve(other, member.file.etag, member.file.size):
@@ -281,14 +281,6 @@ def _check_trusted(manifest: Manifest, trusted: list[Locked], name: str) -> None
                 ),
                 repo_id=one.repo.id,
             )
-
-
-def _is_here(store: RepoStore, file: LockedFile) -> bool:
-    """Proven by us; what another program left is hashed, because what is passed over now is not looked at again."""
-    state = _native.blob_state(store.folder, file.etag)
-    if state == "new":
-        return os.path.getsize(store.blob(file.etag)) == file.size and _native.blob_prove(store.folder, file.etag)
-    return may_serve(store, file.etag, file.size)
 
 
 # --- files beside their places --------------------------------------------------------------------
@@ -394,7 +386,7 @@ def _import(folder: str, said: str | None, repo_type: str | None, trusted: list[
     damaged, written = [], 0
     for path, place in found.items():
         file = one.files[path]
-        if _is_here(store, file):
+        if prove(store, file.etag, file.size):
             continue
         try:
             how = _native.adopt(os.path.realpath(place), file.etag, store.folder, tactics="cy", size=file.size)

@@ -128,7 +128,7 @@ class Receipt:
     def files(self) -> tuple[FileReceipt, ...]:
         """One for each file the call was about. Where everything was here already: what lies in its folder."""
         if self._files is None:
-            rows = dict(self._came)
+            rows = {name: one._replace(verified=self._proven_before(name)) if one.verified == EARLIER else one for name, one in self._came.items()}
             for name, size in self._here or (() if rows else self._listed()):
                 rows.setdefault(name, FileReceipt(name, size, self._proven_before(name), HERE))
             for one in [one for one in rows.values() if one.source == HERE and not one.size]:  # the hub was asked for its name only
