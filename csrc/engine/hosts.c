@@ -21,20 +21,24 @@ const struct hj_host *hj_hosts_find(const struct hj_hosts *hosts, const char *or
   return at < 0 ? NULL : &hosts->p[at];
 }
 
+static struct hj_host *longest_unseen(struct hj_hosts *hosts)
+{
+  struct hj_host *h = &hosts->p[0];
+  for (unsigned i = 1; i < hosts->n; i++)
+    if (hosts->p[i].seen_ms < h->seen_ms)
+      h = &hosts->p[i];
+  return h;
+}
+
 struct hj_host *hj_hosts_of(struct hj_hosts *hosts, const char *origin, uint64_t now_ms)
 {
   int at = place_of(hosts, origin);
-  struct hj_host *h = at < 0 ? NULL : &hosts->p[at];
+  struct hj_host *h;
   size_t n = strnlen(origin, sizeof h->origin - 1);
-  if (!h) {
-    if (hosts->n < HJ_HOSTS_MAX) {
-      h = &hosts->p[hosts->n++];
-    } else {
-      h = &hosts->p[0];
-      for (unsigned i = 1; i < hosts->n; i++)
-        if (hosts->p[i].seen_ms < h->seen_ms)
-          h = &hosts->p[i];
-    }
+  if (at >= 0) {
+    h = &hosts->p[at];
+  } else {
+    h = hosts->n < HJ_HOSTS_MAX ? &hosts->p[hosts->n++] : longest_unseen(hosts);
     memset(h, 0, sizeof *h);
     (void)hj_text_copy(h->origin, sizeof h->origin, origin, n);
   }

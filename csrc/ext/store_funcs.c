@@ -239,6 +239,7 @@ static PyObject *store_note_seen(PyObject *self, PyObject *args)
 {
   struct call c = { .e = HJ_ERR_INIT };
   PyObject *repo = NULL, *path = NULL;
+  (void)self;
   if (!PyArg_ParseTuple(args, "O&O&s:note_seen", PyUnicode_FSConverter, &repo, PyUnicode_FSConverter, &path, &c.etag)) {
     Py_XDECREF(repo);
     return NULL;
@@ -317,7 +318,7 @@ static PyObject *store_blob_prove(PyObject *self, PyObject *args)
     c->etag = hj_mem_text(etag, &e);
   }
   Py_DECREF(repo);
-  if (e.code != HJ_E_OK) {
+  if (!c || e.code != HJ_E_OK) {
     if (c)
       release_prove(c);
     return ext_raise(ext_state_of(self), &e);
@@ -416,7 +417,7 @@ static PyObject *store_adopt(PyObject *self, PyObject *args, PyObject *kwargs)
                                     .known = known != Py_None && known_size >= 0 && size == known_size, .device = device, .inode = inode,
                                     .mtime_ns = mtime_ns };
   }
-  if (e.code != HJ_E_OK)
+  if (!c || e.code != HJ_E_OK)
     (void)ext_raise(ext_state_of(self), &e);
   else if (ext_wait_aside(ext_state_of(self), adopt, release_adopt, c) < 0)
     c = NULL;

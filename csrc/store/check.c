@@ -48,23 +48,23 @@ static bool is_stopped(const atomic_int *stop, struct hj_err *e)
 
 /* ---- by sums ---- */
 
-static bool next_stretch(struct stretches *q, struct item **item, size_t *from, size_t *to)
+/* NULL: there is none left. */
+static struct item *next_stretch(struct stretches *q, size_t *from, size_t *to)
 {
-  bool any = false;
+  struct item *it = NULL;
   hj_mutex_lock(&q->lock);
   while (q->at < q->n && (!q->items[q->at].wanted || q->cell >= q->items[q->at].sums.n || q->items[q->at].c->e.code != HJ_E_OK)) {
     q->at++;
     q->cell = 0;
   }
   if (q->at < q->n) {
-    *item = &q->items[q->at];
+    it = &q->items[q->at];
     *from = q->cell;
-    *to = q->cell + STRETCH < (*item)->sums.n ? q->cell + STRETCH : (*item)->sums.n;
+    *to = q->cell + STRETCH < it->sums.n ? q->cell + STRETCH : it->sums.n;
     q->cell = *to;
-    any = true;
   }
   hj_mutex_unlock(&q->lock);
-  return any;
+  return it;
 }
 
 static void note(struct stretches *q, struct item *it, uint64_t at, uint64_t end, const struct hj_err *cause)
@@ -100,10 +100,10 @@ static void compare_share(void *user)
   struct stretches *q = user;
   struct hj_err e = HJ_ERR_INIT;
   hj_file f = HJ_FILE_INIT;
-  struct item *it = NULL, *open = NULL;
+  struct item *it, *open = NULL;
   uint8_t *piece = hj_mem_new(HJ_SUMS_CELL, &e);
   size_t from, to;
-  while (next_stretch(q, &it, &from, &to)) {
+  while ((it = next_stretch(q, &from, &to)) != NULL) {
     if (it != open) {
       hj_file_close(&f);
       open = it;

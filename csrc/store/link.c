@@ -232,8 +232,12 @@ static int move_blob(const char *repo_dir, const struct place *p, const char *et
   struct hj_stat st;
   if (hj_path_stat(p->blob, false, &st, e))
     return (int)e->code;
-  if (st.kind != HJ_KIND_FILE || needed_elsewhere(repo_dir, p, etag))
-    return copy_blob(p, etag, e) ? (int)e->code : (note_named(repo_dir, p, etag, true), HJ_E_OK);
+  if (st.kind != HJ_KIND_FILE || needed_elsewhere(repo_dir, p, etag)) {
+    if (copy_blob(p, etag, e))
+      return (int)e->code;
+    note_named(repo_dir, p, etag, true);
+    return HJ_E_OK;
+  }
   if (p->sync && hj_temp_sync_data(p->blob, e))            /* another program's blob may be in memory only */
     return (int)e->code;
   struct hj_err s = HJ_ERR_INIT;
