@@ -64,7 +64,7 @@ class Drive:
         self.unmount()
         command = [sys.executable, "-m", "tests.drive.fs", str(self.store), str(self.at), str(self._rules), str(self._log)]
         with open(self._errors, "wb") as errors:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "mounted\n":
             raise RuntimeError(f"the file system did not start: {self._errors.read_text()}")

@@ -420,6 +420,15 @@ def test_a_file_that_comes_later_is_kept_too(world: Any, vault: Path) -> None:
     assert [model.files for model in hubjet.vault.flush(30).models] == [4]
 
 
+def test_a_kill_in_a_call_that_is_the_kernels_own_hits_nobody(drive: Drive) -> None:
+    drive.fault("release", kill=True)
+    (drive.at / "one").write_bytes(b"1")
+    while ("release", "/one") not in drive.calls():
+        assert (drive.at / "one").exists(), "the file system killed itself"
+    drive.heal()
+    assert (drive.at / "one").read_bytes() == b"1"
+
+
 def test_killed_at_eight_moments_nothing_is_lost_or_half_visible(world: Any, tmp_path: Path) -> None:
     dice = random.Random(8)
     with Drive(tmp_path / "colab") as drive:
