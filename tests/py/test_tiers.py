@@ -359,6 +359,37 @@ def test_where_and_ls_name_every_tier(world: World, cache: Path, tier: Path, tmp
     assert state(tier) == before
 
 
+def test_what_lies_in_a_tier_is_not_the_users_own(world: World, cache: Path, tier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+    import subprocess
+
+    from hubjet._cli.main import main
+
+    more = b"v" * 5000
+    repo = world.repo("org/name")
+    repo.commit(FILES, lfs=("*.safetensors",))
+    hubjet.snapshot_download("org/name", cache_dir=tier)
+    repo.commit({"more.bin": more})
+    with hubjet.settings(caches=[tier, cache]):
+        hubjet.snapshot_download("org/name")
+    own, linked = len(more), sum(map(len, FILES.values()))
+    (one,) = listed = hubjet.ls(cache_dir=cache)
+    assert (one.size, one.linked, one.details[0].size, one.details[0].linked) == (own, linked, own, linked)
+    assert (listed.size, listed.linked) == (own, linked)
+    du = int(subprocess.run(["du", "-sb", "--apparent-size", str(cache / "models--org--name/blobs")], capture_output=True, check=True).stdout.split()[0])
+    assert du < own + 10_000 < linked
+    assert main(["ls", "--cache-dir", str(cache)]) == 0
+    said = capsys.readouterr()
+    assert "301.1 kB" not in said.out.split("\t")[2] and "300.9 kB more elsewhere (links)" in said.out + said.err
+    assert main(["ls", "--cache-dir", str(cache), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["linked"] == linked
+    cleaned = hubjet.prune(cache_dir=cache, max_size=own + 1000, dry_run=True)
+    assert cleaned.fits and cleaned.size == own
+    gone = hubjet.rm("org/name", cache_dir=cache)
+    assert gone.freed == own and (tier / "models--org--name").is_dir()
+    assert is_right(hubjet.snapshot_download("org/name", revision="main", cache_dir=tier), {**FILES, "more.bin": more})
+
+
 def test_a_config_file_may_have_a_list(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hubjet._config import resolve
 

@@ -29,9 +29,10 @@ class File:
     """One file on the disk, wherever its names are."""
 
     path: str
-    size: int
+    size: int  # 0: the bytes are somebody else's
     used: float  # latest read or write, as far as the disk keeps it
     changed: float  # when its content or one of its names last changed
+    away: int = 0  # bytes that a link leads to: a tier's, another program's. Not on this cache's account: a link that goes frees nothing
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Revision:
     names: list[str] = field(default_factory=list)  # refs that mean it
     files: int = 0
     size: int = 0  # of its files, each counted once
+    away: int = 0  # of those that a link leads to out of the cache
     content: set[Key] = field(default_factory=set)
     etags: set[str] = field(default_factory=set)  # blobs that its links name
     plain: list[str] = field(default_factory=list)  # files that lie in the snapshot itself
@@ -106,6 +108,10 @@ class Census:
     def of(self, keys: set[Key]) -> int:
         """Bytes of these."""
         return sum(self.files[key].size for key in keys)
+
+    def away(self, keys: set[Key]) -> int:
+        """Bytes of these that lie with somebody else."""
+        return sum(self.files[key].away for key in keys)
 
 
 def stores_in(cache_dir: str) -> list[RepoStore]:
@@ -220,6 +226,7 @@ def _pinned(found: RepoCensus) -> None:
 
 
 def _blobs(found: RepoCensus, files: dict[Key, File]) -> None:
+    inside = os.path.realpath(found.store.cache_dir) + os.sep
     for entry in _entries(os.path.join(found.store.folder, "blobs")):
         facts = _stat(entry.path)
         if facts is None or not stat.S_ISREG(facts.st_mode):
@@ -229,10 +236,14 @@ def _blobs(found: RepoCensus, files: dict[Key, File]) -> None:
                 found.leftovers.append(File(entry.path, facts.st_blocks * 512, max(facts.st_mtime, facts.st_atime), facts.st_ctime))
             continue
         key = (facts.st_dev, facts.st_ino)
-        files.setdefault(key, _file(entry.path, facts))
         found.blobs[entry.name] = key
+        one = _file(entry.path, facts)
         if entry.is_symlink():
-            found.links[entry.name] = os.path.realpath(entry.path)
+            place = found.links[entry.name] = os.path.realpath(entry.path)
+            if not place.startswith(inside):
+                one.size, one.away = 0, one.size
+        if one.size or key not in files:  # of a name that is ours and one that leads here from another cache the first counts
+            files[key] = one
 
 
 def _revision(found: RepoCensus, commit: str, folder: str, files: dict[Key, File]) -> Revision:
@@ -265,17 +276,19 @@ def _revision(found: RepoCensus, commit: str, folder: str, files: dict[Key, File
                 files.setdefault(key, _file(entry.path, facts))
                 content.add(key)
     one.size = sum(files[key].size for key in content)
+    one.away = sum(files[key].away for key in content)
     return one
 
 
 def _last_uses(found: RepoCensus, files: dict[Key, File]) -> None:
-    """Our own note (_used), or a later time of a file that belongs to this revision alone: a shared one may have been read for another's sake."""
+    """Our own note (_used), or a later time of a file that belongs to this revision alone: a shared one, or one of a tier, may have been read for another's
+    sake."""
     owners: dict[Key, int] = {}
     for one in found.revisions.values():
         for key in one.content:
             owners[key] = owners.get(key, 0) + 1
     for one in found.revisions.values():
-        own = [files[key].used for key in one.content if owners[key] == 1]
+        own = [files[key].used for key in one.content if owners[key] == 1 and not files[key].away]
         one.used = max([_used.noted(one.folder), *own])
 
 

@@ -20,7 +20,8 @@ SORTS = ("name", "size", "used")
 
 @dataclass(frozen=True)
 class CachedRevision:
-    """One revision in the cache: its commit, the branches and tags that mean it, files, bytes, last_used in seconds since the epoch, pinned."""
+    """One revision in the cache: its commit, the branches and tags that mean it, files, bytes, last_used in seconds since the epoch, pinned, linked:
+    bytes more that lie elsewhere, and to which links lead."""
 
     commit: str
     names: tuple[str, ...]
@@ -28,6 +29,7 @@ class CachedRevision:
     size: int
     last_used: float
     pinned: bool
+    linked: int = 0
 
     @property
     def title(self) -> str:
@@ -42,7 +44,8 @@ class CachedRepo:
     repo_id, repo_type, path; size: bytes of its files, each counted once; files; revisions: name → commit (commits without a name stand for
     themselves); last_used: seconds since the epoch; details: a CachedRevision for each, the one used last first; pinned: branches, tags, commits,
     or "*"; unfinished: bytes on the disk of downloads that were broken off; shared: bytes of `size` that other repositories have, too; unneeded:
-    bytes that no revision needs (`prune` takes them); layout: "hub", or "plain": folders to be read (docs/layouts.md).
+    bytes that no revision needs (`prune` takes them); layout: "hub", or "plain": folders to be read (docs/layouts.md); linked: bytes that are not
+    in this cache and not in `size`: links lead to them in a tier (docs/tiers.md) or in another program's store (docs/adopt.md).
     """
 
     repo_id: str
@@ -58,6 +61,7 @@ class CachedRepo:
     shared: int = 0
     unneeded: int = 0
     layout: str = "hub"
+    linked: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
@@ -65,9 +69,10 @@ class CachedRepo:
 
 
 class CachedRepos(list[CachedRepo]):
-    """What `ls` answers: a list, shown as a table. `size`: bytes of all, each file of the disk counted once."""
+    """What `ls` answers: a list, shown as a table. `size`: bytes of all, each file of the disk counted once; `linked`: bytes that lie elsewhere."""
 
     size: int = 0
+    linked: int = 0
 
     def rows(self, revisions: bool = False) -> list[tuple[str, ...]]:
         """For a table: type, name, bytes, files, last use, revisions and what else is to be said."""
@@ -76,12 +81,12 @@ class CachedRepos(list[CachedRepo]):
             names = ", ".join(name if name != commit else commit[:7] for name, commit in one.revisions.items())
             rows.append((one.repo_type, one.repo_id, _words.size(one.size), _words.count(one.files, "file"), day(one.last_used), names, remarks(one)))
             for each in one.details if revisions else ():
-                rows.append(("", f"  {each.title}", _words.size(each.size), _words.count(each.files, "file"), day(each.last_used), each.commit[:12], "pinned" if each.pinned else ""))
+                rows.append(("", f"  {each.title}", _words.size(each.size), _words.count(each.files, "file"), day(each.last_used), each.commit[:12], "; ".join([*(["pinned"] if each.pinned else []), *_linked(each.linked)])))
         return rows
 
     def headline(self) -> str:
         """One line: how many, how much."""
-        return f"{_words.count(len(self), 'repository', 'repositories')}, {_words.size(self.size)}"
+        return ", ".join([_words.count(len(self), "repository", "repositories"), _words.size(self.size), *_linked(self.linked)])
 
     def _repr_html_(self) -> str:
         return report.table(("type", "repository", "size", "files", "last used", "revisions", ""), self.rows(), self.headline(), right=(2, 3))
@@ -98,8 +103,13 @@ def remarks(one: CachedRepo) -> str:
     if one.pinned:
         said.append("pinned" if "*" in one.pinned else f"pinned: {', '.join(name[:12] for name in one.pinned)}")
     said += [f"{_words.size(size)} {what}" for size, what in ((one.unfinished, "unfinished"), (one.shared, "shared"), (one.unneeded, "unneeded")) if size]
+    said += _linked(one.linked)
     said += [] if one.layout == "hub" else [one.layout]
     return "; ".join(said)
+
+
+def _linked(size: int) -> list[str]:
+    return [f"{_words.size(size)} more elsewhere (links)"] if size else []
 
 
 @public
@@ -117,7 +127,7 @@ def ls(
     Args: repos: names or patterns ("org/*"); repo_type: one sort only; sort: "name", "size" (the largest first) or "used" (the one not used longest
     first); unused_days: only what was not used for so long; larger: only what has at least so many bytes ("1G").
 
-    Sizes count each file of the disk once. Last use is hubjet's own note, to ten minutes, or a later time of the files themselves where the disk keeps
+    Sizes count each file of the disk once; what a link leads to out of the cache is not part of them (`linked`). Last use is hubjet's own note, to ten minutes, or a later time of the files themselves where the disk keeps
     it. Strangers' files are passed over. No network. Errors: none for a cache that is not there: then the list is empty; StorageError for one
     that cannot be read. Threads: any.
 
@@ -148,7 +158,8 @@ def ls(
     if sort != "name":
         chosen.sort(key=lambda one: -one.size if sort == "size" else one.last_used)
     names = {one.path for one in chosen}
-    chosen.size = census.of({key for found in census.repos if found.folder in names for key in _keys(found)})
+    keys = {key for found in census.repos if found.folder in names for key in _keys(found)}
+    chosen.size, chosen.linked = census.of(keys), census.away(keys)
     return chosen
 
 
@@ -159,7 +170,7 @@ def _keys(found: RepoCensus) -> set[tuple[int, int]]:
 def described(found: RepoCensus, census: Census, owners: Mapping[tuple[int, int], int]) -> CachedRepo:
     """One repository, for people and programs."""
     details = tuple(
-        CachedRevision(one.commit, tuple(sorted(one.names)), one.files, one.size, one.used, one.pinned)
+        CachedRevision(one.commit, tuple(sorted(one.names)), one.files, one.size, one.used, one.pinned, one.away)
         for one in sorted(found.revisions.values(), key=lambda one: (-one.used, one.commit))
     )
     keys = _keys(found)
@@ -179,4 +190,5 @@ def described(found: RepoCensus, census: Census, owners: Mapping[tuple[int, int]
         census.of({key for key in keys if owners[key] > 1} | {found.blobs[etag] for etag in found.links}),
         census.of(keys - needed) + sum(one.size for one in found.leftovers),
         found.layout,
+        census.away(keys),
     )
