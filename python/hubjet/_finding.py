@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class FoundFile:
     """A file of a repository that lies on this computer: filename in the repository (None: only its digest is known), path, size in bytes, program
     whose it is ("hubjet" for the cache itself), digest it says it has ("sha256:…", "git-sha1:…", None), known (how it is known: "proven", "its
-    store names the digest", "its size and hash", "its name")."""
+    store names the digest", "its size and hash", "its name"), called (what that program calls it, where it keeps no filename: for Ollama
+    "hf.co/org/name:Q4_K_M (model)")."""
 
     filename: str | None
     path: str
@@ -42,6 +43,12 @@ class FoundFile:
     program: str
     digest: str | None
     known: str
+    called: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The filename; else what its program calls it; else the beginning of its digest."""
+        return self.filename or self.called or f"{(self.digest or '?')[:19]}…"
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ def _at_others(others: _adopted.Sources, one: Repo, tree: Tree | None) -> Iterat
         place = (filename, os.path.realpath(file.path))
         if place not in seen:
             seen.add(place)
-            yield FoundFile(filename, file.path, file.size, file.program, _digest(file.etag), known)
+            yield FoundFile(filename, file.path, file.size, file.program, _digest(file.etag), known, file.called if filename is None else None)
 
     for file in sorted(others.lying(), key=lambda file: (file.filename or "", file.path)):
         ours = tree.get(file.filename or "") if _adopted.is_of(file, one) else None

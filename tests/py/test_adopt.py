@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator
 
 import hubjet
 import pytest
+from hubjet._cli.main import main
 from tests.py.child import Child
 from tests.py.enabling import peer, version  # noqa: F401 - fixtures
 from tests.server import World
@@ -172,7 +173,7 @@ def test_where_there_are_no_links_the_file_is_copied(commit: str, tmp_path: Path
     assert [one for one in world.bodies() if one.bytes > 1000] == []
 
 
-def test_what_ollama_lm_studio_and_comfyui_have_needs_no_download(world: World) -> None:
+def test_what_ollama_lm_studio_and_comfyui_have_needs_no_download(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Need 31, in the places where they keep it: by the digest in a name, by repository and name, by size and hash. Nothing is said to hubjet."""
     home = Path(os.environ["HOME"])
     places = {
@@ -192,6 +193,8 @@ def test_what_ollama_lm_studio_and_comfyui_have_needs_no_download(world: World) 
     world.repo("org/all").commit({name: content for name, (_, content) in places.items()})
     before = marks(home)
     assert {store.program for store in hubjet.scan()} == {"ollama", "lm-studio", "comfyui"}
+    assert main(["find", "org/all"]) == 0  # no listing is known yet
+    assert "hf.co/org/all:Q4_K_M (model)\t3.0 MB\tollama\tits store names the digest\t" in capsys.readouterr().out
     for name, (path, _) in places.items():
         assert Path(hubjet.hf_hub_download("org/all", name)).samefile(path)
     folder = Path(hubjet.snapshot_download("org/all"))

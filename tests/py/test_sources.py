@@ -73,6 +73,20 @@ def test_ollamas_blobs_are_named_by_their_digest_and_a_manifest_of_the_hub_names
     }
 
 
+def test_ollama_calls_a_file_by_its_tags(tmp_path: Path) -> None:
+    parts = json.loads(manifest(SHA))
+    parts["layers"].append({"mediaType": "application/vnd.ollama.image.projector", "digest": f"sha256:{OTHER}", "size": 1})
+    lay(tmp_path, {
+        f"blobs/sha256-{SHA}": WEIGHTS, f"blobs/sha256-{OTHER}": b"clip", f"blobs/sha256-{'c' * 64}": b"{}",
+        "manifests/hf.co/org/name-GGUF/Q4_K_M": json.dumps(parts), "manifests/hf.co/org/name-GGUF/latest": manifest(SHA),
+        "manifests/hf.co/org/name-GGUF/\x1b[2J": manifest("c" * 64),
+    })  # fmt: skip
+    assert {one.etag: one.called for one in reader("ollama").walk(str(tmp_path))} == {
+        SHA: "hf.co/org/name-GGUF:Q4_K_M (model), hf.co/org/name-GGUF:latest (model)", OTHER: "hf.co/org/name-GGUF:Q4_K_M (projector)",
+        "c" * 64: "hf.co/org/name-GGUF (model)",
+    }  # fmt: skip
+
+
 def test_ollamas_manifests_of_2026_are_links_to_blobs_and_lists(tmp_path: Path) -> None:
     inner = json.loads(manifest(OTHER))
     blob = json.dumps(inner)

@@ -39,11 +39,11 @@ def do_find(options: Namespace) -> int:
     if options.json:
         out_json([vars(one) for one in found])
     elif found:
-        out_table([(one.filename or "?", _words.size(one.size), one.program, one.known, at_home(one.path)) for one in found], right=(1,))
+        out_table([(one.title, _words.size(one.size), one.program, one.known, at_home(one.path)) for one in found], right=(1,))
     if not found:
         talk(f"nothing of {options.repo} is known to lie on this computer; --source DIR looks through a folder, `hubjet scan` says what there is")
         return 3
-    names = {one.filename for one in found}
+    names = {one.title for one in found}
     talk(f"{_words.count(len(names), 'file')} in {_words.count(len(found), 'place')}")
     return 0
 

@@ -29,6 +29,7 @@ class Lying(NamedTuple):
     revision: str | None = None  # a name or a commit
     filename: str | None = None  # its path in the repository
     program: str = "folder"  # whose store it lies in: "ollama", "git-lfs" …
+    called: str | None = None  # what its store calls it, where that is no path of the repository: "hf.co/org/name:Q4_K_M (model)"
 
 
 class Ref(NamedTuple):
