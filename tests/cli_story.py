@@ -263,7 +263,7 @@ Each says what was wanted, what came, and what to do; [errors.md](errors.md) has
 | `where` | an object: name: `value`, `origin`; the names are `cache_dir`, `layout`, `hf_home`, `token_path`, `endpoint`, `endpoints`, `ca_file`, `config_file`, vault where one is set, with a repository also `repo`, `commit`, `snapshot`, `side`, with a file also `file` |
 | `checkout` | an object: `folder`, `repo_id`, `commit`; `status`: also `modified`, `deleted`, `added` (lists), `unchanged`, `clean`; `diff`: `diff` (text); `reset`: `reset` (a list) |
 | `verify` | an object: `place`, `ok`, `fast`, `files`, `good`, `bytes`, `read`, `seconds`, `rate`, `fetched`, `not_good`: a list of `repo_id`, `path`, `name`, `size`, `state`, `how`, `digest`, `damaged` (a list of `[first, end]`), `reason`, …; `faults`: a list of `path`, `what`, `repaired` |
-| `find` | a list of objects: `filename` (or null), `path`, `size`, `program`, `digest` (or null), `known` |
+| `find` | a list of objects: `filename` (or null), `path`, `size`, `program`, `digest` (or null), `known`, `called` (by its program, where there is no filename; or null) |
 | `scan` | a list of objects: `program`, `path`, `files`, `size`, `by_digest`, `by_name`, `repos` (a list) |
 | `adopt` | a list of objects: `repo_id`, `repo_type`, `commit`, `filename`, `size`, `source`, `how` (or null), `path` (or null) |
 | `open` | an object: `folder`, `shown` (whether a file manager took it) |
