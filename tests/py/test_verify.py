@@ -357,6 +357,24 @@ def test_the_plain_layout_is_verified_and_repaired_by_its_record(repo: Any, monk
     assert hubjet.verify().ok and Path(hubjet.hf_hub_download("org/model", "model.safetensors")).read_bytes() == WEIGHTS
 
 
+def test_in_the_plain_layout_an_edit_is_told_from_damage_too_and_kept(repo: Any, monkeypatch: pytest.MonkeyPatch, requests: Any) -> None:
+    monkeypatch.setenv("HUBJET_LAYOUT", "plain")
+    folder = Path(hubjet.snapshot_download("org/model"))
+    flip(folder / "model.safetensors", 3 * MIB)
+    edited = folder / "config.json"
+    edited.chmod(0o644)
+    edited.write_bytes(b'{"mine": 1}')
+    (folder / "sub" / "notes.txt").touch()
+    assert {one.name: one.state for one in hubjet.verify("org/model").files} == {
+        "config.json": "edited", "model.safetensors": "damaged", "sub/notes.txt": "good"
+    }  # fmt: skip
+    assert hubjet.verify("org/model", repair=True).ok and edited.read_bytes() == CONFIG
+    (kept,) = (folder / ".hubjet" / "aside").iterdir()
+    assert kept.read_bytes() == b'{"mine": 1}'
+    requests()
+    assert hubjet.snapshot_download("org/model", local_files_only=True) == str(folder) and requests() == []
+
+
 def test_a_repository_that_is_not_here_is_no_good_one(cache: Path) -> None:
     """A misspelt name must not look like a clean bill."""
     with pytest.raises(hubjet.LocalEntryNotFound, match="org/none is not in the cache"):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .._local_dir import Folder, Metadata
     from .._names import Repo
+    from .._plain import Folder as PlainFolder
     from .._plain import PlainStore
     from .._store import FileFacts
 else:
@@ -54,6 +55,7 @@ class Item(NamedTuple):
     names: tuple[Name, ...]
     absent: bool = False  # a name is here, the bytes are not
     noted: Metadata | None = None  # LOCAL: the folder's note
+    folder: PlainFolder | None = None  # of the plain layout: with its record
 
     @property
     def name(self) -> str:
@@ -185,16 +187,15 @@ def _is_newer(path: str) -> bool:
 
 
 def in_plain(store: PlainStore, found: Found, commit: str | None = None) -> None:
-    """The folders of a repository in the plain layout: what their records say. A damaged file is told as "damaged", whoever did it."""
+    """The folders of a repository in the plain layout: what their records say."""
     for folder, version in store.folders():
         if commit is not None and version.commit != commit:
             continue
-        side = os.path.join(folder.path, ".hubjet")
-        tree = read_tree(side, version.commit)
+        tree = read_tree(folder.meta, version.commit)
         for filename, row in folder.rows.items():
             name = Name(version.commit, filename, tree.get(filename) if tree is not None else None)
             place = folder.place(filename)
-            found.items.append(Item(version.repo, None, PLAIN, place, row.etag, side, (name,), not os.path.isfile(place)))
+            found.items.append(Item(version.repo, None, PLAIN, place, row.etag, folder.meta, (name,), not os.path.isfile(place), folder=folder))
 
 
 def in_folder(folder: Folder, repo: Repo | None, found: Found) -> None:
@@ -225,6 +226,8 @@ def state_of(item: Item) -> str:
         note = item.noted
         same = note is not None and (note.print == print_of(item.path) if note.print else os.path.getmtime(item.path) <= note.timestamp)
         return "damaged" if same else "edited"
+    if item.folder is not None:
+        return "edited" if item.folder.unchanged(item.name) is None else "damaged"
     if item.store is None:
         return "damaged"
     plain = item.kind == PLAIN

@@ -77,12 +77,17 @@ def _fetched(hub: Hub, config: Config, items: Sequence[Item], files: Sequence[Ve
     expected = sum(known)
     with Meter(config, f"Repairing {len(items)} files", files=len(items), expected=expected) as meter:
         results = hub.fetch(asks, _transport.limits(config), meter)
+    for item, result in zip(items, results, strict=True):
+        if item.folder is not None and result["error"] is None:
+            item.folder.note(item.name, item.etag)
+    for folder in {item.folder for item in items if item.folder is not None}:
+        folder.flush()
     return [_outcome(item, file, result) for item, file, result in zip(items, files, results, strict=True)]
 
 
 def _keep_edit(item: Item, file: VerifiedFile) -> None:
     """What somebody wrote is not lost: a second name for it, or a copy, before another file takes its place."""
-    if file.state != "edited" or item.store is None:
+    if file.state != "edited" or item.kind == present.LOCAL:
         return
     folder = os.path.join(item.side, "aside")
     place = os.path.join(folder, f"{item.etag}.{time.time_ns()}")
@@ -96,7 +101,7 @@ def _keep_edit(item: Item, file: VerifiedFile) -> None:
             copyfile(item.path, place)
     except OSError as error:
         raise errors.StorageError(f"the edited {item.name} could not be kept at {place}: {error}; nothing was repaired", errno=error.errno, path=place) from error
-    _trace.warn(f"{item.name} was edited in {item.store.folder}; what was written is kept at {place}")
+    _trace.warn(f"{item.name} was edited in {os.path.dirname(item.side)}; what was written is kept at {place}")
 
 
 def _salvaged(item: Item, file: VerifiedFile) -> int:

@@ -141,7 +141,7 @@ def check(items: Sequence[Item], fast: bool, see: Callable[[int, int], object] |
 def _absent(item: Item) -> VerifiedFile:
     said, kind = (item.repo.id, item.repo.type) if item.repo is not None else ("", "")
     size = item.names[0].facts.size if item.names and item.names[0].facts is not None else 0
-    reason = "it was deleted" if item.kind == present.LOCAL else f"its name is here, the blob {item.etag[:12]} is not"
+    reason = "it was deleted" if item.kind == present.LOCAL or item.folder is not None else f"its name is here, the blob {item.etag[:12]} is not"
     return VerifiedFile(said, kind, item.path, item.name, size, "missing", digest=item.etag, reason=reason)
 
 
