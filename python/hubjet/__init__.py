@@ -67,12 +67,13 @@ if TYPE_CHECKING:
     from ._fetch import fetch
     from ._finding import AdoptedFile, FoundFile, FoundStore, adopt, find, scan
     from ._job import Job, start
-    from ._keep.clean import prune, rm
+    from ._keep.clean import prune
     from ._keep.dedup import dedup
     from ._keep.licences import Licence, licence, license
     from ._keep.listing import CachedRepo, CachedRevision, ls
     from ._keep.pins import pin, unpin
     from ._keep.report import Cleaned
+    from ._keep.rm import rm
     from ._limits import limit_rate, polite
     from ._loader import from_pretrained
     from ._show.receipt import FileReceipt, Receipt, receipt
@@ -289,7 +290,7 @@ _HOMES = {
     "prune": "_keep.clean",
     "push": "_remote.push",
     "receipt": "_show.receipt",
-    "rm": "_keep.clean",
+    "rm": "_keep.rm",
     "scan": "_finding",
     "serve": "_move.serve",
     "settings": "_config",

@@ -48,6 +48,8 @@ RANKS = (
     "_keep.census",
     "_keep.gate",
     "_keep.evict _keep.removal _keep.listing _keep.licences _keep.dedup",
+    "_keep.stays",
+    "_keep.rm",
     "_keep.clean",
     "_tiers",
     "_remote.tier",

@@ -14,7 +14,7 @@ import pytest
 
 import hubjet
 from hubjet import _names, _native, _used
-from hubjet._keep import clean, evict, inuse, lock, shared
+from hubjet._keep import clean, evict, inuse, lock, shared, stays
 from hubjet._keep.census import Census, File, RepoCensus, Revision, count
 from hubjet._config import resolve
 from hubjet._store import RepoStore
@@ -33,7 +33,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_used, "_noted", {})
     monkeypatch.setattr(_used, "_handed", {})
     monkeypatch.setattr(clean, "_estimates", {})
-    monkeypatch.setattr(clean, "YOUNG_S", 0.0)
+    monkeypatch.setattr(stays, "YOUNG_S", 0.0)
     monkeypatch.setenv("HUBJET_KEEP_RECENT", "0")
 
 
@@ -268,7 +268,7 @@ def test_prune_takes_what_nobody_needs(world: World, cache: Path, monkeypatch: p
 
 def test_a_young_file_without_a_name_stays(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A download publishes a blob a moment before its link."""
-    monkeypatch.setattr(clean, "YOUNG_S", 600.0)
+    monkeypatch.setattr(stays, "YOUNG_S", 600.0)
     made(world, "org/a")
     hubjet.snapshot_download("org/a")
     blob = cache / "models--org--a" / "blobs" / ("e" * 64)

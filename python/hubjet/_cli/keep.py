@@ -128,7 +128,7 @@ def add_rm(parser: ArgumentParser) -> None:
 
 def do_rm(options: Namespace) -> int:
     """Removes by name."""
-    from .._keep.clean import rm
+    from .._keep.rm import rm
 
     result = rm(
         options.repo, options.revision, files=options.files, repo_type=options.type, cache_dir=options.cache_dir, force=options.force, dry_run=options.dry_run
