@@ -207,6 +207,12 @@ class Folder:
         self.forget(filename)
         return kept
 
+    def remove(self, filename: str) -> None:
+        """It goes, and folders that are empty without it."""
+        _remove(self.place(filename))
+        self.forget(filename)
+        _remove_empty(os.path.dirname(self.place(filename)), self.path)
+
     # --- whole, missing
 
     def is_whole(self, words: str | None) -> bool:
@@ -294,10 +300,9 @@ class Folder:
         if self.unchanged(filename) is None and self.look(filename, None) != State.HERE:
             kept = self.set_aside(filename)
             _trace.warn(f"{self.place(filename)} was edited; the version that is here now does not have it so. It is kept at {kept}")
+            _remove_empty(os.path.dirname(self.place(filename)), self.path)
         else:
-            _remove(self.place(filename))
-            self.forget(filename)
-        _remove_empty(os.path.dirname(self.place(filename)), self.path)
+            self.remove(filename)
 
     def _take(self, coming: Folder, filename: str, row: Row) -> None:
         source, place = coming.place(filename), self.place(filename)

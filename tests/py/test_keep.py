@@ -535,6 +535,47 @@ def test_plain_folders_are_counted_pinned_and_cleared_and_what_was_edited_stays(
     assert hubjet.rm("org/b").freed > 100 * KIB and list(cache.glob("org")) == []
 
 
+def test_rm_of_files_in_a_plain_folder_leaves_the_rest_and_what_is_the_users(
+    world: World, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBJET_LAYOUT", "plain")
+    files = {"config.json": b"{}", "model.safetensors": Sparse(100 * KIB, seed=3), "sub/a.bin": b"a" * 900, "sub/b.bin": b"b" * 900}
+    of(world, "org/a").commit(files)
+    folder = Path(hubjet.snapshot_download("org/a"))
+    (folder / "mine.bin").write_bytes(b"mine")
+    (folder / "sub" / "b.bin").chmod(0o644)
+    (folder / "sub" / "b.bin").write_bytes(b"edited")
+    would = hubjet.rm("org/a", files="*.bin", dry_run=True)
+    assert [item.revision for item in would.removed] == ["main sub/a.bin"] and (folder / "sub" / "a.bin").exists()
+    done = hubjet.rm("org/a", files=["*.bin", "model.safetensors"])
+    assert done.as_dict()["removed"] != would.as_dict()["removed"] and done.freed == 100 * KIB + 900
+    assert {item.revision: item.reason for item in done.kept} == {"main mine.bin": "it is not from the hub", "main sub/b.bin": "it was edited"}
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file() and ".hubjet" not in path.parts) == ["b.bin", "config.json", "mine.bin"]
+    with pytest.raises(hubjet.LocalEntryNotFound, match="no file of org/a"):
+        hubjet.rm("org/a", files="model.safetensors")
+    assert hubjet.rm("org/a", files="sub/b.bin", force=True).removed and not (folder / "sub").exists()
+    world.clear()
+    with pytest.raises(hubjet.LocalEntryNotFound):
+        hubjet.snapshot_download("org/a", local_files_only=True)
+    assert hubjet.hf_hub_download("org/a", "config.json", local_files_only=True) and world.requests == []
+    assert hubjet.snapshot_download("org/a") == str(folder)
+    assert [request.path.rpartition("/")[2] for request in world.bodies() if "/resolve/" in request.path].count("config.json") == 0
+    assert (folder / "sub" / "b.bin").read_bytes() == b"b" * 900 and (folder / "mine.bin").read_bytes() == b"mine"
+
+
+def test_rm_of_a_file_that_two_plain_versions_share_frees_nothing(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBJET_LAYOUT", "plain")
+    old = made(world, "org/a")
+    first = Path(hubjet.snapshot_download("org/a", revision=old))
+    of(world, "org/a").commit({"new.txt": b"new"})
+    second = Path(hubjet.snapshot_download("org/a"))
+    if first == second or (first / "model.safetensors").stat().st_ino != (second / "model.safetensors").stat().st_ino:
+        pytest.skip("this disk shares blocks, not files")
+    done = hubjet.rm("org/a", files="model.safetensors")
+    assert done.freed == 0 and "belong to other files" in done.removed[0].reason
+    assert (first / "model.safetensors").exists() and not (second / "model.safetensors").exists()
+
+
 # --- equal files --------------------------------------------------------------------------------------
 
 

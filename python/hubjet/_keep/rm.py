@@ -1,4 +1,4 @@
-"""`rm`: what somebody names goes, if nothing needs it. Imports _errors, _names, _config, _edge, _store, _keep.*.
+"""`rm`: what somebody names goes, if nothing needs it. Imports _errors, _names, _config, _edge, _plain, _store, _keep.*.
 
 Alone in the repository (_keep.lock); each thing is looked at once more before it goes (_keep.stays, _keep.removal).
 """
@@ -12,11 +12,12 @@ from .._config import resolve
 from .._edge import public
 from .._errors import HubjetError, LocalEntryNotFound, StorageError, explain
 from .._names import is_commit, keeper, pattern_list, repo
+from .._plain import Folder
 from .._store import RepoStore
 from . import lock, pins, removal, shared
 from .census import Census, count_plain, count_repo, stores_in_plain
 from .report import Cleaned
-from .stays import Judge, key_of
+from .stays import Judge, key_of, names_in_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def rm(
 
     Args:
         revision: branch, tag or commit; None: all of them, with everything that lies there. files: names or patterns of files of the revision (None:
-        "main"): these only. force: also what is pinned, or open in some process. dry_run: nothing is removed.
+        "main"): these only. force: also what is pinned, open in some process or, in plain folders, edited or not from the hub. dry_run: nothing is removed.
 
     Returns: a Cleaned: what went and what it freed, what stayed and why. A kill on the way leaves no revision that looks whole and is not. Errors:
     LocalEntryNotFound where nothing of that name is here; StorageError for a disk that may not be written; ValueError for names that cannot be.
@@ -172,14 +173,16 @@ def links_elsewhere(census: Census, found: RepoCensus, key: tuple[int, int]) -> 
 
 
 def _rm_files(result: Cleaned, found: RepoCensus, revision: str | None, files: str | list[str], census: Census, judge: Judge, force: bool) -> None:
-    if found.layout == "plain":
-        raise ValueError("files of a plain folder are removed like any others; hubjet brings them again when they are asked for")
     one = _meant(found, revision or "main")[0]
     store = found.store
     wanted = keeper(pattern_list(files))
-    names = sorted(name for name in _files_of(one) if wanted(name))
+    plain = Folder(one.folder) if found.layout == "plain" else None
+    names = sorted(name for name in (_files_of(one) if plain is None else names_in_plain(one)) if wanted(name))
     if not names:
         raise LocalEntryNotFound(explain(f"no file of {found.id} ({revision or 'main'}) is called so", looked_for=str(files), looked_in=one.folder), repo_id=found.id)
+    if plain is not None:
+        _rm_plain_files(result, found, one, plain, names, census, judge, force)
+        return
     why = "pinned" if one.pinned and not force else ""
     etags: set[str] = set()
     for name in names:
@@ -200,6 +203,29 @@ def _rm_files(result: Cleaned, found: RepoCensus, revision: str | None, files: s
     if not result.dry_run:
         removal.sweep_blobs(store, lambda etag, path: etag in etags)
         removal.tidy(store)
+
+
+def _rm_plain_files(
+    result: Cleaned, found: RepoCensus, one: Revision, folder: Folder, names: list[str], census: Census, judge: Judge, force: bool
+) -> None:
+    """Of a folder to be read. What was edited, or is not from the hub, goes by force only."""
+    others = {key for each in found.revisions.values() if each is not one for key in each.content}
+    for name in names:
+        path = folder.place(name)
+        key = key_of(path)
+        why = "pinned" if one.pinned else f"in use by {judge.in_use.who(path)}" if judge.in_use.is_used(key, path) else ""
+        if not why and folder.unchanged(name) is None:
+            why = "it was edited" if name in folder.rows else "it is not from the hub"
+        if why and not force:
+            result.keep("file", found.id, f"{title(one)} {name}", path, census.files[key].size if key in census.files else 0, why)
+            continue
+        shared_left = key in others or links_elsewhere(census, found, key)
+        free = 0 if shared_left else census.files[key].size
+        result.take("file", found.id, f"{title(one)} {name}", path, free, "asked for" + ("; its bytes belong to other files, too" if shared_left else ""))
+        if not result.dry_run:
+            folder.forget_whole()
+            folder.remove(name)
+    folder.flush()
 
 
 def _files_of(one: Revision) -> Iterable[str]:

@@ -84,8 +84,12 @@ class Judge:
 def edited(one: Revision) -> str:
     """A file of a plain folder that is not as it came; "" if there is none."""
     folder = Folder(one.folder)
-    names = (os.path.relpath(path, one.folder).replace(os.sep, "/") for path in one.plain)
-    return next((name for name in names if folder.unchanged(name) is None), "")
+    return next((name for name in names_in_plain(one) if folder.unchanged(name) is None), "")
+
+
+def names_in_plain(one: Revision) -> Iterable[str]:
+    """The files in a plain folder, whoever put them there."""
+    return (os.path.relpath(path, one.folder).replace(os.sep, "/") for path in one.plain)
 
 
 def key_of(path: str) -> tuple[int, int]:
