@@ -402,6 +402,9 @@ def where(store: RepoStore, config: Config, revision: str) -> dict[str, Setting]
     for number, place in enumerate(config.tiers, 1):
         if "://" in place:
             continue
+        if not _tiers.is_there(place, config.origins["caches"]):
+            found[f"repo_in_tier_{number}"] = Setting(None, f"{place} {_tiers.trouble(place)}")
+            continue
         folder = RepoStore(place, store.repo).folder
         commit = RepoStore(place, store.repo).read_ref(revision)
         there = os.path.isdir(folder)

@@ -9,6 +9,7 @@ A tier that is not there, or answers errors, is said once and left out for a whi
 from __future__ import annotations
 
 import errno
+import math
 import os
 import threading
 import time
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 else:
     from ._record import NamedTuple
 
-PATIENCE_S = 5.0  # for the first look at a tier: an autofs mount whose server is gone hangs for minutes
+PATIENCE_S = 5.0  # for a look at a tier: a mount whose server is gone hangs for minutes, or for ever
+LOOKED_S = 5.0  # so long a tier that answered counts as alive: then it is looked at again, before a call depends on it
 AGAIN_S = 60.0  # so long a tier that had trouble is left alone
 FRESH_S = 60.0  # so long the list of a tier's blobs counts
 GONE = (errno.ESTALE, errno.EIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO)
@@ -49,7 +51,8 @@ class Tier(NamedTuple):
 
 
 _trouble: dict[str, tuple[float, str]] = {}  # tier -> when, what
-_seen: set[str] = set()  # tiers that answered in this process
+_seen: dict[str, float] = {}  # tiers that answered in this process: when
+_asking: dict[str, tuple[int, threading.Thread, str]] = {}  # looks that have not come back: of which process, and what was said
 
 
 def of(config: Config, repo: Repo) -> list[Tier]:
@@ -63,14 +66,14 @@ def is_there(path: str, origin: str = "caches") -> bool:
     known = _trouble.get(path)
     if known is not None and time.monotonic() - known[0] < AGAIN_S:
         return False
-    if path in _seen and known is None:
+    if known is None and time.monotonic() - _seen.get(path, -math.inf) < LOOKED_S:
         return True
     words = first_look(path)
     if words:
         note_trouble(path, words, origin)
         return False
     _trouble.pop(path, None)
-    _seen.add(path)
+    _seen[path] = time.monotonic()
     return True
 
 
@@ -94,12 +97,20 @@ def trouble(path: str) -> str | None:
 
 
 def first_look(path: str) -> str:
-    """What is wrong with a tier; "" for nothing. On a thread of its own: a dead server's mount cannot be interrupted."""
+    """What is wrong with a tier; "" for nothing. On a thread of its own: a dead server's mount cannot be interrupted. While one look has not come
+    back, nobody waits for another: one thread stays behind, and the tier is left out until it answers."""
+    pid, before, words = _asking.get(path, (0, None, ""))
+    if before is not None and pid == os.getpid() and before.is_alive():
+        return words
     answer: list[str] = []
     looking = threading.Thread(target=lambda: answer.append(_look(path)), daemon=True, name="hubjet-tier")
     looking.start()
     looking.join(PATIENCE_S)
-    return answer[0] if answer else f"has not answered for {PATIENCE_S:.0f} s: is its server there?"
+    if answer:
+        return answer[0]
+    words = f"has not answered for {PATIENCE_S:g} s: is its server there?"
+    _asking[path] = (os.getpid(), looking, words)
+    return words
 
 
 def _look(path: str) -> str:

@@ -62,9 +62,16 @@ class DriveFs(mfusepy.Operations):  # type: ignore[misc]
                     held.append(rule)
         if delay:
             time.sleep(delay)
+        while any(rule.get("hold") for rule in held) and self._is_on(held):
+            time.sleep(0.01)
         if error is not None:
             raise mfusepy.FuseOSError(getattr(errno, error))
         return held
+
+    def _is_on(self, rules: list[dict[str, Any]]) -> bool:
+        ids = {rule["id"] for rule in rules}
+        with self._lock:
+            return any(rule["id"] in ids and not rule.get("off") for rule in self._read_rules())
 
     def _read_rules(self) -> list[dict[str, Any]]:
         facts = os.stat(self._rules_path)

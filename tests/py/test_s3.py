@@ -48,7 +48,7 @@ def store(server: Store) -> Iterator[Store]:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual cache is a source of files, too (docs/adopt.md): not here."""
     monkeypatch.setenv("HUBJET_ADOPT", "off")
-    for known in (_tiers._trouble, _tiers._seen, _tiers._blobs, _tiers._wrong, tier._manifests, tier._refs, depot._open):
+    for known in (_tiers._trouble, _tiers._seen, _tiers._asking, _tiers._blobs, _tiers._wrong, tier._manifests, tier._refs, depot._open):
         known.clear()
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import hubjet
 from hubjet import _tiers
+from tests.drive import Drive, why_not
 from tests.server import World
 
 pytestmark = pytest.mark.usefixtures("hub_env")
@@ -24,7 +25,7 @@ FILES = {"config.json": b'{"a": 1}', "model.safetensors": b"w" * 300_000, "sub/t
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual cache is a source of files, too (docs/adopt.md): not here."""
     monkeypatch.setenv("HUBJET_ADOPT", "off")
-    for known in (_tiers._trouble, _tiers._seen, _tiers._blobs, _tiers._wrong):
+    for known in (_tiers._trouble, _tiers._seen, _tiers._asking, _tiers._blobs, _tiers._wrong):
         known.clear()
 
 
@@ -251,6 +252,34 @@ def test_a_tier_that_never_answers_is_left_out(world: World, cache: Path, tier: 
     finally:
         never.set()
     assert any("has not answered" in one for one in caplog.messages)
+
+
+@pytest.mark.skipif(bool(why_not()), reason=f"no FUSE here: {why_not()}")
+def test_a_file_system_that_never_answers_costs_one_wait(
+    world: World, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mount whose server is gone: each call into it blocks for ever."""
+    monkeypatch.setattr(_tiers, "PATIENCE_S", 0.3)
+    world.repo("org/name").commit(FILES, lfs=("*.safetensors",))
+    with Drive(tmp_path) as drive, hubjet.settings(caches=[drive.at / "hub", cache]):
+        tier = drive.store / "hub"
+        (tier / "models--other--model").mkdir(parents=True)
+        drive.fault("*", hold=True)
+        assert is_right(hubjet.snapshot_download("org/name"))
+        asked = [call for call in drive.calls() if call[1] != "/"]
+        assert len(asked) == 1, asked
+        assert hubjet.hf_hub_download("org/name", "config.json").startswith(str(cache))
+        monkeypatch.setattr(_tiers, "AGAIN_S", 0)  # it is asked again, and nobody waits: the first look has not come back
+        monkeypatch.setattr(_tiers, "PATIENCE_S", 3600)
+        assert is_right(hubjet.snapshot_download("org/name"))
+        assert "has not answered" in hubjet.where("org/name")["repo_in_tier_1"].origin
+        hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine")
+        assert [call for call in drive.calls() if call[1] != "/"] == asked
+        drive.heal()
+        _tiers._asking[str(drive.at / "hub")][1].join()
+        assert _tiers.is_there(str(drive.at / "hub")), "it is back"
+    said = [one for one in caplog.messages if "answer" in one]
+    assert len(said) == 1 and "has not answered for 0.3 s: is its server there?" in said[0], said
 
 
 def test_the_hub_cannot_be_asked(world: World, cache: Path, tier: Path, caplog: pytest.LogCaptureFixture) -> None:
