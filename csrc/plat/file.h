@@ -68,6 +68,8 @@ int hj_path_hardlink(const char *from, const char *to, struct hj_err *e);
 int hj_path_symlink(const char *target, const char *path, struct hj_err *e);             /* HJ_E_EXISTS if taken */
 int hj_path_readlink(const char *path, char *out, size_t cap, struct hj_err *e);         /* NUL-ended; HJ_E_NAME if it does not fit, HJ_E_NONE: no link */
 int hj_path_mode(const char *path, unsigned mode, struct hj_err *e);
+/* Whether we may write to this file, or make names in this folder, as permissions and the mount say: nothing is tried. HJ_E_DENIED: no. */
+int hj_path_may_write(const char *path, struct hj_err *e);
 int hj_disk_free(const char *path, uint64_t *bytes, struct hj_err *e);                   /* for this user; nearest existing parent counts;
                                                                                           * UINT64_MAX: not told (FUSE mounts of 0 bytes) */
 

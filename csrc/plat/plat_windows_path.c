@@ -206,6 +206,20 @@ int hj_path_readlink(const char *path, char *out, size_t cap, struct hj_err *e)
   return sys ? hj_fail_path(e, sys == ENOTSUP ? ENOENT : sys, "could not read the link", path) : HJ_E_OK;
 }
 
+/* A handle that could write, opened and closed: the access list and the read-only attribute are asked, and nothing else happens. */
+int hj_path_may_write(const char *path, struct hj_err *e)
+{
+  HANDLE h;
+  wchar_t *wide = hj_win_path(path, e);
+  if (!wide)
+    return (int)e->code;
+  int sys = hj_fault(HJ_OP_STAT);
+  if (!sys && !(sys = hj_win_open(&h, wide, FILE_WRITE_DATA, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS))) /* of a folder: FILE_ADD_FILE */
+    (void)CloseHandle(h);
+  hj_mem_free(wide);
+  return sys ? hj_fail_path(e, sys, "may not be written:", path) : HJ_E_OK;
+}
+
 int hj_path_mode(const char *path, unsigned mode, struct hj_err *e)
 {
   HANDLE h;

@@ -6,6 +6,7 @@
 #include "digest/algo.h"
 #include "plat/plat.h"
 #include "store/layout.h"
+#include "store/record_int.h"
 #include "store/small.h"
 #include "util/buf.h"
 #include "util/mem.h"
@@ -62,7 +63,7 @@ int hj_manifest_write(const char *repo_dir, const char *commit, const char *choi
   if (find_places(repo_dir, commit, choice, &at, e))
     return (int)e->code;
   hj_buf_init(&text, HJ_MANIFEST_MAX);
-  if (hj_dir_open(&dir, at.snapshot, e))
+  if (hj_small_may(at.manifest, e) || hj_dir_open(&dir, at.snapshot, e))
     goto out;
   for (size_t i = 0; i < n; i++) {
     struct hj_stat st;
@@ -111,8 +112,8 @@ static bool take_number(char **p, uint64_t *out)
   return true;
 }
 
-/* One line, NUL-ended: does the file it names still look like that? */
-static bool still_so(struct hj_dir *dir, char *line)
+/* One line, NUL-ended: does the file it names still look like that? *touched: but for its ctime. */
+static bool still_so(struct hj_dir *dir, char *line, bool *touched)
 {
   struct hj_err s = HJ_ERR_INIT;
   struct hj_stat st;
@@ -120,11 +121,14 @@ static bool still_so(struct hj_dir *dir, char *line)
   if (!take_number(&line, &size) || !take_number(&line, &mtime) || !take_number(&line, &inode) || !take_number(&line, &ctime))
     return false;
   /* In a cache that others write to a manifest may name what it likes: nothing outside the snapshot is looked at. */
-  return !hj_layout_check_path(line, &s) && !hj_dir_stat(dir, line, &st, &s) && st.kind == HJ_KIND_FILE && st.size == size && (uint64_t)st.mtime_ns == mtime &&
-         st.inode == inode && (uint64_t)st.ctime_ns == ctime;
+  if (hj_layout_check_path(line, &s) || hj_dir_stat(dir, line, &st, &s) || st.kind != HJ_KIND_FILE || st.size != size || (uint64_t)st.mtime_ns != mtime ||
+      st.inode != inode)
+    return false;
+  *touched = *touched || (uint64_t)st.ctime_ns != ctime;
+  return true;
 }
 
-static bool check_lines(struct hj_dir *dir, char *text, size_t *files)
+static bool check_lines(struct hj_dir *dir, char *text, size_t *files, bool *touched)
 {
   uint64_t said;
   for (size_t n = 0;; n++) {
@@ -136,10 +140,17 @@ static bool check_lines(struct hj_dir *dir, char *text, size_t *files)
       *files = n;
       return hj_text_u64(text + 4, strlen(text + 4), &said) && said == n;
     }
-    if (!still_so(dir, text))
+    if (!still_so(dir, text, touched))
       return false;
     text = lf + 1;
   }
+}
+
+/* As in record.h: the ctime counts for who can note what he finds out, here or there. */
+static bool is_shut(const char *repo_dir, const char *manifest)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  return hj_small_may(manifest, &s) == HJ_E_DENIED && hj_record_is_shut(repo_dir);
 }
 
 int hj_manifest_check(const char *repo_dir, const char *commit, const char *choice, bool *whole, size_t *files, struct hj_err *e)
@@ -148,13 +159,14 @@ int hj_manifest_check(const char *repo_dir, const char *commit, const char *choi
   struct hj_dir dir = HJ_DIR_INIT;
   struct hj_buf text;
   struct places at;
+  bool touched = false;
   *whole = false;
   *files = 0;
   if (find_places(repo_dir, commit, choice, &at, e))
     return (int)e->code;
   hj_buf_init(&text, HJ_MANIFEST_MAX + 2);
   if (read_text(at.manifest, &text, e) && !hj_dir_open(&dir, at.snapshot, &s))
-    *whole = check_lines(&dir, text.p, files);
+    *whole = check_lines(&dir, text.p, files, &touched) && (!touched || is_shut(repo_dir, at.manifest));
   hj_dir_close(&dir);
   hj_buf_release(&text);
   places_release(&at);

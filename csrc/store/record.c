@@ -57,8 +57,12 @@ static bool read_entry(const char *line, size_t n, struct entry *out)
 
 static bool looks_like(const struct entry *was, const struct hj_stat *st)
 {
-  return st->size == was->size && (uint64_t)st->mtime_ns == was->mtime && st->inode == was->inode &&
-         (was->ctime == 0 || st->ctime_ns == 0 || (uint64_t)st->ctime_ns == was->ctime);
+  return st->size == was->size && (uint64_t)st->mtime_ns == was->mtime && st->inode == was->inode;
+}
+
+static bool is_touched(const struct entry *was, const struct hj_stat *st)
+{
+  return was->ctime != 0 && st->ctime_ns != 0 && (uint64_t)st->ctime_ns != was->ctime;
 }
 
 /* The line that begins at *at, without LF; moves *at behind it. A last line without LF was torn: NULL. */
@@ -117,8 +121,8 @@ out:
 }
 
 /* What the record's text says of a file that looks like st. A blob is what the last line about its etag says; of plain files several may have
- * one content, so each is known by its inode; without an etag by that alone: it was that file, whatever it was called. */
-static enum hj_blob_state state_in(const struct hj_buf *text, const char *etag, bool plain, const struct hj_stat *st)
+ * one content, so each is known by its inode; without an etag by that alone: it was that file, whatever it was called. *touched: but for its ctime. */
+static enum hj_blob_state state_in(const struct hj_buf *text, const char *etag, bool plain, const struct hj_stat *st, bool *touched)
 {
   struct entry last = { .etag = NULL }, own = { .etag = NULL }, one;
   size_t n, etag_len = etag ? strlen(etag) : 0;
@@ -134,21 +138,53 @@ static enum hj_blob_state state_in(const struct hj_buf *text, const char *etag, 
   }
   if (plain && (own.etag || !etag))
     last = own;
+  *touched = last.etag && is_touched(&last, st);
   if (!last.etag)
     return HJ_BLOB_NEW;
   return !looks_like(&last, st) ? HJ_BLOB_CHANGED : last.seen ? HJ_BLOB_SEEN : HJ_BLOB_SAME;
 }
 
+/* The ctime counts for who can note what he finds out: see record.h. */
+static int state_of(const char *repo_dir, const char *etag, bool plain, const struct hj_stat *st, enum hj_blob_state *out, struct hj_err *e)
+{
+  struct hj_buf text;
+  bool touched = false;
+  *out = HJ_BLOB_NEW;
+  if (!load(repo_dir, &text, e))
+    *out = state_in(&text, etag, plain, st, &touched);
+  hj_buf_release(&text);
+  if (touched && !hj_record_is_shut(repo_dir))
+    *out = HJ_BLOB_CHANGED;
+  return (int)e->code;
+}
+
+/* HJ_E_DENIED: `path`, the record's, may not be written to. */
+static int may_note(const char *path, struct hj_err *e)
+{
+  struct hj_err s = HJ_ERR_INIT;
+  if (hj_path_may_write(path, &s) == HJ_E_NONE)
+    return hj_small_may(path, e);
+  hj_err_pass(e, &s);
+  return (int)e->code;
+}
+
+bool hj_record_is_shut(const char *repo_dir)
+{
+  struct hj_err s = HJ_ERR_INIT; /* trouble is no answer: then the file is hashed */
+  char *path = record_path(repo_dir, &s);
+  bool shut = path && may_note(path, &s) == HJ_E_DENIED;
+  hj_mem_free(path);
+  return shut;
+}
+
 int hj_record_match(const char *repo_dir, const char *etag, const struct hj_stat *st, bool *known, bool *same, struct hj_err *e)
 {
-  struct hj_buf b;
+  enum hj_blob_state state;
   *known = *same = false;
-  if (!load(repo_dir, &b, e)) {
-    enum hj_blob_state state = state_in(&b, etag, true, st);
+  if (!state_of(repo_dir, etag, true, st, &state, e)) {
     *known = state != HJ_BLOB_NEW && state != HJ_BLOB_SEEN;
     *same = state == HJ_BLOB_SAME;
   }
-  hj_buf_release(&b);
   return (int)e->code;
 }
 
@@ -238,8 +274,8 @@ static int append(const char *repo_dir, const char *line, size_t n, struct hj_er
   struct hj_err s = HJ_ERR_INIT;
   char *path = record_path(repo_dir, e);
   bool look = false;
-  if (!path)
-    return (int)e->code;
+  if (!path || may_note(path, e))
+    goto out;
   if (hj_file_open(&f, path, HJ_OPEN_APPEND, 0666, &s)) {
     if (s.code != HJ_E_NONE)
       hj_err_pass(e, &s);
@@ -309,7 +345,6 @@ static int look_at(const char *repo_dir, const char *path, const char *etag, boo
 {
   struct hj_stat st = { .size = 0 };
   struct hj_err s = HJ_ERR_INIT;
-  struct hj_buf text;
   *out = HJ_BLOB_MISSING;
   if (hj_path_stat(path, true, &st, &s)) {
     if (s.code != HJ_E_NONE)
@@ -318,11 +353,7 @@ static int look_at(const char *repo_dir, const char *path, const char *etag, boo
   }
   if (st.kind != HJ_KIND_FILE)
     return HJ_E_OK;
-  *out = HJ_BLOB_NEW;
-  if (!load(repo_dir, &text, e))
-    *out = state_in(&text, etag, plain, &st);
-  hj_buf_release(&text);
-  return (int)e->code;
+  return state_of(repo_dir, etag, plain, &st, out, e);
 }
 
 int hj_record_look(const char *repo_dir, const char *etag, enum hj_blob_state *out, struct hj_err *e)

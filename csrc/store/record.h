@@ -5,6 +5,9 @@
  * Why      ctime: an edit of the same size whose mtime was put back (rsync -t, touch -r) shows nowhere else. It costs a digest, once, after a
  *          chmod, a chown or a new hard link of a blob: whoever does that to one notes it again. 'seen': another program's
  *          blob that was served unproven; from then on its edits are noticed, too.
+ * Shut     Where nothing can be noted (permissions, a read-only mount) a file of the same size, mtime and inode is the same one: it would be
+ *          hashed by every reader at every load, since whoever freezes a cache (chmod -R a-w) changes all ctimes. Who writes there is believed
+ *          anyway: he writes the record, too. No call that writes is made then, not even one that would be refused.
  * Errors   look: MISSING is an answer, not an error. Lines that make no sense are skipped; of more than 16 MiB the end counts.
  * Threads  any, any number of processes: an append is one write. May be deleted at any time: blobs are then "new".
  */

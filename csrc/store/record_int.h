@@ -7,6 +7,8 @@
 
 /* Is this file (by size, mtime, inode) the one that was proven to be `etag`? *known false: nothing was ever proven. */
 int hj_record_match(const char *repo_dir, const char *etag, const struct hj_stat *st, bool *known, bool *same, struct hj_err *e);
+/* Nothing can be noted here, as permissions and the mount say: the repository may only be read. */
+bool hj_record_is_shut(const char *repo_dir);
 /* Hashes the file at `path`: is it what `etag` says? *st (may be NULL): how it was while it was read. */
 int hj_record_hash(const char *path, const char *etag, const atomic_int *stop, bool *good, struct hj_stat *st, struct hj_err *e);
 

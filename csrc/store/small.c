@@ -31,6 +31,26 @@ static bool is_there(hj_file *f, const char *path, const uint8_t *p, size_t n)
   return true;
 }
 
+int hj_small_may(const char *path, struct hj_err *e)
+{
+  char *dir = hj_dir_of(path, e);
+  while (dir) {
+    struct hj_err s = HJ_ERR_INIT;
+    char *above = NULL;
+    if (hj_path_may_write(dir, &s) == HJ_E_NONE)
+      above = hj_dir_of(dir, e);
+    else
+      hj_err_pass(e, &s);
+    bool top = above && strlen(above) >= strlen(dir);
+    hj_mem_free(dir);
+    dir = above;
+    if (top)
+      break;
+  }
+  hj_mem_free(dir);
+  return (int)e->code;
+}
+
 int hj_small_write(const char *path, const void *p, size_t n, unsigned mode, bool sync, struct hj_err *e)
 {
   hj_file f = HJ_FILE_INIT;
@@ -44,6 +64,8 @@ int hj_small_write(const char *path, const void *p, size_t n, unsigned mode, boo
     hj_file_close(&f);
     goto out;
   }
+  if (hj_small_may(path, e))
+    goto out;
   if (sync) {                                         /* parents by publish's way, so that their names are synced too */
     struct hj_stat st;
     struct hj_err s = HJ_ERR_INIT;

@@ -88,8 +88,7 @@ def _may_serve_plain(store: RepoStore, commit: str, filename: str, pointer: str,
 
 def _watch(store: RepoStore, path: str, etag: str) -> None:
     """Served unproven, as another program wrote it: what is done to it from now on is noticed."""
-    if os.access(store.folder, os.W_OK):  # else not even tried: what may only be read is not touched
-        _native.note_seen(store.folder, path, etag)
+    _native.note_seen(store.folder, path, etag)  # where that may only be read it is not even tried
 
 
 def find_proven(store: RepoStore, commit: str | None, filename: str) -> Found | None:

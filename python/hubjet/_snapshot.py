@@ -160,7 +160,8 @@ def brought(
         _plan.tell(_plan.Plan(hub.repo, revision, commit, store.folder, [known[name] for name in files], tree))
     work.obtain(files, bar_class=bar_class, flights=flights)
     # Also when nothing was chosen: a ref to a commit without a folder is damage to huggingface_hub's scanner.
-    os.makedirs(store.snapshot(commit), exist_ok=True)
+    if not os.path.isdir(store.snapshot(commit)):  # not even tried where it is: the cache may be somebody else's
+        os.makedirs(store.snapshot(commit), exist_ok=True)
     if hub.believed and read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
     store.write_ref(revision, commit)

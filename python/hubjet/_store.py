@@ -163,6 +163,7 @@ class RepoStore(NamedTuple):
         """
         _native.check_planted(self.folder)
         blob = self.blob(etag)
+        _require_writable(os.path.dirname(blob))
         if os.path.islink(blob):
             os.unlink(blob)
             return None
@@ -175,11 +176,18 @@ class RepoStore(NamedTuple):
     def set_aside_plain(self, pointer: str, name: str) -> str:
         """The same of a plain file in a cache without links."""
         _native.check_planted(self.folder)
+        _require_writable(os.path.dirname(pointer))
         folder = os.path.join(self.side, "aside")
         os.makedirs(folder, exist_ok=True)
         place = os.path.join(folder, f"{name}.{time.time_ns()}")
         os.replace(pointer, place)
         return place
+
+
+def _require_writable(folder: str) -> None:
+    """PermissionError where nothing may be moved out of it: then it is not tried, either."""
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
 
 
 def shut(what: str | int, mode: int = 0o444) -> None:

@@ -214,3 +214,16 @@ bool harness_run(void (*run)(void), const char **skipped)
   *skipped = skip_why;
   return skip_why == NULL;
 }
+
+void become_nobody(void)
+{
+  CHECK(chmod(temp_dir(), 0755) == 0);
+  if (geteuid() == 0)
+    CHECK(seteuid(65534) == 0);
+}
+
+void become_again(void)
+{
+  if (getuid() == 0)
+    CHECK(seteuid(0) == 0);
+}

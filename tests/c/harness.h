@@ -45,6 +45,9 @@ void may_keep_memory(const char *why);
 
 /* A folder of this test, made at first use. Paths live until the test ends. */
 const char *temp_dir(void);
+/* Root may do everything, so refusals are tried as somebody else, who may enter temp_dir(). */
+void become_nobody(void);
+void become_again(void);
 const char *temp_path(const char *name);          /* "<temp_dir>/<name>"; name may hold slashes, nothing is made */
 void put_file(const char *path, const void *p, size_t n);
 void put_text(const char *path, const char *text);

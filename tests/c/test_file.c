@@ -13,20 +13,6 @@
 #include "plat/plat.h"
 #include "sweep.h"
 
-/* Root may do everything, so refusals are tried as somebody else. */
-static void become_nobody(void)
-{
-  CHECK(chmod(temp_dir(), 0755) == 0);
-  if (geteuid() == 0)
-    CHECK(seteuid(65534) == 0);
-}
-
-static void become_again(void)
-{
-  if (getuid() == 0)
-    CHECK(seteuid(0) == 0);
-}
-
 static struct hj_stat look(const char *path)
 {
   struct hj_err e = HJ_ERR_INIT;

@@ -54,6 +54,32 @@ TEST(a_snapshot_of_which_a_file_is_gone_cut_edited_or_replaced_is_not_whole)
   CHECK(!is_whole());
 }
 
+TEST(a_touched_snapshot_is_whole_for_who_can_note_nothing)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *blob = temp_path("repo/blobs/b"), *whole = temp_path("repo/.hubjet/whole"), *side = temp_path("repo/.hubjet");
+  make_snapshot();
+  note();
+  struct timespec was = stat_of(blob).st_ctim;
+  do
+    CHECK_EQ(chmod(blob, 0444), 0);
+  while (stat_of(blob).st_ctim.tv_nsec == was.tv_nsec && stat_of(blob).st_ctim.tv_sec == was.tv_sec);
+  CHECK(!is_whole());
+  CHECK_EQ(chmod(whole, 0555), 0);
+  CHECK_EQ(chmod(side, 0777), 0);
+  become_nobody();
+  CHECK(!is_whole());                                         /* there can still be a record */
+  become_again();
+  CHECK_EQ(chmod(side, 0555), 0);
+  become_nobody();
+  CHECK(is_whole());
+  CHECK_CODE(hj_manifest_write(temp_path("repo"), COMMIT, "", paths, 2, &e), HJ_E_DENIED, e);
+  become_again();
+  CHECK_EQ(chmod(side, 0755), 0);
+  CHECK_EQ(chmod(whole, 0755), 0);
+  CHECK(!is_whole());
+}
+
 TEST(a_choice_is_whole_by_its_own_words_only)
 {
   struct hj_err e = HJ_ERR_INIT;

@@ -139,6 +139,65 @@ TEST(what_was_served_unproven_is_watched_and_not_believed)
   CHECK_CODE(hj_record_saw(repo, temp_path("none"), etag, &e), HJ_E_NONE, e);
 }
 
+/* So that its ctime is another one: the clock of a file system ticks every few milliseconds. */
+static void touch_mode(const char *path)
+{
+  struct timespec was = stat_of(path).st_ctim;
+  do
+    CHECK_EQ(chmod(path, 0444), 0);
+  while (stat_of(path).st_ctim.tv_nsec == was.tv_nsec && stat_of(path).st_ctim.tv_sec == was.tv_sec);
+}
+
+/* As a user who may only read, from here on. */
+static void shut_for_us(const char *side)
+{
+  char path[700];
+  (void)snprintf(path, sizeof path, "%s/record", side);
+  CHECK_EQ(chmod(path, 0444), 0);
+  CHECK_EQ(chmod(side, 0555), 0);
+  become_nobody();
+}
+
+TEST(of_a_touched_file_the_time_of_change_counts_for_who_can_note_what_he_found)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  const char *repo = make_repo(), *blob = blob_path(repo, etag), *small = blob_path(repo, etag_small), *side = temp_path("models--o--n/.hubjet");
+  bool known, same, good;
+  struct hj_stat st;
+  uint8_t ops[200];
+  size_t opens = 0;
+  CHECK_OK(record_one(repo, etag, &e), e);
+  CHECK_OK(hj_record_saw(repo, small, etag_small, &e), e);
+  CHECK(!hj_record_is_shut(repo));
+  touch_mode(blob);
+  touch_mode(small);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+  CHECK_EQ(look(repo, etag_small), HJ_BLOB_CHANGED);
+  shut_for_us(side);
+  CHECK(hj_record_is_shut(repo));
+  CHECK_EQ(look(repo, etag), HJ_BLOB_SAME);
+  CHECK_EQ(look(repo, etag_small), HJ_BLOB_SEEN);             /* and no more than that */
+  CHECK_OK(hj_path_stat(blob, true, &st, &e), e);
+  CHECK_OK(hj_record_match(repo, etag, &st, &known, &same, &e), e);
+  CHECK(known && same);
+  st.mtime_ns++;
+  CHECK_OK(hj_record_match(repo, etag, &st, &known, &same, &e), e);
+  CHECK(known && !same);
+  hj_fault_watch(ops, sizeof ops);                            /* nothing is opened in order to be written to */
+  CHECK_CODE(hj_record_add(repo, (const char *const[]){ etag }, 1, &e), HJ_E_DENIED, e);
+  CHECK_CODE(hj_record_saw(repo, small, etag_small, &e), HJ_E_DENIED, e);
+  hj_fault_watch(NULL, 0);
+  for (size_t i = 0; i < hj_fault_watched(); i++)
+    opens += ops[i] == HJ_OP_OPEN || ops[i] == HJ_OP_MKDIR;
+  CHECK_EQ(opens, 0);
+  CHECK_OK(hj_record_prove(repo, etag, NULL, &good, &e), e);
+  CHECK(good);
+  become_again();
+  CHECK_EQ(chmod(side, 0755), 0);
+  CHECK_EQ(chmod(temp_path("models--o--n/.hubjet/record"), 0644), 0);
+  CHECK_EQ(look(repo, etag), HJ_BLOB_CHANGED);
+}
+
 /* Two plain files of one content, each with a line of its own. */
 TEST(plain_files_are_known_by_their_inodes)
 {

@@ -58,6 +58,28 @@ TEST(equal_content_is_not_written_again)
   CHECK_NE(stat_of(path).st_ino, inode);
 }
 
+TEST(where_nothing_may_be_written_nothing_is_tried)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  uint8_t ops[100];
+  const char *shut = temp_path("shut"), *inside = temp_path("shut/new/file"), *there = temp_path("shut/there");
+  make_dirs(shut);
+  put_text(there, "old");
+  CHECK_OK(hj_small_may(inside, &e), e);
+  CHECK_EQ(chmod(shut, 0555), 0);
+  become_nobody();
+  hj_fault_watch(ops, sizeof ops);
+  CHECK_CODE(hj_small_may(inside, &e), HJ_E_DENIED, e);
+  CHECK_CODE(hj_small_write(inside, "x", 1, 0666, true, &e), HJ_E_DENIED, e);
+  CHECK_CODE(hj_small_write(there, "x", 1, 0666, false, &e), HJ_E_DENIED, e);
+  hj_fault_watch(NULL, 0);
+  become_again();
+  for (size_t i = 0; i < hj_fault_watched(); i++)
+    CHECK_EQ(ops[i], HJ_OP_STAT);
+  CHECK_EQ(chmod(shut, 0755), 0);
+  CHECK_OK(hj_small_write(inside, "x", 1, 0666, false, &e), e);
+}
+
 TEST(the_umask_is_taken_off_a_small_files_mode)
 {
   static const struct { unsigned mask, mode, then; } rows[] = {

@@ -186,29 +186,124 @@ def writes_below(log: Path, cache: Path) -> list[str]:
     return found
 
 
+def opens_of(log: Path, name: str) -> int:
+    """How often that was opened. -y shows where a link led to."""
+    return sum(name in line and " = -1 " not in line for line in log.read_text(errors="replace").splitlines() if " open" in f" {line.split('(')[0].split()[-1]}")
+
+
+def traced(log: Path) -> tuple[str, ...]:
+    return ("strace", "-f", "-qq", "-y", "-s", "500", "-e", f"trace={CALLS}", "-o", str(log))
+
+
+def everything(cache: Path) -> list[Path]:
+    return [path for path in [cache, *cache.rglob("*")] if not path.is_symlink()]
+
+
+def frozen(cache: Path) -> None:
+    """As docs/how/shared-cache.md has it. The times of change of all files are other ones then."""
+    for path in everything(cache):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def given_away(cache: Path) -> None:
+    for path in everything(cache):
+        os.chown(path, ANNA + 5, GROUP)
+
+
+def linked_from_outside(cache: Path) -> None:
+    """A backup by hard links, a second cache that took them over."""
+    for number, path in enumerate(cache.glob("models--*/blobs/*")):
+        os.link(path, cache.parent / f"backup-{number}")
+
+
+def by_huggingface_hub(cache: Path) -> None:
+    """No notes of ours, and files that their owner may write."""
+    for path in cache.glob("models--*/.hubjet"):
+        shutil.rmtree(path)
+    for path in cache.glob("models--*/blobs/*"):
+        path.chmod(0o644)
+
+
+def without_listing(cache: Path) -> None:
+    by_huggingface_hub(cache)
+    for path in cache.glob("models--*/trees"):
+        shutil.rmtree(path)
+
+
+READ_ONLY = [frozen, given_away, linked_from_outside, by_huggingface_hub, without_listing]
+
+
+@pytest.mark.parametrize("deed", READ_ONLY)
 @pytest.mark.parametrize("online", [True, False])
-def test_a_cache_that_may_only_be_read_is_not_touched(world: World, shared: Path, tmp_path: Path, online: bool) -> None:
-    """Complete: no call that writes, not even one that is refused. As another user, since root is refused nothing."""
+def test_a_cache_that_may_only_be_read_is_not_touched(world: World, shared: Path, tmp_path: Path, online: bool, deed: Any) -> None:
+    """Complete: no call that writes, not even one that is refused, and nothing is hashed, whatever its owner did to it since. As another user, since root
+    is refused nothing."""
     repo = world.repo("org/name")
     repo.commit({"config.json": b"{}", "m.bin": Sparse(3 << 20, 3), "a/b.txt": b"text"}, lfs=("m.bin",))
+    etag = repo.files("main")["m.bin"].etag
     As(ANNA, 'import hubjet; hubjet.snapshot_download("org/name"); hubjet.hf_hub_download("org/name", "m.bin")', umask=0o022)
-    for path in [shared, *shared.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o555 if path.is_dir() else 0o444)
+    shared.chmod(0o755)
+    deed(shared)
     before = {p: p.stat(follow_symlinks=False).st_mtime_ns for p in [shared, *shared.rglob("*")]}
     log = tmp_path / "strace.log"
     said = As(BERT, """
         import hubjet, json, os
         folder = hubjet.snapshot_download("org/name")
+        some = hubjet.snapshot_download("org/name", allow_patterns="*.json")
         one = hubjet.hf_hub_download("org/name", "m.bin")
         found = hubjet.try_to_load_from_cache("org/name", "config.json")
-        print(json.dumps([sorted(os.listdir(folder)), digest(one), found is not None]))
-        """, before=("strace", "-f", "-qq", "-y", "-s", "500", "-e", f"trace={CALLS}", "-o", str(log)), env={} if online else {"HF_HUB_OFFLINE": "1"})
+        print(json.dumps([sorted(os.listdir(folder)), one, found is not None]))
+        """, before=traced(log), env={} if online else {"HF_HUB_OFFLINE": "1"})
     names, one, found = said.out
-    assert (names, one, found) == (["a", "config.json", "m.bin"], repo.files("main")["m.bin"].etag, True)
+    assert (names, found) == (["a", "config.json", "m.bin"], True)
+    assert hashlib.sha256(Path(one).read_bytes()).hexdigest() == etag
     assert writes_below(log, shared) == []
-    assert str(shared) in log.read_text(errors="replace"), "strace saw it being read"
+    assert opens_of(log, etag) == opens_of(log, "m.bin") == 0, "hashed"
+    assert opens_of(log, str(shared)) > 0, "strace saw it being read"
     assert before == {p: p.stat(follow_symlinks=False).st_mtime_ns for p in [shared, *shared.rglob("*")]}
+
+
+@pytest.mark.parametrize("deed", [given_away, linked_from_outside])
+def test_in_a_cache_of_a_group_one_looks_again_for_all(world: World, shared: Path, tmp_path: Path, deed: Any) -> None:
+    """Files of the same size and time, whose time of change is another: who can note what he found out hashes them, and nobody after him."""
+    repo = world.repo("org/name")
+    repo.commit({"config.json": b"{}", "m.bin": Sparse(3 << 20, 3)}, lfs=("m.bin",))
+    etag = repo.files("main")["m.bin"].etag
+    whole = 'import hubjet; hubjet.snapshot_download("org/name"); hubjet.hf_hub_download("org/name", "m.bin")'
+    As(ANNA, whole)
+    deed(shared)
+    opens = []
+    for user in (BERT, BERT, ANNA):
+        log = tmp_path / f"strace-{len(opens)}.log"
+        As(user, whole, before=traced(log), env={"HF_HUB_OFFLINE": "1"})
+        opens.append(opens_of(log, etag))
+    assert opens == [1, 0, 0]
+    record = next(shared.glob("models--*/.hubjet/record")).read_text().splitlines()
+    assert len([line for line in record if line.startswith(etag)]) == 2
+
+
+def test_an_edit_in_a_cache_that_may_only_be_read_is_noticed_and_left_where_it_is(world: World, shared: Path, tmp_path: Path) -> None:
+    repo = world.repo("org/name")
+    repo.commit({"m.bin": Sparse(3 << 20, 3)}, lfs=("m.bin",))
+    As(ANNA, 'import hubjet; hubjet.snapshot_download("org/name")', umask=0o022)
+    shared.chmod(0o755)
+    blob = shared / "models--org--name" / "blobs" / repo.files("main")["m.bin"].etag
+    blob.write_bytes(b"\x77" * (3 << 20))
+    log = tmp_path / "strace.log"
+    said = As(BERT, """
+        import hubjet, json
+        found = []
+        for call in (lambda: hubjet.snapshot_download("org/name"), lambda: hubjet.hf_hub_download("org/name", "m.bin")):
+            try:
+                found.append(call())
+            except OSError as error:
+                found.append(type(error).__name__)
+        print(json.dumps(found))
+        """, before=traced(log), env={"HF_HUB_OFFLINE": "1"})
+    assert said.out == ["IncompleteSnapshot", "LocalEntryNotFound"]
+    assert "was edited" in said.err and "Permission denied" in said.err
+    assert writes_below(log, shared) == []
+    assert blob.read_bytes() == b"\x77" * (3 << 20)
 
 
 # --- limits of a user --------------------------------------------------------------------------------

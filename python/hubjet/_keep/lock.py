@@ -5,7 +5,8 @@
 
 The repository's own folder is locked (flock): shared for those who bring, alone for those who clear; so no file is made, and nothing written. It saves
 work only: where locks lie or are missing, or the folder is only being made, a download that finds something gone fetches it, and who clears leaves
-alone what is young or in somebody's hands.
+alone what is young or in somebody's hands. Who may not write to the folder can bring nothing, and locks nothing: a cache of somebody else's sees no
+call but reads.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Bringing:
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
-        self._descriptor = _open(self._path)
+        self._descriptor = _open(self._path) if os.access(self._path, os.W_OK) else None
         end = monotonic() + PATIENCE_S
         while self._descriptor is not None and not _flock(self._descriptor, alone=False) and monotonic() < end:
             sleep(0.01)
