@@ -147,7 +147,7 @@ def test_a_killed_push_is_gone_on_with_and_was_invisible(world: World, store: St
     done = ran(store, PUSH, PLACE=place)
     sent = [one for one in store.requests() if "partNumber" in one["query"] and one["status"] == 200]
     assert len(arrived) >= 3 and len(sent) <= 6 - 3, "what had arrived did not go again"
-    assert done["there"] >= 3 * PART
+    assert done["there"] >= 2 * PART + 12_345  # the last one, which is short, may be among the three
     assert hashlib.sha256(store.get(f"{key}/blobs/{digest}") or b"").hexdigest() == digest
 
 
@@ -156,23 +156,22 @@ def test_a_killed_fetch_is_gone_on_with(world: World, store: Store, place: str, 
     ran(store, PUSH, PLACE=place)
     store.requests()
     env = {"HUBJET_CACHES": f"{place}:{tmp_path}/fresh", "HF_HUB_OFFLINE": "1"}
-    store.faults({"hold": ["GET", f"blobs/{digest}", 3]})
+    store.faults({"hold": ["GET", f"blobs/{digest}", 3, 3 * PART]})
     partial = tmp_path / "fresh" / NAME / ".hubjet/partial" / f"{digest}.depot"
     with client(store, FETCH, **env) as child:
         store.held(1)
         for _ in range(600):  # the blocks that were let through are written by threads of the child
-            if partial.exists() and partial.stat().st_size >= PART:
+            if partial.exists() and partial.stat().st_size >= 3 * PART:
                 break
             time.sleep(0.05)
         child.kill()
     assert not (tmp_path / "fresh" / NAME / "blobs" / digest).exists()
-    had = partial.stat().st_size // PART
-    assert had >= 1
+    assert partial.stat().st_size == 3 * PART
     store.faults({})
     store.requests()
     got = ran(store, FETCH, **env)
     assert got["files"]["model.safetensors"] == digest
-    assert len([one for one in store.requests() if one["key"].endswith(digest) and one["range"]]) == 6 - had
+    assert len([one for one in store.requests() if one["key"].endswith(digest) and one["range"]]) == 6 - 3
 
 
 # --- wrong bytes -------------------------------------------------------------------------------------

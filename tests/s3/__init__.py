@@ -4,7 +4,8 @@ Use     with Store() as store:
             store.env                          the environment of a client: endpoint and keys
             store.requests()                   (method, key, query, bytes received, status), since the last call
             store.faults({"fail": [["PUT", "partNumber", 503, 3]]})     the next three of those get that status
-            store.faults({"hold": ["PUT", "partNumber", 4]})            the fourth and later ones wait until faults({})
+            store.faults({"hold": ["PUT", "partNumber", 4]})            the fifth and later ones wait until faults({})
+            store.faults({"hold": ["GET", "blobs/", 3, 3000]})          those whose range begins at 3000 or later wait; three do not
             store.get(key), store.put(key, bytes)                       what an administrator's tool would do
 """
 

@@ -45,7 +45,7 @@ class Door:
             self.under_way += 1
             row["beside"] = self.under_way
             self.book.append(row)
-            status = self.fault(method, f"{path}?{query}")
+            status = self.fault(method, f"{path}?{query}", row["range"])
         try:
             if status:
                 row["status"] = status
@@ -66,10 +66,12 @@ class Door:
                     self.landed += 1
                     self.changed.notify_all()
 
-    def fault(self, method: str, target: str) -> int:
+    def fault(self, method: str, target: str, asked: str) -> int:
         if self.hold is not None and self.hold[0] == method and self.hold[1] in target:
             self.passed += 1
-            if self.passed > self.hold[2]:
+            start = asked.removeprefix("bytes=").partition("-")[0]
+            late = int(start or 0) >= self.hold[3] if len(self.hold) > 3 else self.passed > self.hold[2]
+            if late:
                 self.waiting += 1
                 self.changed.notify_all()
                 self.changed.wait_for(lambda: self.hold is None)
