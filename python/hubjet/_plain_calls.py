@@ -84,7 +84,7 @@ def snapshot(
         if force or not may_fall_back(error):
             raise
         return _as_it_is(hub, store, revision, choose, False, error)
-    return _brought(hub, store, revision, commit, tree, choose, force, bar_class)
+    return brought(hub, store, revision, commit, tree, choose, force, bar_class)
 
 
 def _whole(store: PlainStore, revision: str, commit: str, choose: Choice) -> str | None:
@@ -95,7 +95,10 @@ def _whole(store: PlainStore, revision: str, commit: str, choose: Choice) -> str
     return folder.path
 
 
-def _brought(hub: Hub, store: PlainStore, revision: str, commit: str, tree: Tree, choose: Choice, force: bool, bar_class: Any) -> str:
+def brought(
+    hub: Hub, store: PlainStore, revision: str, commit: str, tree: Tree, choose: Choice, force: bool = False, bar_class: Any = None
+) -> str:
+    """The same of a commit whose listing is known; the name means it afterwards."""
     for left in range(SWITCHES_MAX, -1, -1):
         folder, gathers = store.target(revision, commit, True)
         try:
@@ -474,7 +477,7 @@ def _brought_offline(hub: Hub, store: PlainStore, revision: str, commit: str, tr
     lacking = [step.filename for step in trial.steps(files) if step.state != State.HERE and step.source is None and step.lies is None]
     if lacking:
         raise incomplete(hub, revision, commit, trial.folder.path, lacking, len(files), error) from error
-    return _brought(hub, store, revision, commit, tree, choose, False, None)
+    return brought(hub, store, revision, commit, tree, choose, False, None)
 
 
 def _complete(

@@ -211,13 +211,6 @@ def test_where_no_links_can_be_each_name_has_its_file(made: Path, tmp_path: Path
         assert hubjet.snapshot_download("org/model", cache_dir=there) == str(folder)
 
 
-def test_a_cache_of_readable_folders_is_told_what_to_do(made: Path, tmp_path: Path) -> None:
-    with hubjet.settings(layout="plain", cache_dir=str(tmp_path / "plain")):
-        for call in (lambda: hubjet.unpack(made), lambda: hubjet.pack("org/model", tmp_path / "x.tar"), lambda: hubjet.serve(port=0)):
-            with pytest.raises(hubjet.ConfigError, match="hubjet convert"):
-                call()
-
-
 # --- killed, and again ----------------------------------------------------------------------------
 
 

@@ -1,5 +1,5 @@
-"""`hubjet.lock` and `hubjet.sync`: the models of a project, written down to the byte, and brought exactly so. Imports _errors, _config, _edge, _hub, _names,
-_resolve, _snapshot, _store, _show.receipt, _move.wanted, _move.lockfile.
+"""`hubjet.lock` and `hubjet.sync`: the models of a project, written down to the byte, and brought exactly so. Imports _errors, _config, _edge, _held, _hub,
+_names, _plain, _plain_calls, _resolve, _snapshot, _store, _show.receipt, _move.wanted, _move.lockfile.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ import os
 from dataclasses import dataclass, field
 
 from .. import _errors as errors
-from .. import _native
+from .. import _held, _native
 from .._config import resolve
 from .._edge import public
 from .._errors import HubjetError, explain
 from .._hub import Hub
-from .._resolve import Source, find, prove
+from .._plain import State
+from .._resolve import Source, prove
 from .._resolve import plan as steps_of
 from .._show.receipt import keeping
 from .._snapshot import Choice, snapshot, tree_of
@@ -21,7 +22,7 @@ from .._store import RepoStore
 from .._values import absolute
 from . import lockfile
 from .lockfile import Locked, LockedFile
-from .wanted import check_layout, how, look, name_of
+from .wanted import how, look, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .._auth.credentials import Token
     from .._config import Config
+    from .._held import Held, InPlain
     from .._names import Patterns
     from .._store import Tree
     from .wanted import How, Name
@@ -127,7 +129,6 @@ def sync(
 
     path = absolute(os.path.expanduser(os.fspath(file)))
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None, offline=True if local_files_only else None)
-    check_layout(config, "sync")
     locked = read_lock(path)
     if check:
         return Synced(drift=[line for one in locked for line in _drift(one, config, token, frozen)])
@@ -144,7 +145,7 @@ def sync(
         fetched += receipt.fetched
         folders[one.repo.id] = Path(folder)
     if not frozen:
-        _write(path, [_with_sha256(one, RepoStore(config.cache_dir, one.repo)) for one in locked])
+        _write(path, [_with_sha256(one, _held.chosen(config, one.repo)) for one in locked])
     return Synced(folders, changes, (), fetched)
 
 
@@ -170,7 +171,7 @@ def _write(path: str, locked: list[Locked]) -> None:
 
 def _locked(name: Name, wish: How, config: Config, token: Any, before: Locked | None) -> Locked:
     """What the hub has now."""
-    _, store, wanted = look(name, wish, config, token)
+    _, held, wanted = look(name, wish, config, token)
     hidden = [path for path in wanted.files if wanted.tree[path].etag is None]
     if hidden:
         raise errors.AccessDenied(
@@ -185,7 +186,7 @@ def _locked(name: Name, wish: How, config: Config, token: Any, before: Locked | 
     files = {path: _file(wanted.tree, path) for path in wanted.files}
     licence = wanted.licence if wanted.licence is not None or before is None else before.licence
     gated = wanted.gated if wanted.gated is not None or before is None else before.gated
-    return _with_sha256(Locked(name.repo, name.revision, wanted.commit, licence, gated, wish, files), store, before)
+    return _with_sha256(Locked(name.repo, name.revision, wanted.commit, licence, gated, wish, files), held, before)
 
 
 def _file(tree: Tree, path: str) -> LockedFile:
@@ -194,7 +195,7 @@ def _file(tree: Tree, path: str) -> LockedFile:
     return LockedFile(facts.size, etag if len(etag) == 64 else None, etag if len(etag) == 40 else None)
 
 
-def _with_sha256(one: Locked, store: RepoStore, before: Locked | None = None) -> Locked:
+def _with_sha256(one: Locked, held: Held, before: Locked | None = None) -> Locked:
     """The small files' sha256, too, where somebody has them: git's sha1 can be forged."""
     files = dict(one.files)
     for path, file in files.items():
@@ -204,7 +205,7 @@ def _with_sha256(one: Locked, store: RepoStore, before: Locked | None = None) ->
         if known is not None and known.git_sha1 == file.git_sha1 and known.sha256 is not None:
             files[path] = file._replace(sha256=known.sha256)
             continue
-        found = find(store, one.commit, path, file.size)
+        found = held.find(one.commit, path, file.size)
         if found is not None:
             files[path] = file._replace(sha256=_native.hash_file(found.path, "sha256"))
     return one._replace(files=files)
@@ -229,22 +230,46 @@ class Exactly(Choice):
 
 def bring(one: Locked, config: Config, token: Any, where: str) -> str:
     """The folder, with exactly the locked bytes in it."""
-    store, tree = RepoStore(config.cache_dir, one.repo), one.tree
+    held = _held.chosen(config, one.repo)
+    if isinstance(held, _held.InPlain):
+        return _bring_plain(held, one, config, token, where)
+    store, tree = held.store, one.tree
     _prove_strangers(store, one)
     steps = steps_of(store, one.commit, tree, list(one.files))
     if any(step.source == Source.FETCH for step in steps):
         hub = Hub(one.repo, config, token)
         if not config.offline:
-            _check_hub(one, _told_again(hub, store, one, where), where)
+            _check_hub(one, _told_again(hub, store.folder, one, where), where)
         snapshot(hub, store, one.commit, Exactly(one.files))
     else:
         for step in steps:
             if step.source == Source.LINK and step.facts.etag is not None:
                 _native.link_snapshot(store.folder, one.commit, step.filename, step.facts.etag)
         os.makedirs(store.snapshot(one.commit), exist_ok=True)
-    _check_here(store, one, where)
+    _check_here(held, one, where)
     store.write_ref(one.revision, one.commit)
     return store.snapshot(one.commit)
+
+
+def _bring_plain(held: InPlain, one: Locked, config: Config, token: Any, where: str) -> str:
+    """The same in folders to be read."""
+    from .. import _plain_calls
+
+    store = held.store
+    folder = store.folder_of(one.commit)
+    if folder is None or any(folder.look(name, file.etag) != State.HERE for name, file in one.files.items()):
+        hub, notes = Hub(one.repo, config, token), held.notes(one.commit)
+        if config.offline:  # only what lies elsewhere on this computer can come
+            _plain_calls.snapshot(hub, store, one.commit, Exactly(one.files))
+        else:
+            tree = _told_again(hub, notes, one, where)
+            _check_hub(one, tree, where)
+            _plain_calls.brought(hub, store, one.revision, one.commit, tree, Exactly(one.files))
+        folder = held.at(one.commit)
+    folder.flush()
+    _check_here(held, one, where)
+    store.note_asked(folder, one.revision)
+    return folder.path
 
 
 def _prove_strangers(store: RepoStore, one: Locked) -> None:
@@ -253,10 +278,10 @@ def _prove_strangers(store: RepoStore, one: Locked) -> None:
         prove(store, etag, filename=name)
 
 
-def _told_again(hub: Hub, store: RepoStore, one: Locked, where: str) -> Tree:
+def _told_again(hub: Hub, notes: str, one: Locked, where: str) -> Tree:
     """The listing of the locked commit, as the hub has it."""
     try:
-        return tree_of(hub, store.folder, one.commit)
+        return tree_of(hub, notes, one.commit)
     except errors.NotFound as error:
         if not isinstance(error, errors.Offline):
             error.add_line("locked", f"{where} wants commit {one.commit} of {one.repo.id} ({one.revision})")
@@ -289,13 +314,13 @@ def tree_knows(line: str, tree: Tree) -> bool:
     return facts is None or facts.etag is not None or "bytes" in line
 
 
-def _check_here(store: RepoStore, one: Locked, where: str) -> None:
+def _check_here(held: Held, one: Locked, where: str) -> None:
     """Every file is there; the small ones, and plain files of a cache without links, are hashed."""
     for path, file in one.files.items():
-        pointer = store.pointer(one.commit, path)
-        found = find(store, one.commit, path, file.size)
+        pointer = held.place(one.commit, path)
+        found = held.find(one.commit, path, file.size)
         if found is None:
-            raise errors.IntegrityError(f"{path} of {one.repo.id} is not in {store.snapshot(one.commit)} as {where} says", filename=path, repo_id=one.repo.id)
+            raise errors.IntegrityError(f"{path} of {one.repo.id} is not in {held.folder(one.commit)} as {where} says", filename=path, repo_id=one.repo.id)
         if found.etag not in (None, file.etag) or ((found.etag is None or file.git_sha1) and not _is(pointer, file)):
             raise errors.IntegrityError(
                 explain(
@@ -319,20 +344,21 @@ def _is(path: str, file: LockedFile) -> bool:
 
 
 def _drift(one: Locked, config: Config, token: Any, frozen: bool) -> list[str]:
-    store = RepoStore(config.cache_dir, one.repo)
+    held = _held.chosen(config, one.repo)
     lines: list[str] = []
     if not frozen and not config.offline:
         try:
             lines = lockfile.changes([one], [_locked(name_of(one.repo.id, one.repo.type, one.revision), one.how, config, token, one)])
         except errors.NotFound as error:
             lines = [f"{one.repo.id} ({one.revision}): {str(error).partition(chr(10))[0]}"]
-    steps = steps_of(store, one.commit, one.tree, list(one.files))
-    lacking = [step.filename for step in steps if step.source == Source.FETCH]
+    here = held.here(one.commit, one.tree, list(one.files))
+    lacking = [name for name in one.files if name not in here]
     if lacking:
         lines.append(f"{one.repo.id} ({one.revision}): {len(lacking)} of {len(one.files)} files are not here, such as {lacking[0]}")
         return lines
     try:
-        _check_here(store, one, "the lock") if all(step.source == Source.HERE for step in steps) else None
+        if all(os.path.lexists(held.place(one.commit, name)) for name in one.files):
+            _check_here(held, one, "the lock")
     except HubjetError as error:
         lines.append(f"{one.repo.id} ({one.revision}): {str(error).partition(chr(10))[0]}")
     return lines

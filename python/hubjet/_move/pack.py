@@ -1,4 +1,4 @@
-"""`hubjet.pack`: models as one file, for a computer without a network. Imports _errors, _config, _edge, _hub, _native, _resolve, _snapshot, _store, _show.receipt, _licence,
+"""`hubjet.pack`: models as one file, for a computer without a network. Imports _errors, _config, _edge, _held, _hub, _native, _store, _show.receipt, _licence,
 _move.wanted, _move.lock, _move.manifest, _move.tar, _move.squeeze.
 
 The same bytes on every computer: fixed order, no times, no owners. Each file is hashed once more while it is written, on a second
@@ -11,23 +11,21 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from .. import _native
+from .. import _held, _native
 from .._config import resolve
 from .._edge import public
 from .._errors import IntegrityError, LocalEntryNotFound, StorageError, explain
 from .._hub import Hub
 from .._names import is_etag
-from .._resolve import find
 from .._show.receipt import keeping
-from .._snapshot import snapshot
-from .._store import RepoStore, no_wait, read_tree
+from .._store import no_wait
 from .._values import absolute
 from . import lockfile, squeeze
 from . import manifest as packing
 from . import tar
-from .lock import Exactly, bring, read_lock
+from . import lock as locking
 from .lockfile import Locked, LockedFile
-from .wanted import check_layout, how, name_of
+from .wanted import bring, how, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
     from .._auth.credentials import Token
     from .._config import Config
+    from .._held import Held
     from .._names import Patterns
     from .._store import Tree
     from .wanted import How, Name
@@ -90,12 +89,11 @@ def pack(
     >>> hubjet.pack("org/model", "model.tar", needed=True)  # doctest: +SKIP
     """
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None, offline=True if local_files_only else None)
-    check_layout(config, "pack")
     some = [repos] if isinstance(repos, str) else list(repos)
     wish = how(needed, variant, quant, dtype, allow_patterns, ignore_patterns)
     found = [_here(name_of(one, repo_type, revision), wish, config, token) for one in some]
     if lock is not None:
-        found += [_as_locked(one, config, token, os.fspath(lock)) for one in read_lock(lock)]
+        found += [_as_locked(one, config, token, os.fspath(lock)) for one in locking.read_lock(lock)]
     unique = {(one.repo, one.revision): (one, tree) for one, tree in found}
     pairs = sorted(unique.values(), key=lambda pair: (pair[0].repo.type, pair[0].repo.id, pair[0].revision))
     manifest = packing.Manifest([one for one, _ in pairs], [tree for _, tree in pairs])
@@ -113,40 +111,36 @@ def pack(
 
 def _here(name: Name, wish: How, config: Config, token: Any) -> tuple[Locked, Tree | None]:
     """Everything wanted of it, brought here; and as a lock file would say it."""
-    hub, store = Hub(name.repo, config, token), RepoStore(config.cache_dir, name.repo)
+    hub, held = Hub(name.repo, config, token), _held.chosen(config, name.repo)
     with keeping(name.repo.id, name.revision) as receipt:
-        folder = receipt.path = snapshot(hub, store, name.revision, wish.choice(name.repo.id))
-    commit = os.path.basename(folder)
-    tree = read_tree(store.folder, commit)
-    paths = _paths_in(folder) if tree is None else wish.choice(name.repo.id)(tree, lambda path: _read(store, commit, path))
-    files = {path: _facts(store, commit, path, tree) for path in paths}
+        commit = bring(hub, held, name.revision, wish.choice(name.repo.id))
+        receipt.path = held.folder(commit)
+    tree = _held.tree_of(held, commit)
+    paths = held.names(commit) if tree is None else wish.choice(name.repo.id)(tree, lambda path: _read(held, commit, path))
+    files = {path: _facts(held, commit, path, tree) for path in paths}
     # A gate is written down where one is known of; that there is none, nobody knows offline, and the pack should be the same.
-    return Locked(name.repo, name.revision, commit, _licence(store, commit), hub.gated or None, wish, files), tree
+    return Locked(name.repo, name.revision, commit, _licence(held, commit), hub.gated or None, wish, files), tree
 
 
 def _as_locked(one: Locked, config: Config, token: Any, where: str) -> tuple[Locked, Tree | None]:
-    store = RepoStore(config.cache_dir, one.repo)
+    held = _held.chosen(config, one.repo)
     with keeping(one.repo.id, one.revision) as receipt:
-        receipt.path = bring(one, config, token, where)
-    files = {path: _facts(store, one.commit, path, one.tree) for path in one.files}
-    return one._replace(files=files, gated=one.gated or None, licence=_licence(store, one.commit)), read_tree(store.folder, one.commit)
+        receipt.path = locking.bring(one, config, token, where)
+    files = {path: _facts(held, one.commit, path, one.tree) for path in one.files}
+    return one._replace(files=files, gated=one.gated or None, licence=_licence(held, one.commit)), _held.tree_of(held, one.commit)
 
 
-def _read(store: RepoStore, commit: str, path: str) -> bytes:
-    with open(store.pointer(commit, path), "rb") as content:
+def _read(held: Held, commit: str, path: str) -> bytes:
+    with open(held.place(commit, path), "rb") as content:
         return content.read()
 
 
-def _paths_in(folder: str) -> list[str]:
-    return sorted(os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/") for place, _, names in os.walk(folder) for name in names)
-
-
-def _facts(store: RepoStore, commit: str, path: str, tree: Tree | None) -> LockedFile:
-    pointer = store.pointer(commit, path)
+def _facts(held: Held, commit: str, path: str, tree: Tree | None) -> LockedFile:
+    pointer = held.place(commit, path)
     facts = tree.get(path) if tree is not None else None
-    found = find(store, commit, path, facts.size if facts is not None else None)
+    found = held.find(commit, path, facts.size if facts is not None else None)
     if found is None:
-        raise LocalEntryNotFound(explain(f"{path} of {store.repo.id} is not here", looked_at=pointer, do="call again with the network"), filename=path)
+        raise LocalEntryNotFound(explain(f"{path} of {held.repo.id} is not here", looked_at=pointer, do="call again with the network"), filename=path)
     etag = facts.etag if facts is not None else found.etag
     size = os.path.getsize(pointer)
     if etag is None or not is_etag(etag):
@@ -156,12 +150,12 @@ def _facts(store: RepoStore, commit: str, path: str, tree: Tree | None) -> Locke
     return LockedFile(size, _native.hash_file(pointer, "sha256"), etag)
 
 
-def _licence(store: RepoStore, commit: str) -> str | None:
+def _licence(held: Held, commit: str) -> str | None:
     """As the card in the pack says it: the same on every computer, whether the hub was asked or not."""
     from .._licence import CARD, read_card
 
     try:
-        with open(store.pointer(commit, CARD), "rb") as card:
+        with open(held.place(commit, CARD), "rb") as card:
             return read_card(card.read(1 << 20)).label
     except OSError:
         return None
@@ -211,12 +205,12 @@ def _write(sink: Any, manifest: packing.Manifest, config: Config) -> int:
             view = view[done:]
 
     put(tar.header(tar.Entry(packing.NAME, len(text))) + text + tar.padding(len(text)))
+    forms = [_held.chosen(config, one.repo) for one in manifest.repos]
     for member in packing.members(manifest.repos):
-        one = manifest.repos[member.repo]
         put(tar.header(member.entry))
         if member.entry.link is None:
-            pointer = RepoStore(config.cache_dir, one.repo).pointer(one.commit, member.path)
-            for piece in _proven(pointer, member.path, member.file):
+            place = forms[member.repo].place(manifest.repos[member.repo].commit, member.path)
+            for piece in _proven(place, member.path, member.file):
                 put(piece)
             put(tar.padding(member.file.size))
     put(tar.end(written))

@@ -1,12 +1,12 @@
 """What a download would bring, before it does: the files, why not the others, what that saves, and the URLs for other programs. Imports _errors, _config,
-_edge, _names, _choose, _quants, _resolve, _words, _move.wanted.
+_edge, _held, _names, _choose, _quants, _words, _move.wanted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .. import _choose, _quants, _resolve, _words
+from .. import _choose, _quants, _words
 from .._config import resolve
 from .._edge import public
 from .._errors import BadName
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .._auth.credentials import Token
+    from .._held import Held
     from .._hub import Hub
     from .._names import Patterns
-    from .._store import FileFacts, RepoStore, Tree
+    from .._store import FileFacts
     from .wanted import How, Wanted
 
 FORMATS = ("plain", "curl", "aria2", "json")
@@ -126,13 +127,13 @@ def plan(
     name = name_of(repo_id, repo_type, revision)
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
     wish = how(needed and name.repo.type == "model", variant, quant, dtype, allow_patterns, ignore_patterns)
-    hub, store, wanted = look(name, wish, config, token)
-    return of_wanted(hub, store, wanted, wish)
+    hub, held, wanted = look(name, wish, config, token)
+    return of_wanted(hub, held, wanted, wish)
 
 
-def of_wanted(hub: Hub, store: RepoStore, wanted: Wanted, wish: How) -> DownloadPlan:
+def of_wanted(hub: Hub, held: Held, wanted: Wanted, wish: How) -> DownloadPlan:
     """The plan of what `wanted.look` found."""
-    steps = {step.filename: step for step in _resolve.plan(store, wanted.commit, wanted.tree, wanted.files)}
+    here = held.here(wanted.commit, wanted.tree, wanted.files)
     chosen = set(wanted.files)
     return DownloadPlan(
         repo_id=wanted.name.repo.id,
@@ -143,7 +144,7 @@ def of_wanted(hub: Hub, store: RepoStore, wanted: Wanted, wish: How) -> Download
         gated=wanted.gated,
         needs_token=bool(wanted.gated) or hub.has_token,
         files=[
-            _planned(path, wanted.tree[path], steps[path].source != _resolve.Source.FETCH, hub.file_url(wanted.commit, path)) for path in wanted.files
+            _planned(path, wanted.tree[path], path in here, hub.file_url(wanted.commit, path)) for path in wanted.files
         ],
         left_out=[
             LeftOut(path, facts.size, reason_of(path, wanted.files, wish)) for path, facts in sorted(wanted.tree.items()) if path not in chosen

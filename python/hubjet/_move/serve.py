@@ -15,7 +15,6 @@ from .._config import resolve
 from .._edge import public
 from .._errors import BadName, ConfigError, StorageError, explain
 from .shelf import Answer, Ask, Shelf
-from .wanted import check_layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +139,6 @@ def serve(
         raise BadName("the secret is empty; leave it out to serve without one")
     _require_aiohttp()
     config = resolve(cache_dir=cache_dir)
-    check_layout(config, "serve")
     if host not in _LOCAL and secret is None:
         _trace.warn(f"everybody who reaches {host}:{port} can download what is in {config.cache_dir}, gated models too; secret= asks for a token")
     shelf = Shelf(config.cache_dir, secret.strip() if secret is not None else None)

@@ -1,4 +1,4 @@
-"""A cache, asked as a hub is asked: a path in, an answer as data out. Imports _errors, _names, _native, _resolve, _store, _licence.
+"""A cache, asked as a hub is asked: a path in, an answer as data out. Imports _errors, _held, _names, _native, _plain, _store, _licence.
 
 Knows no HTTP library. Nothing outside the cache is reached: every name in a path is checked as one that comes from a hub is. A file is served when it
 was proven and nobody touched it since; what another program left is hashed first, what was edited is refused.
@@ -12,18 +12,20 @@ import json
 import os
 from threading import Lock
 
-from .. import _native
+from .. import _held, _native
 from .._errors import HubjetError, StorageError
 from .._licence import CARD, read_card
-from .._names import REPO_TYPES, Repo, check_filename, check_revision, is_commit, is_etag, quote, repo
-from .._store import FileFacts, RepoStore, read_tree
+from .._names import REPO_TYPES, Repo, check_filename, check_revision, is_etag, quote, repo
+from .._plain import State
+from .._store import FileFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, NamedTuple
 
-    from .._store import Tree
+    from .._held import Held, InPlain
+    from .._store import RepoStore, Tree
 else:
     from .._record import NamedTuple
 
@@ -95,11 +97,10 @@ class Shelf:
         at = next((n for n in (2, 1) if parts[n : n + 1] in (["resolve"], ["raw"])), None)
         if at is None:
             raise _No(_refused(404, None, "this hub has models to download, and no pages"))
-        store = self._store(kind, parts[:at])
         revision, rest = _revision(parts[at + 1 :])
-        commit = self._commit(store, revision)
+        held, commit = self._having(kind, parts[:at], revision)
         path = check_filename("/".join(rest))
-        where, etag, size = self._proven(store, commit, path)
+        where, etag, size = self._proven(held, commit, path)
         headers = {
             "X-Repo-Commit": commit, "ETag": f'"{etag}"', "X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(size), "Accept-Ranges": "bytes",
             "Content-Type": "application/octet-stream", "Content-Disposition": f"attachment; filename*=UTF-8''{quote(rest[-1])}",
@@ -108,14 +109,17 @@ class Shelf:
             return Answer(304, headers)
         return Answer(200, headers, b"", where, etag)
 
-    def _proven(self, store: RepoStore, commit: str, path: str) -> tuple[str, str, int]:
+    def _proven(self, held: Held, commit: str, path: str) -> tuple[str, str, int]:
         """Where the bytes lie, and what they were proven to be."""
-        pointer = store.pointer(commit, path)
-        tree = read_tree(store.folder, commit)
+        pointer = held.place(commit, path)
+        tree = _held.tree_of(held, commit)
         if not os.path.isfile(pointer):
-            raise _No(_missing(store, commit, path, tree))
-        etag = store.etag_at(pointer)
+            raise _No(_missing(held, commit, path, tree))
         facts = tree.get(path) if tree is not None else None
+        if isinstance(held, _held.InPlain):
+            return self._proven_plain(held, commit, path, facts)
+        store = held.store
+        etag = store.etag_at(pointer)
         if etag is None:
             base = os.path.realpath(store.snapshot(commit))
             if os.path.realpath(pointer) != os.path.join(base, *path.split("/")):  # a link that somebody planted
@@ -127,6 +131,20 @@ class Shelf:
             raise _No(_refused(409, None, f"{path} is not what the commit has, and is not served"))
         where = store.blob(etag) if os.path.islink(pointer) else pointer  # what was proven, wherever the link leads by now
         return where, etag, os.path.getsize(where)
+
+    def _proven_plain(self, held: InPlain, commit: str, path: str, facts: FileFacts | None) -> tuple[str, str, int]:
+        """The same of a folder to be read. What somebody put beside the repository's files is not among them."""
+        folder = held.at(commit)
+        if path not in folder.rows or os.path.realpath(folder.place(path)) != folder.place(path):  # a link that somebody planted
+            raise _No(_refused(404, None, f"{path} is not in this store"))
+        row = folder.unchanged(path)
+        if row is None:
+            with self._proving:
+                row = folder.rows[path] if folder.look(path, None) == State.HERE else None
+                folder.flush()
+        if row is None or (facts is not None and facts.etag not in (None, row.etag)):
+            raise _No(_refused(409, None, f"{path} was edited or damaged here, and is not served"))
+        return folder.place(path), row.etag, row.size
 
     def _is_good(self, store: RepoStore, etag: str) -> bool:
         if _native.blob_state(store.folder, etag) == "same":
@@ -152,21 +170,20 @@ class Shelf:
             raise _No(_refused(404, None, "this hub has models to download, and nothing else"))
         kind, rest = _TYPES[parts[0]], parts[1:]
         at = next((n for n in (2, 1) if rest[n : n + 1] and rest[n] in _API_VERBS), len(rest))
-        store = self._store(kind, rest[:at])
         verb, said = (rest[at], rest[at + 1 :]) if at < len(rest) else ("revision", ["main"])
         if verb == "refs":
-            return _json(self._refs(store))
+            return _json(self._refs(self._forms(kind, rest[:at])))
         revision, below = _revision(said)
-        commit = self._commit(store, revision)
-        tree = self._listing(store, commit)
+        held, commit = self._having(kind, rest[:at], revision)
+        tree = self._listing(held, commit)
         if verb == "revision":
-            return _json(self._info(store, commit, tree, ask.query.get("blobs", "").lower() in ("true", "1")))
+            return _json(self._info(held, commit, tree, ask.query.get("blobs", "").lower() in ("true", "1")))
         if verb == "paths-info":
             entries = {entry["path"]: entry for entry in _entries(tree, "", True)}
             return _json([entries[path.strip("/")] for path in ask.form.get("paths", []) if path.strip("/") in entries])
-        return self._page(store, commit, tree, "/".join(below).strip("/"), ask)
+        return self._page(commit, tree, "/".join(below).strip("/"), ask)
 
-    def _page(self, store: RepoStore, commit: str, tree: Tree, under: str, ask: Ask) -> Answer:
+    def _page(self, commit: str, tree: Tree, under: str, ask: Ask) -> Answer:
         entries = _entries(tree, under, ask.query.get("recursive", "").lower() in ("true", "1"))
         if under and not entries:
             raise _No(_refused(404, "EntryNotFound", f"{under} does not exist on {commit}", commit))
@@ -179,16 +196,14 @@ class Shelf:
         query = "&".join([*(f"{quote(k)}={quote(v)}" for k, v in ask.query.items() if k != "cursor"), f"cursor={start + size}"])
         return answer._replace(headers={**answer.headers, "Link": f'<{ask.path}?{query}>; rel="next"'})
 
-    def _refs(self, store: RepoStore) -> dict[str, Any]:
-        from .._keep.census import revisions_of
-
-        names = {name: commit for name, commit in revisions_of(store).items() if name != commit and not name.startswith("refs/")}
+    def _refs(self, forms: list[Held]) -> dict[str, Any]:
+        names = {name: commit for held in reversed(forms) for name, commit in held.refs().items() if not name.startswith("refs/")}
         branches = [{"name": name, "ref": f"refs/heads/{name}", "targetCommit": commit} for name, commit in sorted(names.items())]
         return {"branches": branches, "converts": [], "tags": []}
 
-    def _info(self, store: RepoStore, commit: str, tree: Tree, blobs: bool) -> dict[str, Any]:
-        one = store.repo
-        licence = self._licence(store, commit)
+    def _info(self, held: Held, commit: str, tree: Tree, blobs: bool) -> dict[str, Any]:
+        one = held.repo
+        licence = self._licence(held, commit)
         siblings: list[dict[str, Any]] = [{"rfilename": path} for path in sorted(tree)]
         if blobs:
             for sibling in siblings:
@@ -202,47 +217,51 @@ class Shelf:
         }  # fmt: skip
         return {**info, "modelId": one.id, "spaces": []} if one.type == "model" else info
 
-    def _licence(self, store: RepoStore, commit: str) -> str | None:
+    def _licence(self, held: Held, commit: str) -> str | None:
         try:
-            with open(store.pointer(commit, CARD), "rb") as card:
+            with open(held.place(commit, CARD), "rb") as card:
                 return read_card(card.read(1 << 20)).id
         except OSError:
             return None
 
-    def _listing(self, store: RepoStore, commit: str) -> Tree:
+    def _listing(self, held: Held, commit: str) -> Tree:
         """All files of the commit, where that is known, here or not: a client keeps it. Else those that are here."""
-        known = read_tree(store.folder, commit)
+        known = _held.tree_of(held, commit)
         if known is not None:
             return known
-        base = store.snapshot(commit)
         found: dict[str, FileFacts] = {}
-        for place, _, names in os.walk(base):
-            for name in names:
-                pointer = os.path.join(place, name)
-                etag = store.etag_at(pointer) if os.path.isfile(pointer) else None
-                if etag is None and os.path.isfile(pointer) and not os.path.islink(pointer):
-                    etag = self._hash_of(pointer, None)
-                if etag is not None and is_etag(etag):
-                    size = os.path.getsize(pointer)
-                    small = len(etag) == 40
-                    facts = FileFacts(size, etag if small else "", None if small else etag, None if small else size)
-                    facts = facts if small else facts._replace(blob_id=_git_name(_pointer(facts)))
-                    found[os.path.relpath(pointer, base).replace(os.sep, "/")] = facts
+        for path in held.names(commit):
+            pointer = held.place(commit, path)
+            etag = self._etag_at(held, commit, path, pointer) if os.path.isfile(pointer) else None
+            if etag is not None and is_etag(etag):
+                size = os.path.getsize(pointer)
+                small = len(etag) == 40
+                facts = FileFacts(size, etag if small else "", None if small else etag, None if small else size)
+                found[path] = facts if small else facts._replace(blob_id=_git_name(_pointer(facts)))
         return found
+
+    def _etag_at(self, held: Held, commit: str, path: str, pointer: str) -> str | None:
+        if isinstance(held, _held.InPlain):
+            return held.at(commit).rows[path].etag
+        etag = held.store.etag_at(pointer)
+        return self._hash_of(pointer, None) if etag is None and not os.path.islink(pointer) else etag
 
     # --- names ------------------------------------------------------------------------------------
 
-    def _store(self, kind: str, names: Iterable[str]) -> RepoStore:
-        store = RepoStore(self._cache_dir, repo("/".join(names), kind))
-        if not os.path.isdir(os.path.join(store.folder, "snapshots")) or os.path.islink(store.folder):
+    def _forms(self, kind: str, names: Iterable[str]) -> list[Held]:
+        found = _held.forms(self._cache_dir, repo("/".join(names), kind))
+        if not found:
             raise _No(_refused(404, "RepoNotFound", "Repository not found: it is not in this store"))
-        return store
+        return found
 
-    def _commit(self, store: RepoStore, revision: str) -> str:
-        commit = store.read_ref(check_revision(revision))
-        if commit is None or not os.path.isdir(store.snapshot(commit)):
-            raise _No(_refused(404, "RevisionNotFound", f"Invalid rev id: {revision[:200]}: it is not in this store"))
-        return commit
+    def _having(self, kind: str, names: Iterable[str], revision: str) -> tuple[Held, str]:
+        """The form that has the revision, and its commit."""
+        said = check_revision(revision)
+        for held in self._forms(kind, names):
+            commit = held.read_ref(said)
+            if commit is not None and held.has(commit):
+                return held, commit
+        raise _No(_refused(404, "RevisionNotFound", f"Invalid rev id: {revision[:200]}: it is not in this store"))
 
 
 class _No(Exception):
@@ -270,9 +289,9 @@ def _revision(said: list[str]) -> tuple[str, list[str]]:
     return said[0], said[1:]
 
 
-def _missing(store: RepoStore, commit: str, path: str, tree: Tree | None) -> Answer:
+def _missing(held: Held, commit: str, path: str, tree: Tree | None) -> Answer:
     """That the commit has no such file is only said where it is known: a client writes it down."""
-    if store.known_missing(commit, path) or (tree is not None and path not in tree):
+    if held.known_missing(commit, path) or (tree is not None and path not in tree):
         return _refused(404, "EntryNotFound", "Entry not found", commit)
     if tree is not None:
         return _refused(404, None, f"{path} is not in this store: it has only a part of this commit")

@@ -1,5 +1,5 @@
 """`hubjet.unpack`: what `pack` made, into the cache, proven. Imports _errors, _config, _edge, _names, _native, _resolve, _store, _trace, _move.lockfile, _move.lock, _move.manifest,
-_move.tar, _move.squeeze, _move.wanted.
+_move.tar, _move.squeeze, _move.wanted, _move.readable.
 
 Nothing in it is believed: names come from the manifest, where each is checked; a content gets its name when its digest was
 compared; a commit becomes visible when all of it is there. Called again after it was killed it goes on: what is here already is passed over.
@@ -11,7 +11,7 @@ import os
 import shutil
 from dataclasses import dataclass
 
-from .. import _native, _trace
+from .. import _held, _native, _trace
 from .._config import resolve
 from .._edge import public
 from .._errors import BadName, ConfigError, IntegrityError, StorageError, explain
@@ -21,11 +21,11 @@ from .._resolve import may_serve, prove
 from .._snapshot import tree_of
 from .._store import RepoStore, require_space, shut, write_tree
 from .._values import absolute
-from . import lockfile, squeeze, tar
+from . import lockfile, readable, squeeze, tar
 from . import manifest as packing
 from .lock import read_lock
 from .lockfile import Locked, LockedFile
-from .wanted import How, check_layout, name_of
+from .wanted import How, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from .._auth.credentials import Token
     from .._config import Config
+    from .._names import Repo
     from .._store import Tree
     from .manifest import Manifest
 
@@ -83,7 +84,6 @@ def unpack(
     config = resolve(cache_dir=cache_dir, endpoint=endpoint or None)
     if (file is None) == (from_folder is None):
         raise BadName("unpack() wants a pack, or from_folder=")
-    check_layout(config, "unpack")
     trusted = read_lock(lock) if lock is not None else None
     if from_folder is not None:
         return _import(absolute(os.path.expanduser(os.fspath(from_folder))), repo, repo_type, trusted, config, token)
@@ -115,9 +115,9 @@ class _Unpacking:
         self.manifest = self._read_manifest()
         if trusted is not None:
             _check_trusted(self.manifest, trusted, name)
-        self.stores = [RepoStore(config.cache_dir, one.repo) for one in self.manifest.repos]
+        self.stores = [_gathering(config, one.repo) for one in self.manifest.repos]
+        self.had = [_had(config, one.repo) for one in self.manifest.repos]
         self.written = 0
-        self._first: dict[str, str] = {}  # a member's name -> where its content is now
 
     def _read_manifest(self) -> Manifest:
         entry = self.reader.next()
@@ -164,7 +164,7 @@ class _Unpacking:
         return Unpacked(folders, len(members), self.written, notes)
 
     def _is_here(self, i: int, file: LockedFile) -> bool:
-        return prove(self.stores[i], file.etag, file.size)
+        return file.etag in self.had[i] or prove(self.stores[i], file.etag, file.size)
 
     def _stage(self, member: packing.Member) -> str:
         """The content beside its place, not proven, under a name that nobody looks for."""
@@ -204,7 +204,7 @@ class _Unpacking:
     def _take_again(self, member: packing.Member) -> None:
         """A content that came already, in another repository, or under another path of this one."""
         store = self.stores[member.repo]
-        if prove(store, member.file.etag, member.file.size):
+        if self._is_here(member.repo, member.file):
             return
         for other in self.stores:
             if may_serve(other, member.file.etag, member.file.size):
@@ -233,6 +233,9 @@ class _Unpacking:
 
 def publish(store: RepoStore, one: Locked, listing: Tree | None, config: Config) -> str:
     """Names for contents that are all here: links, listing, the revision's name last."""
+    held = _held.chosen(config, one.repo)
+    if isinstance(held, _held.InPlain):
+        return readable.publish(store, held.store, one, listing)
     from .._download import links
 
     linked = links(config)
@@ -281,6 +284,18 @@ def _check_trusted(manifest: Manifest, trusted: list[Locked], name: str) -> None
                 ),
                 repo_id=one.repo.id,
             )
+
+
+def _gathering(config: Config, repo: Repo) -> RepoStore:
+    """Where contents go: into the cache; or, for folders to be read, into a store that goes when they have their names."""
+    plain = isinstance(_held.chosen(config, repo), _held.InPlain)
+    return RepoStore(readable.root_of(config.cache_dir) if plain else config.cache_dir, repo)
+
+
+def _had(config: Config, repo: Repo) -> set[str]:
+    """Digests of what lies in readable folders; a store is asked for each."""
+    held = _held.chosen(config, repo)
+    return readable.contents(held.store) if isinstance(held, _held.InPlain) else set()
 
 
 # --- files beside their places --------------------------------------------------------------------
@@ -375,7 +390,7 @@ def _import(folder: str, said: str | None, repo_type: str | None, trusted: list[
     from pathlib import Path
 
     one, listing = _whose(said, repo_type, trusted, config, token)
-    store = RepoStore(config.cache_dir, one.repo)
+    store = _gathering(config, one.repo)
     there = {path: os.path.join(folder, *path.split("/")) for path in one.files}
     found = {path: place for path, place in there.items() if os.path.isfile(place)}
     found |= _renamed(folder, {path: one.files[path] for path in one.files if path not in found}, set(found.values()))
@@ -383,10 +398,10 @@ def _import(folder: str, said: str | None, repo_type: str | None, trusted: list[
         raise ConfigError(
             explain(f"{folder} has no file of {one.repo.id}", looked_for=", ".join(list(one.files)[:5]), do="name the folder that the files' own names begin in")
         )
-    damaged, written = [], 0
+    damaged, written, had = [], 0, _had(config, one.repo)
     for path, place in found.items():
         file = one.files[path]
-        if prove(store, file.etag, file.size):
+        if file.etag in had or prove(store, file.etag, file.size):
             continue
         try:
             how = _native.adopt(os.path.realpath(place), file.etag, store.folder, tactics="cy", size=file.size)
@@ -439,9 +454,9 @@ def _whose(said: str | None, repo_type: str | None, trusted: list[Locked] | None
     if said is None:
         raise BadName("from_folder= wants repo=, such as 'org/name@commit', or lock=")
     name = name_of(said, repo_type)
-    hub, store = Hub(name.repo, config, token), RepoStore(config.cache_dir, name.repo)
+    hub = Hub(name.repo, config, token)
     commit = name.revision if is_commit(name.revision) else hub.commit_of(name.revision)
-    tree = tree_of(hub, store.folder, commit)
+    tree = tree_of(hub, _held.chosen(config, name.repo).notes(commit), commit)
     files = {path: LockedFile(facts.size, facts.etag if len(facts.etag) == 64 else None, facts.etag if len(facts.etag) == 40 else None)
              for path, facts in tree.items() if facts.etag is not None}  # fmt: skip
     hub.listed(files)

@@ -1,19 +1,20 @@
-"""What a call of this folder is about: one commit of a repository, and the files of it that are wanted. Imports _errors, _names, _hub, _store,
-_snapshot, _loader, _layout, _transport.
+"""What a call of this folder is about: one commit of a repository, and the files of it that are wanted. Imports _errors, _held, _names, _hub, _store,
+_snapshot, _loader, _plain_calls, _transport.
 
 Looks at the hub and at the cache, writes nothing.
 """
 
 from __future__ import annotations
 
+import os
+
 from .. import _errors as errors
-from .. import _transport
+from .. import _held, _transport
 from .._errors import explain
 from .._hub import Ask, Hub
 from .._loader import Needed
 from .._names import check_revision, is_commit, repo
-from .._snapshot import by_patterns, tree_of
-from .._store import RepoStore, read_tree
+from .._snapshot import by_patterns, snapshot, tree_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     from .._config import Config
+    from .._held import Held
     from .._names import Patterns, Repo
     from .._snapshot import Choice
     from .._store import Tree
@@ -80,23 +82,6 @@ def how(needed: bool, variant: str | None, quant: str | None, dtype: object, inc
     return How(bool(needed), variant, quant, None if dtype is None else str(dtype).removeprefix("torch."), several(include), several(exclude))
 
 
-def check_layout(config: Config, what: str) -> None:
-    """These calls know the hub's own layout. ConfigError where the cache has the other one."""
-    if config.layout == "hub":
-        return
-    from .. import _layout
-
-    layout, why = _layout.chosen(config)
-    if layout != _layout.HUB:
-        raise errors.ConfigError(
-            explain(
-                f"{what} works with the hub's layout, and {config.cache_dir} has readable folders",
-                because=why,
-                do="name a cache of the hub's layout (cache_dir=, HUBJET_LAYOUT=hub); `hubjet convert` brings a repository into it",
-            )
-        )
-
-
 class Name(NamedTuple):
     """What a person typed: `org/name`, `org/name@revision`, `datasets/org/name`, or the page's URL."""
 
@@ -129,26 +114,39 @@ class Wanted(NamedTuple):
     gated: bool | None
 
 
-def look(name: Name, how: How, config: Config, token: Any = None) -> tuple[Hub, RepoStore, Wanted]:
+def look(name: Name, how: How, config: Config, token: Any = None) -> tuple[Hub, Held, Wanted]:
     """Asks the hub (two questions; none for a commit whose listing is kept), or the cache where the network is shut."""
-    hub, store = Hub(name.repo, config, token), RepoStore(config.cache_dir, name.repo)
-    commit, tree = _listing(hub, store, name.revision, config)
-    files = hub.listed(sorted(how.choice(name.repo.id)(tree, lambda path: read_one(hub, store, commit, tree, path))))
+    hub, held = Hub(name.repo, config, token), _held.chosen(config, name.repo)
+    commit, tree = _listing(hub, held, name.revision, config)
+    files = hub.listed(sorted(how.choice(name.repo.id)(tree, lambda path: read_one(hub, held, commit, tree, path))))
     known = hub.licence is not None or hub.asked_info
-    return hub, store, Wanted(name, commit, tree, files, hub.licence, hub.gated if known else None)
+    return hub, held, Wanted(name, commit, tree, files, hub.licence, hub.gated if known else None)
 
 
-def _listing(hub: Hub, store: RepoStore, revision: str, config: Config) -> tuple[str, Tree]:
+def bring(hub: Hub, held: Held, revision: str, choice: Choice) -> str:
+    """Everything chosen is here afterwards. Answers the commit."""
+    if isinstance(held, _held.InHub):
+        return os.path.basename(snapshot(hub, held.store, revision, choice))
+    from .. import _plain_calls
+    from .._plain import Folder
+
+    version = Folder(_plain_calls.snapshot(hub, held.store, revision, choice)).version()
+    if version is None:
+        raise errors.StorageError(f"{held.top} was taken away meanwhile", path=held.top)
+    return version.commit
+
+
+def _listing(hub: Hub, held: Held, revision: str, config: Config) -> tuple[str, Tree]:
     if not config.offline:
-        commit = revision if is_commit(revision) else hub.commit_of(revision, known=store.read_ref(revision))
-        return commit, tree_of(hub, store.folder, commit)
-    known = store.read_ref(revision)
-    tree = read_tree(store.folder, known) if known is not None else None
+        commit = revision if is_commit(revision) else hub.commit_of(revision, known=held.read_ref(revision))
+        return commit, tree_of(hub, held.notes(commit), commit)
+    known = held.read_ref(revision)
+    tree = _held.tree_of(held, known) if known is not None else None
     if known is None or tree is None:
         raise errors.LocalEntryNotFound(
             explain(
                 f"the list of files of {hub.repo.id} ({revision}) is not here, and the network is shut",
-                looked_at=store.folder,
+                looked_at=held.top,
                 because=f"offline ({config.origins['offline']})",
                 do="call again with the network",
             ),
@@ -159,12 +157,10 @@ def _listing(hub: Hub, store: RepoStore, revision: str, config: Config) -> tuple
     return known, tree
 
 
-def read_one(hub: Hub, store: RepoStore, commit: str, tree: Tree, path: str) -> bytes:
+def read_one(hub: Hub, held: Held, commit: str, tree: Tree, path: str) -> bytes:
     """A small file's content, proven, from the cache or into memory: a plan writes nothing."""
-    from .._resolve import find
-
     facts = tree[path]
-    found = find(store, commit, path, facts.size)
+    found = held.find(commit, path, facts.size)
     if found is not None:
         with open(found.path, "rb") as content:
             return content.read(INDEX_BYTES_MAX + 1)

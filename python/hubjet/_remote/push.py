@@ -1,4 +1,4 @@
-"""`hubjet.push()`: a repository of the cache, put into an object store or any place that fsspec reaches. Imports _config, _edge, _names,
+"""`hubjet.push()`: a repository of the cache, put into an object store or any place that fsspec reaches. Imports _config, _edge, _held, _names,
 _store, _remote.
 
 Order: blobs, the commit's manifest, the name. What is there with the right size and digest is not sent again; what is sent is digested as it
@@ -11,12 +11,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import _native, _words
+from .. import _held, _native, _words
 from .._config import resolve
 from .._edge import public
 from .._errors import IntegrityError, LocalEntryNotFound, explain
 from .._names import check_revision, is_commit, is_etag, keeper, repo
-from .._store import FileFacts, RepoStore, read_tree
+from .._store import FileFacts
 from . import layout, parts
 from .layout import Manifest
 from .depot import at, is_place
@@ -25,6 +25,7 @@ from .sums import hashing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .._held import Held
     from .._names import Patterns
     from .._store import Tree
     from .depot import Depot
@@ -80,25 +81,26 @@ def push(
         from .._errors import ConfigError
 
         raise ConfigError(explain(f"{to!r} names no place such as s3://bucket/prefix", do="a folder is file:///the/folder; gs://, az://, sftp:// … go, too"))
-    store = RepoStore(resolve(cache_dir=cache_dir).cache_dir, one)
-    commit = store.read_ref(name)
-    tree = _listed(store, commit) if commit is not None else None
-    if commit is None or not tree:
+    root = resolve(cache_dir=cache_dir).cache_dir
+    known = [(held, commit) for held in _held.forms(root, one) if (commit := held.read_ref(name)) is not None and held.has(commit)]
+    held, commit = known[0] if known else (None, "")
+    tree = _listed(held, commit) if held is not None else None
+    if held is None or not tree:
         raise LocalEntryNotFound(
             explain(
                 f"{one.id} ({name}) is not in the cache: there is nothing to push",
-                looked_for=store.folder,
+                looked_in=root,
                 do=f"hubjet download {one.id}{'' if name == 'main' else f' --revision {name}'}",
             ),
             repo_id=one.id, repo_type=one.type, revision=name,
         )  # fmt: skip
     keep = keeper(allow_patterns, ignore_patterns)
-    files = [path for path in tree if keep(path) and os.path.exists(store.pointer(commit, path))]
+    files = [path for path in tree if keep(path) and os.path.exists(held.place(commit, path))]
     if not files:
-        raise LocalEntryNotFound(explain(f"no file of {one.id} ({name}) that is here is chosen", here=store.snapshot(commit)), repo_id=one.id)
+        raise LocalEntryNotFound(explain(f"no file of {one.id} ({name}) that is here is chosen", here=held.folder(commit)), repo_id=one.id)
     depot = at(to)
-    sent = _send_all(depot, store, commit, tree, files)
-    whole = read_tree(store.folder, commit) is not None
+    sent = _send_all(depot, held, commit, tree, files)
+    whole = _held.tree_of(held, commit) is not None
     key = layout.manifest_key(one, commit)
     text = depot.read_small(key, layout.MANIFEST_BYTES_MAX)
     manifest = layout.merged(Manifest(tree, frozenset(files), whole), layout.read_manifest(text, one, commit) if text else None)
@@ -109,19 +111,16 @@ def push(
     return Pushed(depot.shown, one.id, one.type, commit, len(files), size, sent, max(size - sent, 0))
 
 
-def _listed(store: RepoStore, commit: str) -> Tree:
+def _listed(held: Held, commit: str) -> Tree:
     """The commit's listing; where none is kept (huggingface_hub before 2.0), the files of its folder."""
-    tree = read_tree(store.folder, commit)
+    tree = _held.tree_of(held, commit)
     if tree is not None:
         return tree
-    top = store.snapshot(commit)
     found: dict[str, FileFacts] = {}
-    for folder, _inner, names in os.walk(top):
-        for name in names:
-            place = os.path.join(folder, name)
-            path = os.path.relpath(place, top).replace(os.sep, "/")
-            if os.path.isfile(place):
-                found[path] = _facts_of(store.etag_at(place), place)
+    for path in held.names(commit):
+        place = held.place(commit, path)
+        if os.path.isfile(place):
+            found[path] = _facts_of(held.at(commit).rows[path].etag if isinstance(held, _held.InPlain) else held.store.etag_at(place), place)
     return found
 
 
@@ -132,7 +131,7 @@ def _facts_of(etag: str | None, place: str) -> FileFacts:
     return FileFacts(size, etag, etag, size) if len(etag) == 64 else FileFacts(size, etag)
 
 
-def _send_all(depot: Depot, store: RepoStore, commit: str, tree: Tree, files: list[str]) -> int:
+def _send_all(depot: Depot, held: Held, commit: str, tree: Tree, files: list[str]) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     first = {tree[path].etag: path for path in reversed(files)}  # the same bytes once
@@ -140,11 +139,11 @@ def _send_all(depot: Depot, store: RepoStore, commit: str, tree: Tree, files: li
     small = [path for path in chosen if tree[path].size <= SMALL]
     sent = 0
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        for count in pool.map(lambda path: _send(depot, store.pointer(commit, path), path, tree[path]), small):
+        for count in pool.map(lambda path: _send(depot, held.place(commit, path), path, tree[path]), small):
             sent += count
     for path in chosen:
         if tree[path].size > SMALL:
-            sent += _send(depot, store.pointer(commit, path), path, tree[path])
+            sent += _send(depot, held.place(commit, path), path, tree[path])
     return sent
 
 
