@@ -311,10 +311,12 @@ static int adopt(const char *final, struct work *w, char *how, struct hj_err *e)
     replace = true;                                   /* a link that leads nowhere keeps nobody's bytes */
   hj_err_clear(&s);
   done = false;
-  if (hj_temp_publish(w->temp, final, replace, w->way->sync, &done, &s) == HJ_E_EXISTS && !replace)
+  if (hj_temp_publish(w->temp, final, replace, w->way->sync, &done, &s) == HJ_E_EXISTS && !replace) {
+    discard(w);                                       /* before it is noted: a name that goes changes the ctime of a file that has two */
     (void)settle(w, final, how, e);
-  else
+  } else {
     hj_err_pass(e, &s);
+  }
   if (done) {
     hj_mem_free(w->temp);
     w->temp = NULL;

@@ -221,3 +221,46 @@ TEST(adopting_survives_every_failure)
   sweep_memory("adopt, copied", adopt_scene, copy);
   sweep_memory("adopt, linked", adopt_scene, link_it);
 }
+
+struct kill_job { const char *tactics; int at; };
+
+static void adopt_and_die(void *user)
+{
+  const struct kill_job *job = user;
+  struct hj_adopt_way way = way_of(job->tactics);
+  struct hj_err e = HJ_ERR_INIT;
+  char how;
+  way.sync = true;
+  hj_fault_at(job->at, -1);
+  (void)hj_adopt_blob(repo(), etag, &way, &how, &e);
+}
+
+TEST(a_kill_at_any_call_of_an_adoption_leaves_the_whole_blob_or_none)
+{
+  static const char *const tactics[] = { "y", "l", "h" };
+  for (size_t i = 0; i < 3; i++) {
+    struct kill_job job = { tactics[i], 1 };
+    for (;; job.at++) {
+      struct hj_err e = HJ_ERR_INIT;
+      enum hj_blob_state state;
+      context("%s, kill at call %d", tactics[i], job.at);
+      remove_all(repo());
+      put_theirs(TEXT, 0444);
+      struct stat before = stat_of(theirs());
+      int end = in_child(adopt_and_die, &job);
+      CHECK(is_as_before(&before));
+      if (is_there(blob())) {
+        CHECK_FILE(blob(), TEXT);
+        CHECK_OK(hj_record_look(repo(), etag, &state, &e), e);
+        CHECK_NE(state, HJ_BLOB_NEW);                /* its owner's edits are noticed from the moment it has its name */
+      }
+      char how = take(tactics[i]);
+      CHECK(how == *tactics[i] || how == '=');
+      if (end == 0)
+        break;
+      CHECK_EQ(end, -SIGKILL);
+    }
+    CHECK_GT(job.at, 8);
+    printf("%s: killed at %d calls\n", tactics[i], job.at - 1);
+  }
+}

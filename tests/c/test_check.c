@@ -291,3 +291,73 @@ TEST(a_check_and_a_salvage_survive_every_failure)
   sweep_memory("check", check_scene, &scene);
   sweep_platform("check", check_scene, &scene);
 }
+
+struct kill_job { const struct scene *scene; int at; };
+
+static void check_and_die(void *user)
+{
+  const struct kill_job *job = user;
+  struct hj_err e = HJ_ERR_INIT;
+  hj_fault_at(job->at, -1);
+  (void)check_scene((void *)(uintptr_t)job->scene, &e);
+}
+
+/* What the dead one left (sums, half of a salvage) does not make a bad file good, and the next one repairs it: one cell is lacking. */
+static void repair(const struct scene *s)
+{
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_promise got;
+  struct hj_blob *b = NULL;
+  struct hj_span gap;
+  char hex[65];
+  uint64_t lacking = 0;
+  struct hj_check c = look(s->bad, &s->of, s->sums, true);
+  CHECK_EQ(c.verdict, HJ_CHECK_DAMAGED);
+  hj_ranges_release(&c.damaged);
+  CHECK_OK(hj_check_salvage(s->bad, s->partials, s->sums, &s->of, 0444, NULL, &lacking, &e), e);
+  CHECK_EQ(lacking, CELL);
+  etag_of(HJ_SHA256, content, SIZE, hex);
+  struct hj_blob_want want = { .final = s->bad, .partial_dir = s->partials, .key = hex, .promise = s->of, .validator = "", .size = SIZE, .mode = 0644,
+                               .replace = true, .resume = true };
+  CHECK_OK(hj_blob_open(&b, &want, &e), e);
+  while (hj_ranges_gap(hj_blob_held(b), 0, SIZE, &gap))
+    CHECK_OK(hj_blob_put(b, gap.at, content + gap.at, (size_t)(gap.end - gap.at), &e), e);
+  while (hj_blob_provable(b)) {
+    hj_blobs_prove(&(struct hj_proof){ b, NULL, &e }, 1, UINT64_MAX);
+    CHECK_OK((int)e.code, e);
+  }
+  CHECK_OK(hj_blob_commit(b, &got, &e), e);
+  hj_blob_drop(b, false);
+}
+
+TEST(a_kill_at_any_call_of_a_check_or_a_salvage_makes_no_bad_file_good)
+{
+  struct hj_promise of;
+  char good[300], sums[300], bad[300], partials[300];
+  (void)snprintf(good, sizeof good, "%s", make_file("good", &of));
+  (void)snprintf(bad, sizeof bad, "%s", make_file("bad", &of));
+  (void)snprintf(sums, sizeof sums, "%s", temp_path("sums"));
+  (void)snprintf(partials, sizeof partials, "%s", temp_path("side/partial"));
+  struct scene scene = { good, bad, sums, partials, of };
+  struct kill_job job = { &scene, 1 };
+  for (;; job.at++) {
+    context("kill at call %d", job.at);
+    remove_all(sums);
+    remove_all(partials);
+    (void)look(good, &of, sums, false);
+    flip(bad, CELL);
+    int end = in_child(check_and_die, &job);
+    repair(&scene);
+    struct hj_check c = look(bad, &of, sums, false);
+    CHECK_EQ(c.verdict, HJ_CHECK_GOOD);
+    hj_ranges_release(&c.damaged);
+    c = look(good, &of, sums, true);
+    CHECK_EQ(c.verdict, HJ_CHECK_GOOD);
+    hj_ranges_release(&c.damaged);
+    if (end == 0)
+      break;
+    CHECK_EQ(end, -SIGKILL);
+  }
+  CHECK_GT(job.at, 20);
+  printf("killed at %d calls\n", job.at - 1);
+}

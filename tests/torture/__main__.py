@@ -30,8 +30,8 @@ def names(kind: str, scenario: str) -> list[str]:
     found = []
     for file, name in program.tests():
         whole = file == "test_job_sweep"
-        is_kill = whole and name.endswith("each_kill")
-        wanted = is_kill if kind == "kills" else whole and not is_kill or "survive" in name and "every" in name
+        is_kill = whole and name.endswith("each_kill") or name.startswith("a_kill_at_any_call")
+        wanted = is_kill if kind == "kills" else not is_kill and (whole or "survive" in name and "every" in name)
         if wanted and scenario in name:
             found.append((whole, name))
     return [name for _, name in sorted(found)]

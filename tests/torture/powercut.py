@@ -32,6 +32,7 @@ from tests.server import World
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = 4096
 BIG = (5 << 20) + 1234
+FLIPPED = 3_000_000         # where the scene "repair" damages a blob
 ROOT_INO = 1
 
 # --- the log ------------------------------------------------------------------------------------------------------
@@ -245,7 +246,10 @@ SCENES = {
     "fetch": "hubjet.fetch({url!r}, '{place}/w.bin', sha256={sha256!r})",
     "many": "hubjet.snapshot_download('org/many', cache_dir='{place}/cache')",
     "resume": "hubjet.fetch({url!r}, '{place}/w.bin', sha256={sha256!r})",
+    "adopt": "with hubjet.settings(sources=[{theirs!r}], adopt='copy'): hubjet.snapshot_download('org/name', cache_dir='{place}/cache')",
+    "repair": "hubjet.verify(repair=True, cache_dir='{place}/cache'); hubjet.snapshot_download('org/name', cache_dir='{place}/cache')",
 }
+FETCHED_MOST = {"adopt": 1 << 20, "repair": (6 << 20) + (1 << 19)}  # while it is recorded: it was taken; one block came again
 # What the recorded process does before the call: the cuts then meet a partial that is made, left, taken up and finished.
 BEFORE = {
     "resume": """
@@ -257,6 +261,16 @@ job.cancel()
 while not job.done:
     time.sleep(0.002)
 assert job.cancelled
+""",
+    # A byte of a blob is another one, and that is on the disk: only cuts behind it are of interest here.
+    "repair": """
+import os
+path = os.path.realpath(hubjet.snapshot_download('org/name', cache_dir='{place}/cache') + '/model.safetensors')
+os.chmod(path, 0o644)
+file = os.open(path, os.O_RDWR)
+os.pwrite(file, bytes([os.pread(file, 1, {flipped})[0] ^ 1]), {flipped})
+os.fsync(file)
+os.close(file)
 """,
 }
 
@@ -280,7 +294,12 @@ class Bench:
         self.world.repo("org/many").commit(many)
         self.url = self.world.file("weights.bin", big, faulty=True)
         self.sha256 = hashlib.sha256(big).hexdigest()
-        self.want = {"cold": files, "local_dir": files, "fetch": {"w.bin": big}, "many": many, "resume": {"w.bin": big}}
+        self.theirs = self.folder / "theirs"
+        self.theirs.mkdir()
+        (self.theirs / "weights.safetensors").write_bytes(big)
+        self.want = {"cold": files, "local_dir": files, "fetch": {"w.bin": big}, "many": many, "resume": {"w.bin": big}, "adopt": files, "repair": files}
+        damaged = big[:FLIPPED] + bytes([big[FLIPPED] ^ 1]) + big[FLIPPED + 1 :]
+        self.before = {"repair": hashlib.sha256(damaged).hexdigest()}
         self.good = {scene: {hashlib.sha256(c).hexdigest() for c in files.values()} for scene, files in self.want.items()}
         return self
 
@@ -289,7 +308,8 @@ class Bench:
 
     def call(self, scene: str, place: Path, table: dict[str, str] = SCENES) -> str:
         text = table.get(scene, "").replace("{place}", str(place))
-        return text.replace("{url!r}", repr(self.url)).replace("{sha256!r}", repr(self.sha256))
+        text = text.replace("{url!r}", repr(self.url)).replace("{sha256!r}", repr(self.sha256))
+        return text.replace("{theirs!r}", repr(str(self.theirs))).replace("{flipped}", str(FLIPPED))
 
     def env(self) -> dict[str, str]:
         return {**os.environ, **self.world.env(), "PYTHONPATH": f"{ROOT / 'python'}:{ROOT}", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -301,7 +321,10 @@ class Bench:
         log = self.folder / f"{scene}.log"
         env = {**self.env(), "LD_PRELOAD": str(self.shim), "POWER_UNDER": str(place), "POWER_LOG": str(log)}
         script = f"import hubjet\n{self.call(scene, place, BEFORE)}\n{self.call(scene, place)}"
+        self.world.clear()
         subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=120)
+        fetched = sum(r.bytes for r in self.world.bodies())
+        assert fetched < FETCHED_MOST.get(scene, 1 << 40), f"{scene}: {fetched} bytes were fetched"
         return read_log(log, str(place))
 
     def public(self, place: Path) -> Iterator[Path]:
@@ -310,10 +333,12 @@ class Bench:
             if not {".hubjet", ".locks", ".cache", "trees", "refs"} & set(inside):
                 yield from (Path(folder) / name for name in files if name != "CACHEDIR.TAG" and not name.startswith(".hubjet"))
 
-    def wrong(self, scene: str, place: Path) -> list[str]:
+    def wrong(self, scene: str, place: Path, before: bool = False) -> list[str]:
+        """`before`: what was there when the call began may be there still."""
         found = []
+        good = self.good[scene] | ({self.before[scene]} if before and scene in self.before else set())
         for path in self.public(place):
-            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() not in self.good[scene]:
+            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() not in good:
                 found.append(f"{path.relative_to(place)} ({path.stat().st_size} bytes)")
         return found
 
@@ -333,7 +358,9 @@ class Case:
 def cases(scene: str, ops: list[Op], seed: int, cuts: int | None, rounds: int) -> list[Case]:
     """At each sync (before and after it) and at the end, all ways; elsewhere random ones. `cuts`: so many moments only."""
     syncs = sorted({i + d for i, op in enumerate(ops) if op.kind == "S" for d in (0, 1)} | {len(ops)})
-    others = [i for i in range(1, len(ops)) if i not in syncs]
+    begins = max((i for i, op in enumerate(ops) if scene == "repair" and op.kind == "W" and len(op.data) == 1), default=-1) + 2
+    syncs = [i for i in syncs if i >= begins]
+    others = [i for i in range(begins, len(ops)) if i not in syncs]
     dice = random.Random(seed)
     if cuts is not None:
         syncs = sorted({*dice.sample(syncs, min(cuts, len(syncs))), len(ops)})
@@ -376,7 +403,7 @@ def play(bench: Bench, scene: str, ops: list[Op], some: list[Case]) -> list[str]
             where = f"{scene} --cut {case.cut} --way {case.way} ({case.name}, of {len(ops)})"
             shutil.rmtree(place, ignore_errors=True)
             make(ops, case, place)
-            for one in bench.wrong(scene, place):
+            for one in bench.wrong(scene, place, before=True):
                 found.append(f"{where}: wrong bytes have a public name: {one}")
             whole = case.cut == len(ops)
             held = bench.complete(scene, place) if whole else False
