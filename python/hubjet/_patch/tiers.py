@@ -1,4 +1,4 @@
-"""Under enable(): what lies in `caches` is in huggingface_hub's cache when it looks there. Imports _config, _names, _store, _tiers, _trace.
+"""Under enable(): what lies in `caches` is in huggingface_hub's cache when it looks there. Imports _config, _names, _store, _tiers, _trace, _patch.edits.
 
 Its functions (hf_hub_download, snapshot_download, try_to_load_from_cache) all begin by asking `repo_folder_name` what the repository's folder is called,
 in their own module, and look into it afterwards. At that moment links to the tiers' files are put there, with the name's commit, if nobody wrote one
@@ -16,6 +16,7 @@ from .._config import resolve
 from .._errors import HubjetError
 from .._names import Repo, is_commit, keeper
 from .._store import RepoStore, read_tree, write_tree
+from . import edits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ def make(original: Callable[..., Any], active: Callable[[], bool], module: Modul
 
     def repo_folder_name(*, repo_id: str, repo_type: str) -> Any:
         name = original(repo_id=repo_id, repo_type=repo_type)
-        if active() and _has_tiers():
-            bring(sys._getframe(1).f_locals, name, repo_id, repo_type)
+        if active():
+            asked = sys._getframe(1).f_locals
+            if _has_tiers():
+                bring(asked, name, repo_id, repo_type)
+            edits.look(asked, name, repo_id, repo_type)
         return name
 
     return repo_folder_name
