@@ -17,7 +17,7 @@ soak:            ## 10,000 downloads under faults, four processes sharing a cach
 	@$(PYTHON) tests/run.py soak $(ARGS)
 torture:         ## each malloc, platform call and network event fails; kills; power cuts; odd disks: all of it, 20 minutes (tests/torture)
 	@$(PYTHON) tests/run.py torture $(ARGS)
-drive:           ## the vault on a file system like Colab's Drive: the writer killed at 30 moments, what it costs (ARGS="--kills 100 --seed 7") (root)
+drive:           ## two users, a read-only tier, a vault on a file system like Colab's Drive: killed at 30 moments (ARGS="--kills 100 --seed 7") (root)
 	@$(PYTHON) tests/run.py drive $(ARGS)
 sanitize:        ## all C tests under ASan+UBSan and TSan, Python tests with a sanitized extension (ARGS="c", "python", "valgrind")
 	@$(PYTHON) tests/run.py sanitize $(ARGS)

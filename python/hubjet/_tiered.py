@@ -18,7 +18,7 @@ from ._names import is_commit, keeper, pattern_list
 from ._resolve import Source, find, find_proven, plan
 from ._show import receipt
 from ._snapshot import Choice
-from ._store import RepoStore, read_tree, write_tree
+from ._store import NamesOnly, RepoStore, read_tree, write_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,11 +152,16 @@ def snapshot(
     if bar_class is None and _snapshot.is_whole(store, commit, choose):
         return _whole(asked, revision, commit, error)
     tree = asked.tree_of(commit)
+    if tree is None and shut:
+        known = _snapshot.known_elsewhere(hub, revision, commit, None)  # a vault's word, another program's
+        tree = known[1] if known is not None and known[0] == commit and not isinstance(known[1], NamesOnly) else None
     told = tree is not None
     if tree is None and not shut:
         tree = hub.tree(commit)
     if tree is None:
         tree = asked.files_of(commit)
+        if not tree:  # seen: an empty folder as the answer, for a commit that no cache knows
+            return _snapshot.snapshot(hub, store, revision, choose, local_only=local_only, bar_class=bar_class)
     files = hub.listed(choose(tree, lambda name: _read(asked, commit, name, tree, shut)))
     place = next((one for one in asked.folders if files and _tiers.in_place(one, commit, tree, files, choose.words)), None)
     if place is not None:

@@ -88,7 +88,8 @@ class Drive:
             self._process = None
 
     def close(self) -> None:
-        self.heal()  # what is held
+        if self._process is not None:
+            self.heal()  # what is held
         self.unmount()
 
     def folder(self, name: str) -> Path:
@@ -100,7 +101,8 @@ class Drive:
     def fault(self, op: str, glob: str = "*", error: str | None = None, **how: Any) -> None:
         """op: a call of fs.py, or "*". error: the errno's name. how: every=N (each Nth), skip=N, times=N, delay_ms, zero=True (getattr: the
         size shows as 0), lose=True (release: what was written is cut off), flip=True (read: one bit is wrong), kill=True (the caller's
-        process gets SIGKILL), hold=True (no answer before `heal`, as of a server that is gone)."""
+        process gets SIGKILL), hold=True (no answer before `heal`, as of a server that is gone), rate=N (read: bytes per second, all
+        together)."""
         self._faults.append({"id": len(self._faults), "op": op, "glob": glob, "error": error, **how})
         self._write()
 

@@ -31,6 +31,7 @@ class DriveFs(mfusepy.Operations):  # type: ignore[misc]
         self._rules: list[dict[str, Any]] = []
         self._met: dict[int, int] = {}  # rule's id -> how often it was met
         self._dirty: set[int] = set()
+        self._free_at = 0.0  # when the line has sent what was read so far
         self._lock = threading.Lock()
 
     # --- rules
@@ -192,9 +193,18 @@ class DriveFs(mfusepy.Operations):  # type: ignore[misc]
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         held = self._meet("read", path)
         data = os.pread(fh, size, offset)
+        for rule in held:
+            if rule.get("rate"):
+                self._send(len(data) / rule["rate"])
         if data and any(rule.get("flip") for rule in held):
             return bytes([data[0] ^ 1]) + data[1:]
         return data
+
+    def _send(self, seconds: float) -> None:
+        """One line for all that is read."""
+        with self._lock:
+            self._free_at = done = max(self._free_at, time.monotonic()) + seconds
+        time.sleep(max(done - time.monotonic(), 0))
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         self._meet("write", path)

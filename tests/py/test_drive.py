@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +22,14 @@ from hubjet import _transport
 from hubjet._config import resolve
 from hubjet._names import Repo
 from hubjet._store import RepoStore
-from hubjet._vault import journal, layout, manifest, shelf, writer
+from hubjet._vault import choose, journal, layout, manifest, shelf, writer
 from hubjet._vault import worker as worker_module
 from hubjet._vault.manifest import Entry, Manifest, Part
 from hubjet._vault.worker import worker
 
 from tests.drive import Drive, why_not
 from tests.drive.kills import Story
+from tests.server import Sparse
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no FUSE here: {why_not()}")
 
@@ -429,16 +432,78 @@ def test_a_kill_in_a_call_that_is_the_kernels_own_hits_nobody(drive: Drive) -> N
     assert (drive.at / "one").read_bytes() == b"1"
 
 
-def test_killed_at_eight_moments_nothing_is_lost_or_half_visible(world: Any, tmp_path: Path) -> None:
+MIB = 1 << 20
+WEIGHTS = Sparse(40 * MIB, 5)
+
+
+@pytest.fixture
+def large(world: Any, vault: Path, cache: Path, drive: Drive, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Weights that are worth measuring (there from 256 MiB on, here from 32), on the vault and not on this computer."""
+    monkeypatch.setattr(choose, "SMALL", MIB)
+    commit: str = world.repo("org/large").commit({"config.json": b"{}", "model.safetensors": WEIGHTS}, lfs=("*.safetensors",))
+    hubjet.snapshot_download("org/large")
+    assert hubjet.vault.flush().saved
+    new_runtime(cache, monkeypatch)
+    world.clear()
+    drive.forget()
+    return commit
+
+
+def restored(world: Any) -> tuple[str, int]:
+    """Where the weights came from in this runtime, and how many bytes of files the hub sent. They are what they should be."""
+    weights = Path(hubjet.snapshot_download("org/large")) / "model.safetensors"
+    assert hashlib.sha256(weights.read_bytes()).hexdigest() == weights.resolve().name
+    told = hubjet.receipt()
+    assert told is not None
+    return {file.name: file.source for file in told.files}["model.safetensors"], sum(one.bytes for one in world.bodies())
+
+
+def test_it_is_restored_from_the_vault_or_downloaded_again_whichever_was_measured_to_be_faster(
+    large: str, world: Any, drive: Drive, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = {}
+    for hub, vault_rate, faster in ((None, 6 * MIB, "hub"), (6 * MIB, None, "vault"), (20 * MIB, 20 * MIB, "vault")):  # a draw goes to the vault
+        world.heal()
+        world.pace(None, hub)
+        drive.heal()
+        if vault_rate is not None:
+            drive.fault("read", rate=vault_rate)
+        world.clear()
+        source, sent[hub, vault_rate] = restored(world)
+        assert source.startswith("vault ") == (faster == "vault"), (hub, vault_rate, source)
+        new_runtime(cache, monkeypatch)
+    measured = 16 * MIB
+    assert 40 * MIB <= sent[None, 6 * MIB] <= 40 * MIB + measured + MIB, "the weights, and what was measured"
+    assert sent[6 * MIB, None] <= measured and sent[20 * MIB, 20 * MIB] <= measured, "what was measured"
+
+
+def test_what_was_measured_lately_is_not_measured_again(large: str, world: Any, drive: Drive, cache: Path) -> None:
+    drive.fault("read", rate=6 * MIB)
+    assert not restored(world)[0].startswith("vault")
+    shutil.rmtree(cache)  # and not what is known of rates
+    world.clear()
+    source, sent = restored(world)
+    assert not source.startswith("vault") and 40 * MIB <= sent < 41 * MIB
+    world.pace(None, 6 * MIB)
+    world.clear()
+    shutil.rmtree(cache)
+    with hubjet.settings(offline=True):  # nobody may be asked: the vault, however slow
+        drive.heal()
+        assert restored(world) == (f"vault {drive.folder('models')}", 0)
+
+
+def test_two_users_a_tier_and_a_vault_killed_at_eight_moments(world: Any) -> None:
+    """Nothing is lost, nothing half-visible, the state honest. `make drive` is the long form."""
     dice = random.Random(8)
-    with Drive(tmp_path / "colab") as drive:
-        story = Story(world, tmp_path, drive, 8)
-        calls = story.count()
-        while story.killed < 8:
-            story.forget_all()
-            while story.killed < 8 and story.kill_at(dice.randrange(calls)):
-                story.check()
-            story.finish()
+    with tempfile.TemporaryDirectory(prefix="hubjet-drive-") as place:
+        os.chmod(place, 0o755)  # pytest's own folder is closed to other accounts
+        with Drive(Path(place) / "colab") as drive, Story(world, Path(place), drive, 8) as story:
+            calls = story.count()
+            while story.killed < 8:
+                story.forget_all()
+                while story.killed < 8 and story.kill_at(dice.randrange(2 * calls)):
+                    story.check()
+                story.finish()
 
 
 # --- looked at, held, waited for --------------------------------------------------------------------

@@ -282,6 +282,15 @@ def test_a_file_system_that_never_answers_costs_one_wait(
     assert len(said) == 1 and "has not answered for 0.3 s: is its server there?" in said[0], said
 
 
+def test_a_commit_that_nobody_has_is_not_an_empty_folder(world: World, cache: Path, tier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought(world, tier)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name, revision in (("org/name", "1" * 40), ("org/other", "1" * 40), ("org/other", "main")):
+        with pytest.raises(hubjet.LocalEntryNotFound):
+            hubjet.from_pretrained(name, revision=revision, caches=[tier, cache])
+    assert not list(cache.rglob("snapshots/*"))
+
+
 def test_the_hub_cannot_be_asked(world: World, cache: Path, tier: Path, caplog: pytest.LogCaptureFixture) -> None:
     commit = brought(world, tier)
     with hubjet.settings(caches=[tier, cache], endpoint="http://127.0.0.1:9"):
