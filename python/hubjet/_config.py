@@ -354,6 +354,11 @@ class Config:
         """The same without the network."""
         return self if self.offline else Config({**self.__dict__, "offline": True}, self.origins)
 
+    def without_stores(self) -> Config:
+        """The same without the object stores among `caches`: what local_files_only means to them."""
+        folders = tuple(place for place in self.caches if "://" not in place)
+        return self if folders == self.caches else Config({**self.__dict__, "caches": folders}, self.origins)
+
     def setting(self, name: str) -> Setting:
         """Value and origin of one option; passwords in proxy URLs are left out of the value."""
         value = getattr(self, name)

@@ -49,13 +49,18 @@ else:
     from ._record import NamedTuple
 
 
-def providers(config: Config) -> list[Provider]:
-    """Who is asked, in this order. Without a setting that names one, and without another program's files: nobody."""
+def providers(config: Config, stores: bool = False) -> list[Provider]:
+    """Who is asked, in this order. Without a setting that names one, and without another program's files: nobody. `stores`: object stores among the
+    caches, too: what goes into the hub's layout has asked them before (_tiered)."""
     found: list[Provider] = []
     if config.tiers:
         from ._tiers import Provider as Tiers
 
         found.append(Tiers(config))
+        if stores and any("://" in place for place in config.tiers):
+            from ._remote.provider import Stores
+
+            found.append(Stores(config))
     if config.adopt != "off":
         from ._adopted import TACTICS, Sources
         from ._beside import Beside
@@ -131,9 +136,9 @@ class Elsewhere:
         return next((known for one in self.providers if (known := one.listing(repo, revision)) is not None), None)
 
 
-def elsewhere(config: Config) -> Elsewhere | None:
-    """None: there is nowhere to look."""
-    asked = providers(config)
+def elsewhere(config: Config, stores: bool = False) -> Elsewhere | None:
+    """None: there is nowhere to look. `stores`: see providers."""
+    asked = providers(config, stores)
     return Elsewhere(asked) if asked else None
 
 
@@ -155,6 +160,10 @@ def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config:
         from ._vault.provider import take_as as bring
 
         return "copy" if bring(config, place.lying, etag, filename, path, tmp) else None
+    if place.provider == STORES:
+        from ._remote.provider import take_as as fetch
+
+        return "copy" if fetch(config, place.lying, etag, filename, path, tmp, own) else None
     if own:
         return _taken(place, etag, filename, config, "y" if place.tactics == "y" else "cy", path=path, tmp=tmp, replace=True, mode=0o666)
     return _taken(place, etag, filename, config, place.tactics.replace("l", ""), path=path, tmp=tmp, replace=True)
@@ -215,4 +224,5 @@ def take_all(store: RepoStore, places: Mapping[str, tuple[Place, str]], config: 
 
 
 VAULT = "vault"
+STORES = "object stores"
 _HOW = {"clone": "clone of", "hardlink": "second name of", "link": "link to", "copy": "copy of", "here": "also at"}

@@ -8,6 +8,10 @@ from . import _native
 from ._config import read_rate, resolve
 from ._errors import StorageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._config import Config
+
 
 def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
     """Changes how fast this process may download, from now on and for what is running.
@@ -27,17 +31,29 @@ def limit_rate(rate: str | int | None, *, everywhere: bool = False) -> None:
     >>> hubjet.limit_rate("4M")
     >>> hubjet.limit_rate(None)
     """
+    global _own
     value = read_rate(rate) if rate is not None else None
     if everywhere:
         _write_users("limit", value or 0)
     else:
+        _own = value
         _native.limit_rate(value)
 
 
-def users_rate() -> int:
-    """Bytes per second that `limit_rate(…, everywhere=True)` left; 0: none."""
+_own: int | None = None  # what the extension was told, for bytes that do not come through it
+
+
+def rate_now(config: Config) -> int:
+    """Bytes per second that hold for a call with these settings; 0: no limit."""
+    own = _own if _own is not None else config.limit_rate or 0
+    users = users_rate(config.run_dir)
+    return min(own, users) if own and users else own or users
+
+
+def users_rate(run_dir: str | None = None) -> int:
+    """Bytes per second that `limit_rate(…, everywhere=True)` left; 0: none. run_dir: None: as the settings say."""
     try:
-        with open(_users_file("limit"), encoding="ascii") as file:
+        with open(os.path.join(run_dir, "limit") if run_dir is not None else _users_file("limit"), encoding="ascii") as file:
             text = file.read(20).strip()
     except (OSError, ValueError):
         return 0

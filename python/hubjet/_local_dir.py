@@ -205,7 +205,7 @@ def file(
     held = [
         etag for etag in (note.etag if note else None, cached.etag if cached else None) if is_etag(etag) and not force
     ]
-    others = elsewhere(hub.config) if state == State.ABSENT and not force else None
+    others = elsewhere(hub.config, stores=True) if state == State.ABSENT and not force else None
     digests = others.digests(store.repo, filename) if others is not None else []
     want: Want = {**folder.want(filename), "held": [*(etag for etag in held if etag is not None), *(digests or ())]}
     if digests is None:
@@ -470,7 +470,7 @@ def _settle(store: RepoStore, folder: Folder, commit: str, filename: str, facts:
 
 def _not_elsewhere(hub: Hub, store: RepoStore, folder: Folder, commit: str, tree: Tree, lacking: Sequence[str]) -> list[str]:
     """Takes what lies elsewhere on this computer; the rest."""
-    others = elsewhere(hub.config) if lacking else None
+    others = elsewhere(hub.config, stores=True) if lacking else None
     if others is None:
         return list(lacking)
     found = others.files(store.repo, commit, {path: tree[path] for path in lacking})

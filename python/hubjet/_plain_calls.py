@@ -69,6 +69,8 @@ def snapshot(
         if ready is not None:
             return ready
     if shut:
+        if local_only:
+            hub.config = hub.config.without_stores()
         return _as_it_is(hub, store, revision, choose, local_only, None)
     try:
         if commit is None:
@@ -329,7 +331,7 @@ def _check_case(hub: Hub, folder: Folder, names: Sequence[str]) -> None:
 def _looked_for(hub: Hub, commit: str, steps: list[Step]) -> list[Step]:
     """The same, with what lies elsewhere on this computer."""
     lacking = {step.filename: step.facts for step in steps if step.state != State.HERE and step.source is None and step.facts.etag is not None}
-    others = elsewhere(hub.config) if lacking else None
+    others = elsewhere(hub.config, stores=True) if lacking else None
     found = others.files(hub.repo, commit, lacking) if others is not None else {}
     return [step._replace(lies=found[step.filename]) if step.filename in found else step for step in steps] if found else steps
 
@@ -451,7 +453,7 @@ def _as_it_is(hub: Hub, store: PlainStore, revision: str, choose: Choice, local_
     folder = store.folder_of(commit) if commit is not None else None
     tree = read_tree(folder.meta, commit) if folder is not None and commit is not None else None
     if commit is None or folder is None or tree is None:
-        known = known_elsewhere(hub, revision, commit, tree)
+        known = known_elsewhere(hub, revision, commit, tree, stores=True)
         if known is not None and isinstance(known[1], NamesOnly):
             known = None  # a plain folder is noted as whole, which nobody can tell of these
         if known is None and (folder is None or commit is None):

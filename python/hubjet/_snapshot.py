@@ -494,9 +494,10 @@ def complete(
         _note_whole(store, commit, choose, files)
 
 
-def known_elsewhere(hub: Hub, revision: str, commit: str | None, tree: Tree | None) -> tuple[str, Tree] | None:
-    """Commit and listing without asking the hub, where files may lie elsewhere on this computer; None: nobody there knows the revision."""
-    others = elsewhere(hub.config)
+def known_elsewhere(hub: Hub, revision: str, commit: str | None, tree: Tree | None, stores: bool = False) -> tuple[str, Tree] | None:
+    """Commit and listing without asking the hub, where files may lie elsewhere on this computer; None: nobody there knows the revision. `stores`: see
+    _elsewhere.providers."""
+    others = elsewhere(hub.config, stores)
     if others is None:
         return None
     return (commit, tree) if commit is not None and tree is not None else others.listing(hub.repo, commit or revision)

@@ -87,7 +87,7 @@ class _Asked:
 
         return [one for depot in self.depots if (one := tier.manifest_of(depot, self.store.repo, commit)) is not None]
 
-    def fill(self, commit: str, wanted: Mapping[str, FileFacts]) -> dict[str, str]:
+    def fill(self, commit: str, wanted: Mapping[str, FileFacts], bar_class: Any = None) -> dict[str, str]:
         """Brings what tiers have of these files into the writable cache, under their digests. Answers where each came from."""
         came: dict[str, str] = {}
         linked = _download.links(self.hub.config)
@@ -100,7 +100,7 @@ class _Asked:
         if left and self.depots:
             from ._remote import tier
 
-            came |= tier.fill(self.depots, self.store, commit, left, self.hub.config.sync)
+            came |= tier.fill(self.depots, self.store, commit, left, self.hub.config, bar_class)
         return came
 
     def peek(self, commit: str, wanted: Mapping[str, FileFacts]) -> dict[str, tuple[str, str, int]]:
@@ -219,7 +219,7 @@ def _spread(
     hub, store = asked.hub, asked.store
     files = chosen(tree, lambda _name: b"")
     lacking = [step for step in plan(store, commit, tree, files) if step.source == Source.FETCH]
-    came = asked.fill(commit, {step.filename: step.facts for step in lacking})
+    came = asked.fill(commit, {step.filename: step.facts for step in lacking}, bar_class)
     rows = _note(asked, commit, tree, came)
     if told and came and read_tree(store.folder, commit) is None:
         write_tree(store.folder, commit, tree)
@@ -280,7 +280,7 @@ def file(
     if force or not asked.knows():
         return _download.file(hub, store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
     commit, error = _commit(asked, revision, shut)
-    path = _one(asked, commit, filename) if commit is not None else None
+    path = _one(asked, commit, filename, bar_class) if commit is not None else None
     if path is None:
         if error is not None:
             raise error
@@ -294,7 +294,7 @@ def file(
     return path
 
 
-def _one(asked: _Asked, commit: str, filename: str) -> str | None:
+def _one(asked: _Asked, commit: str, filename: str, bar_class: Any) -> str | None:
     """The file, from a cache; None: none has it."""
     found = find_proven(asked.store, commit, filename)
     if found is not None:
@@ -316,7 +316,7 @@ def _one(asked: _Asked, commit: str, filename: str) -> str | None:
         return found.path
     if facts is None or facts.etag is None:
         return None
-    came = asked.fill(commit, {filename: facts})
+    came = asked.fill(commit, {filename: facts}, bar_class)
     if not came:
         return None
     _snapshot.link_known(asked.hub, asked.store, commit, plan(asked.store, commit, {filename: facts}, [filename]))

@@ -221,13 +221,17 @@ class Story:
         for user in self.users:
             said = user.runs(LOOK, json.dumps(self._all))
             states = {(model["repo_id"], model["commit"]): model["state"] for model in said["models"]}
-            assert {key for key, state in states.items() if state == "saved"} == whole, (user.name, states, whole)
+            assert {key for key, state in states.items() if state == "saved"} == whole, (user.name, states, whole, self._errors(user))
             assert all(state in ("saved", "queued", "failed", "unfinished") for state in states.values()), states
             assert said["saved"] == all(state in ("saved", "unfinished") for state in states.values())
             here = {(repo, commit): files for repo, commit, files in said["here"]}
             assert here == self._sums()
         assert self._state_of_tier() == self._before, "something was written to the tier"
         return whole
+
+    def _errors(self, user: User) -> list[str]:
+        rows = [json.loads(row.read_text()) for row in Path(user.env["HF_HOME"], "hubjet", "vault").glob("?" * 16 + ".json")]
+        return [row["error"]["message"] for row in rows if row["error"]]
 
     def _sums(self) -> dict[Key, dict[str, str]]:
         everything = {**self.files, self._in_tier[0]: self._in_tier[1]}

@@ -284,6 +284,39 @@ def test_a_vault_whose_drive_was_never_mounted_is_not_made(here: str, drive: Dri
     assert list(drive.at.iterdir()) == []
 
 
+def test_two_that_make_the_vault_at_once_both_find_it(here: str, drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen in make drive: it was no folder at the first look, and there at the second, which was taken for something that is no folder."""
+    vault = str(drive.folder("models"))
+    real, looks = os.stat, []
+
+    def late(path: Any, *more: Any, **how: Any) -> os.stat_result:
+        if path == vault and not looks:
+            looks.append(path)
+            try:
+                return real(path, *more, **how)
+            finally:
+                os.makedirs(vault, exist_ok=True)  # the other one's
+        return real(path, *more, **how)
+
+    monkeypatch.setattr(writer.os, "stat", late)
+    assert writer.open_vault(vault, None, make=True)[1].startswith("fuse") and looks
+
+
+def test_what_is_asked_for_again_forgets_no_name_of_a_piece(here: str, drive: Drive, cache: Path) -> None:
+    """Seen in make drive: the caller wrote the row as it had read it, over the name that the copying thread had noted; the piece of that name stayed."""
+    hubjet.vault.pause()
+    store = RepoStore(str(cache), Repo("model", "org/name"))
+    row = journal.row_for(resolve(), str(drive.folder("models")), store, here)
+    worker().queue(resolve(), row, "main")
+    copying = journal.read(row.path)
+    assert copying is not None
+    copying.who = ["1a2b000001"]
+    copying.write()
+    worker().queue(resolve(), row, "main")
+    again = journal.read(row.path)
+    assert again is not None and again.who == ["1a2b000001"] and again.asked == 2
+
+
 def test_a_vault_that_was_renamed_is_not_made_anew(here: str, drive: Drive) -> None:
     assert keep().state == "saved"
     top = drive.store / "MyDrive"

@@ -48,7 +48,7 @@ def store(server: Store) -> Iterator[Store]:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual cache is a source of files, too (docs/adopt.md): not here."""
     monkeypatch.setenv("HUBJET_ADOPT", "off")
-    for known in (_tiers._trouble, _tiers._seen, _tiers._asking, _tiers._blobs, _tiers._wrong, tier._manifests, tier._refs, depot._open):
+    for known in (_tiers._trouble, _tiers._seen, _tiers._asking, _tiers._blobs, _tiers._wrong, tier._wrong, tier._manifests, tier._refs, depot._open):
         known.clear()
 
 
@@ -288,3 +288,144 @@ def test_what_has_to_be_installed_is_said(world: World) -> None:
 def test_what_is_not_here_cannot_be_pushed(world: World, tmp_path: Path) -> None:
     with pytest.raises(hubjet.LocalEntryNotFound, match="hubjet download org/name"):
         hubjet.push("org/name", f"file://{tmp_path}")
+
+
+# --- whoever asks, and whatever fsspec has -----------------------------------------------------------
+
+
+@pytest.fixture
+def depots(world: World, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The same repository at places of three sorts: file://, memory://, and http://, which can only be read. Nothing of it is in a cache."""
+    import http.server
+    import threading
+
+    brought(world, large=False)
+    (tmp_path / "depot").mkdir()
+    hubjet.push("org/name", f"file://{tmp_path}/depot")
+    hubjet.push("org/name", "memory://models")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(tmp_path / "depot"))
+
+        def log_message(self, *_what: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        world.clear()
+        yield {"file": f"file://{tmp_path}/depot", "memory": "memory://models", "http": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
+    depot.at("memory://models").fs.rm("/models", recursive=True)
+
+
+CONTENT = {**SMALL, "model.safetensors": b"w" * 5000}
+
+
+@pytest.mark.parametrize("sort", ["file", "memory", "http"])
+def test_what_fsspec_reaches_serves_each_sort_of_call(world: World, depots: dict[str, str], sort: str, tmp_path: Path) -> None:
+    with hubjet.settings(caches=[depots[sort], tmp_path / "fresh"]):
+        in_cache = Path(hubjet.snapshot_download("org/name"))
+        assert {one.name: one.source for one in hubjet.receipt().files}["model.safetensors"] == depots[sort]  # type: ignore[union-attr]
+        in_folder = Path(hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine"))
+        with hubjet.settings(layout="plain", caches=[depots[sort], tmp_path / "plain"]):
+            plain = Path(hubjet.snapshot_download("org/name"))
+    with hubjet.settings(caches=[depots[sort], tmp_path / "other"]):
+        hubjet.hf_hub_download("org/name", "model.safetensors", local_dir=tmp_path / "one")
+    for folder in (in_cache, in_folder, plain):
+        assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
+    assert (tmp_path / "one/model.safetensors").read_bytes() == CONTENT["model.safetensors"]
+    assert os.access(in_folder / "model.safetensors", os.W_OK) and not (in_folder / "model.safetensors").is_symlink()
+    assert sum(one.bytes for one in world.bodies()) == 0
+    assert not list((tmp_path / "mine").rglob("*.depot"))
+
+
+def test_the_hub_shut_out_stores_are_asked_and_not_with_local_files_only(world: World, depots: dict[str, str], tmp_path: Path) -> None:
+    with hubjet.settings(caches=[depots["memory"], tmp_path / "plain"], layout="plain", offline=True):
+        with pytest.raises(hubjet.LocalEntryNotFound):
+            hubjet.snapshot_download("org/name", local_files_only=True)
+        folder = Path(hubjet.snapshot_download("org/name"))
+    assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
+    assert list(world.requests) == []
+
+
+def test_a_wrong_object_is_refused_said_once_and_fetched_from_the_hub(world: World, depots: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = depot.at(depots["memory"])
+    (wrong,) = [path for path in place.fs.find("/models/blobs") if place.fs.info(path)["size"] == 5000]
+    place.fs.pipe_file(wrong, b"x" + b"w" * 4999)
+    with hubjet.settings(caches=[depots["memory"], tmp_path / "fresh"]):
+        folder = Path(hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine"))
+        assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
+        hubjet.snapshot_download("org/name")
+    said = [one for one in caplog.messages if "other bytes" in one]
+    assert len(said) == 1 and "memory://models" in said[0], said
+
+
+ENABLED = """
+import hubjet, os
+hubjet.enable()
+import huggingface_hub
+from pathlib import Path
+folder = Path(huggingface_hub.snapshot_download("org/name"))
+result = {p.relative_to(folder).as_posix(): p.read_bytes().decode() for p in folder.rglob("*") if p.is_file()}
+"""
+
+
+@pytest.mark.parametrize("offline", ["", "1"])
+def test_under_enable_stores_are_asked_too(world: World, depots: dict[str, str], tmp_path: Path, offline: str) -> None:
+    env = {"HUBJET_CACHES": f"{depots['file']}:", "HF_HUB_CACHE": str(tmp_path / "fresh"), **({"HF_HUB_OFFLINE": "1"} if offline else {})}
+    with Child(ENABLED, env=env) as child:
+        assert child.wait(120) == 0, child.err
+        assert child.result == {name: data.decode() for name, data in CONTENT.items()}
+    assert sum(one.bytes for one in world.bodies()) == 0
+    assert not offline or list(world.requests) == []
+
+
+# --- counted, and within the limit -------------------------------------------------------------------
+
+
+def test_a_bucket_gives_what_the_rate_allows() -> None:
+    from hubjet._remote.pace import Bucket
+
+    now = 100.0
+    bucket = Bucket(lambda: now)
+    assert bucket.take(1000, 0) == 0.0 and bucket.take(10**9, 0) == 0.0, "no limit"
+    taken, waited = 0, 0.0
+    while waited < 10:
+        wait = bucket.take(500, 1000)
+        taken += 0 if wait else 500
+        now, waited = now + wait, waited + wait
+    assert 10_000 <= taken <= 10_000 + 1000
+    bucket.take(5000, 1000)
+    slow = bucket.take(1, 1000)
+    assert bucket.take(1, 100_000) == pytest.approx(slow / 100), "a debt shrinks when the limit is raised"
+    assert bucket.take(1, 0) == 0.0 and bucket.take(1, 1000) == 0.0, "lifted, nothing is owed"
+
+
+def test_bytes_of_a_store_are_a_jobs_progress_and_obey_the_limit(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 3 << 20
+    world.repo("org/name").commit({"config.json": b"{}", "model.safetensors": Sparse(size, 3)}, lfs=("*.safetensors",))
+    hubjet.snapshot_download("org/name")
+    hubjet.push("org/name", f"file://{tmp_path}/depot")
+    asked: list[int] = []
+    place = depot.at(f"file://{tmp_path}/depot")
+    real = place.fs.cat_file
+
+    def cat_file(path: str, start: int = 0, end: int = 0, **more: Any) -> bytes:
+        if "/blobs/" in path:
+            asked.append(end - start)
+        data: bytes = real(path, start=start, end=end, **more)
+        return data
+
+    monkeypatch.setattr(place.fs, "cat_file", cat_file)
+    seen: list[int] = []
+    with hubjet.settings(caches=[place.url, tmp_path / "fresh"]):
+        begun = time.monotonic()
+        job = hubjet.start("org/name", limit_rate="2M", on_progress=lambda progress: seen.append(progress.bytes))
+        events = list(job)
+        took = time.monotonic() - begun
+    done = {one.filename: one.size for one in events if isinstance(one, hubjet.FileDone)}
+    assert done["model.safetensors"] == size and job.progress.bytes >= size
+    assert [one for one in seen if 0 < one < size] and sorted(seen) == seen, seen
+    assert took >= (size - (64 << 10)) / (2 << 20) - 0.6, "less time than the limit asks for"
+    assert sorted(asked)[1:] == [512 << 10] * 6, "a quarter of a second's worth at once"

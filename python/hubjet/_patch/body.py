@@ -92,7 +92,7 @@ class Body:
         """From elsewhere on this computer: always a file of its own, a clone or a copy, as the stock client's cache has it."""
         from .._elsewhere import elsewhere, take_as
 
-        others, etag, tmp = elsewhere(config), digest.partition(":")[2], os.path.join(side, "tmp")
+        others, etag, tmp = elsewhere(config, stores=True), digest.partition(":")[2], os.path.join(side, "tmp")
         lies = others.digest(etag, size) if others is not None else None
         if lies is None or take_as(place, tmp, lies, etag, self._label, config, own=True) is None:
             return False

@@ -3,7 +3,7 @@
 Its functions (hf_hub_download, snapshot_download, try_to_load_from_cache) all begin by asking `repo_folder_name` what the repository's folder is called,
 in their own module, and look into it afterwards. At that moment links to the tiers' files are put there, with the name's commit, if nobody wrote one
 down, and the listing. Which cache, revision and file are meant is in the caller's variables: the function itself is told the name only. Nothing
-is written below a tier, and where no tier is set nothing happens at all.
+is written below a tier, and where no tier is set nothing happens at all. Object stores are asked here only where the hub is shut out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from .._config import Config
     from .._status import Counts
     from .._store import FileFacts
     from .._tiers import Tier
@@ -66,7 +67,8 @@ def bring(asked: Mapping[str, Any], folder: str, repo_id: str, repo_type: str) -
 
 
 def _bring(store: RepoStore, revision: str, filename: str | None, asked: Mapping[str, Any]) -> None:
-    tiers = [one for one in _tiers.of(resolve(), store.repo) if os.path.realpath(one.path) != store.cache_dir]
+    config = resolve()
+    tiers = [one for one in _tiers.of(config, store.repo) if os.path.realpath(one.path) != store.cache_dir]
     for commit in dict.fromkeys([revision] if is_commit(revision) else [store.read_ref(revision), _tiers.commit_of(tiers, store, revision)]):
         if commit is None or (filename is not None and os.path.exists(store.pointer(commit, filename))):
             continue
@@ -74,6 +76,31 @@ def _bring(store: RepoStore, revision: str, filename: str | None, asked: Mapping
         came = [_link(tiers, store, commit, name) for name in names]
         if any(came):
             _note(tiers, store, revision, commit)
+    if config.offline and asked.get("local_files_only") is False and any("://" in place for place in config.tiers):
+        _fetch(config, store, revision, filename, asked)
+
+
+def _fetch(config: Config, store: RepoStore, revision: str, filename: str | None, asked: Mapping[str, Any]) -> None:
+    """From object stores, with the hub shut out: nobody asks for bytes later. With the hub they are asked when the digest is known (_patch.body)."""
+    from .._remote import tier
+
+    depots = tier.of(config)
+    commit = revision if is_commit(revision) else store.read_ref(revision) or tier.commit_of(depots, store.repo, revision)
+    manifest = next((one for depot in depots if commit is not None and (one := tier.manifest_of(depot, store.repo, commit)) is not None), None)
+    if commit is None or manifest is None:
+        return
+    keep = keeper(asked.get("allow_patterns"), asked.get("ignore_patterns"))
+    names = [name for name in manifest.tree if name == filename or (filename is None and keep(name))]
+    wanted = {name: manifest.tree[name] for name in names if not os.path.exists(store.pointer(commit, name))}
+    lacking = {name: facts for name, facts in wanted.items() if facts.etag is not None and not os.path.exists(store.blob(facts.etag))}
+    came = tier.fill(depots, store, commit, lacking, config) if lacking else {}
+    for name, facts in wanted.items():
+        if facts.etag is not None and (name in came or name not in lacking):
+            _native.link_snapshot(store.folder, commit, name, facts.etag, True)
+    if wanted and manifest.whole and read_tree(store.folder, commit) is None:
+        write_tree(store.folder, commit, manifest.tree)
+    if came and store.read_ref(revision) is None:
+        store.write_ref(revision, commit)
 
 
 def _names(tiers: list[Tier], commit: str, asked: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,5 @@
-"""Files from a depot into a repository of the cache: ranges side by side, digested in order while they arrive. Imports _errors, _names, _store,
-_trace, _remote.
+"""Files from a depot into a repository of the cache, or to a place of the caller's: ranges side by side, digested in order while they arrive, shown
+and limited as a download is. Imports _errors, _listen, _names, _store, _trace, _show.progress, _remote.
 
 Written in order, too: what lies in an unfinished file is always its beginning, so a killed call is gone on with. A file gets its name when its
 digest is the one it was asked for by; a wrong one is refused, and the caller asks somebody else.
@@ -12,21 +12,36 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from .. import _native, _trace
+from .. import _listen, _native, _trace
 from .._errors import IntegrityError, StorageError, explain
 from .._names import digest_of
+from .._show.progress import Meter
 from .._store import shut
+from .coming import Coming
 from .layout import blob_key
+from .pace import Pace
 from .sums import hashing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import hashlib
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import NamedTuple
+    from collections.abc import Mapping, Sequence
+    from typing import Any, NamedTuple, Protocol
 
+    from .._config import Config
     from .._store import RepoStore
     from .depot import Depot
+
+    class Into(Protocol):
+        """Where blobs go."""
+
+        partial: str  # folder for what is unfinished, on the same disk
+
+        def check(self) -> None:
+            """StorageError if somebody planted a link on the way."""
+
+        def named(self, descriptor: int, path: str, etag: str, sync: bool) -> None:
+            """The file at `path` is whole and proven: it gets its name."""
 else:
     from .._record import NamedTuple
 
@@ -37,26 +52,67 @@ LOOK_S = 0.1
 
 
 class Wanted(NamedTuple):
-    """A blob to bring."""
+    """A blob to bring, and what the call knows it by."""
 
     etag: str
     size: int
+    name: str
 
 
-def bring(
-    depot: Depot, store: RepoStore, wanted: Sequence[Wanted], looks: Callable[[int], None] | None = None, sync: bool = True
-) -> Mapping[str, Exception | None]:
-    """Brings these blobs into `store`. Answers for each what went wrong, None where it is here now. `looks(bytes so far)` is called ten times a second
-    on this thread; what it raises ends the call, and what has come stays for the next one."""
-    run = _Run(depot, looks, sync)
-    return run.all([_File(depot, store, one) for one in wanted])
+class InCache:
+    """Under blobs/<etag>, recorded as proven."""
+
+    def __init__(self, store: RepoStore) -> None:
+        self._store = store
+        self.partial = os.path.join(store.side, "partial")
+
+    def check(self) -> None:
+        """See Into."""
+        _native.check_planted(self._store.folder)
+
+    def named(self, descriptor: int, path: str, etag: str, sync: bool) -> None:
+        """See Into."""
+        shut(descriptor, os.fstat(descriptor).st_mode & 0o444)
+        if sync:
+            os.fsync(descriptor)
+        blob = self._store.blob(etag)
+        os.makedirs(os.path.dirname(blob), exist_ok=True)
+        os.replace(path, blob)
+        _native.blob_note(self._store.folder, etag)
+
+
+class At:
+    """At a place of the caller's. `own`: the user may write to it."""
+
+    def __init__(self, path: str, tmp: str, own: bool) -> None:
+        self._path, self._own = path, own
+        self.partial = tmp
+
+    def check(self) -> None:
+        """See Into: whoever names a place has looked."""
+
+    def named(self, descriptor: int, path: str, etag: str, sync: bool) -> None:
+        """See Into."""
+        if not self._own:
+            shut(descriptor, os.fstat(descriptor).st_mode & 0o444)
+        if sync:
+            os.fsync(descriptor)
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        os.replace(path, self._path)
+
+
+def bring(depot: Depot, into: Into, what: str, wanted: Sequence[Wanted], config: Config, bar_class: Any = None) -> Mapping[str, Exception | None]:
+    """Brings these blobs. Answers for each what went wrong, None where it is here now. `what`: what the call is about, for its bar. Whoever listens to
+    the call, or interrupts it, ends it; what has come stays for the next one."""
+    with Meter(config, what if len(wanted) != 1 else wanted[0].name, bar_class=bar_class, files=len(wanted) if len(wanted) > 1 else 0) as meter:
+        return _Run(depot, config, wanted, meter).all([_File(depot, into, one, nth) for nth, one in enumerate(wanted)])
 
 
 class _File:
     """One on its way. Blocks are fetched in any order, and taken in theirs."""
 
-    def __init__(self, depot: Depot, store: RepoStore, wanted: Wanted) -> None:
-        self.depot, self.store, self.wanted = depot, store, wanted
+    def __init__(self, depot: Depot, into: Into, wanted: Wanted, nth: int) -> None:
+        self.depot, self.into, self.wanted, self.nth = depot, into, wanted, nth
         self.sums: hashlib._Hash = hashing(digest_of(wanted.etag) or "", wanted.size)
         self.lock = threading.Lock()
         self.waiting: dict[int, bytes] = {}
@@ -68,8 +124,8 @@ class _File:
 
     def open(self) -> None:
         """The unfinished file: an earlier call's, if nobody else has it, digested anew."""
-        folder = os.path.join(self.store.side, "partial")
-        _native.check_planted(self.store.folder)
+        folder = self.into.partial
+        self.into.check()
         os.makedirs(folder, exist_ok=True)
         self.path = os.path.join(folder, f"{self.wanted.etag}.depot")
         self.descriptor = _own(self.path)
@@ -86,9 +142,9 @@ class _File:
             self.at += len(block)
         os.ftruncate(self.descriptor, self.at)
 
-    def blocks(self) -> list[tuple[int, int]]:
-        """What is to be fetched."""
-        return [(first, min(first + BLOCK, self.wanted.size)) for first in range(self.at, self.wanted.size, BLOCK)]
+    def blocks(self, size: int) -> list[tuple[int, int]]:
+        """What is to be fetched, in pieces of `size`."""
+        return [(first, min(first + size, self.wanted.size)) for first in range(self.at, self.wanted.size, size)]
 
     def take(self, first: int, block: bytes) -> int:
         """A block has come. Returns how many are done with by now: it may wait for those before it."""
@@ -136,13 +192,7 @@ class _File:
                     done="they were not put into the cache",
                 )
             )
-        shut(self.descriptor, os.fstat(self.descriptor).st_mode & 0o444)
-        if sync:
-            os.fsync(self.descriptor)
-        blob = self.store.blob(self.wanted.etag)
-        os.makedirs(os.path.dirname(blob), exist_ok=True)
-        os.replace(self.path, blob)
-        _native.blob_note(self.store.folder, self.wanted.etag)
+        self.into.named(self.descriptor, self.path, self.wanted.etag, sync)
 
     def close(self) -> None:
         """What has come stays."""
@@ -179,21 +229,34 @@ def _write(descriptor: int, data: bytes, at: int, path: str) -> None:
 
 
 class _Run:
-    def __init__(self, depot: Depot, looks: Callable[[int], None] | None, sync: bool) -> None:
-        self.depot, self.looks, self.sync = depot, looks, sync
+    def __init__(self, depot: Depot, config: Config, wanted: Sequence[Wanted], meter: Meter) -> None:
+        self.depot, self.config, self.meter = depot, config, meter
         self.room = threading.Semaphore(AHEAD)
-        self.came = 0
-        self.stop = False
+        self.pace = Pace(config)
+        self.job = Coming([one.name for one in wanted], [one.size for one in wanted])
+        self.stop = self.job.stop
+
+    def look(self) -> None:
+        """Ten times a second: who shows it, who listens."""
+        self.job.limited(self.pace.rate)
+        self.meter.show(self.job.look())
+        listener = _listen.current()
+        if listener is not None:
+            listener.looks()
 
     def all(self, files: Sequence[_File]) -> dict[str, Exception | None]:
         """Opens, fetches, publishes."""
-        pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+        pool, listener, over = ThreadPoolExecutor(SIDE_BY_SIDE), _listen.current(), False
+        self.meter.begin(self.job.look)
         try:
+            if listener is not None:
+                listener.begins(self.job.as_job(), self.job.names, [{"size": size} for size in self.job.sizes])
             queue: deque[tuple[_File, int, int]] = deque()
             for file in files:
                 try:
                     file.open()
-                    queue.extend((file, *block) for block in file.blocks())
+                    self.job.held(file.at)
+                    queue.extend((file, *block) for block in file.blocks(self.pace.piece(BLOCK)))
                 except OSError as error:
                     file.error = error
             under_way = [pool.submit(self._worker, queue) for _ in range(min(SIDE_BY_SIDE, max(1, len(queue))))]
@@ -203,13 +266,17 @@ class _Run:
                         pass
                 except TimeoutError:
                     pass
-                if self.looks is not None:
-                    self.looks(self.came)
+                self.look()
             for one in under_way:
                 one.result()
-            return {file.wanted.etag: self._ended(file) for file in files}
+            ended = {file.wanted.etag: self._ended(file) for file in files}
+            over = True
+            self.meter.show(self.job.look())
+            return ended
         finally:
-            self.stop = True
+            if listener is not None:
+                listener.ends(self.job.as_job(), self.job.results if over else None)
+            self.stop.set()
             for _ in range(SIDE_BY_SIDE):
                 self.room.release()
             pool.shutdown(wait=True)
@@ -217,7 +284,7 @@ class _Run:
                 file.close()
 
     def _worker(self, queue: deque[tuple[_File, int, int]]) -> None:
-        while not self.stop:
+        while not self.stop.is_set():
             self.room.acquire()  # before the block is chosen: then the first that is missing is always under way
             try:
                 file, first, end = queue.popleft()
@@ -226,9 +293,14 @@ class _Run:
                 return
             done = 1
             try:
-                if file.error is None and not self.stop:
-                    block = self.depot.read_range(blob_key(file.wanted.etag), first, end)
-                    self.came += len(block)
+                self.pace.wait(end - first, self.stop)
+                if file.error is None and not self.stop.is_set():
+                    self.job.busy(1)
+                    try:
+                        block = self.depot.read_range(blob_key(file.wanted.etag), first, end)
+                    finally:
+                        self.job.busy(-1)
+                    self.job.add(file.nth, len(block))
                     done = file.take(first, block)
             except Exception as error:  # noqa: BLE001 - of this file only; said by _ended
                 done = file.fail(error)
@@ -238,9 +310,10 @@ class _Run:
     def _ended(self, file: _File) -> Exception | None:
         if file.error is None:
             try:
-                file.publish(self.sync)
+                file.publish(self.config.sync)
             except (OSError, ValueError) as error:
                 file.error = error
         if file.error is not None:
             _trace.info(f"{self.depot.shown}: {file.wanted.etag}: {file.error}")
+        self.job.ended(file.nth, file.wanted.etag, file.path, file.error)
         return file.error

@@ -1,20 +1,20 @@
-"""Depots that stand in `caches`: what they know of a repository, and its files into the writable cache. Imports _tiers, _listen, _show.receipt,
-_remote."""
+"""Depots that stand in `caches`: what they know of a repository, and its files into the writable cache. Imports _tiers, _remote."""
 
 from __future__ import annotations
 
 import time
 
-from .. import _listen, _tiers, _trace
+from .. import _tiers, _trace
 from .._errors import HubjetError, StorageError
 from .._names import REPO_TYPES, Repo
 from . import layout
-from .bring import Wanted, bring
+from .bring import At, InCache, Wanted, bring
 from .depot import Depot, at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from .._config import Config
     from .._store import FileFacts, RepoStore
@@ -91,7 +91,12 @@ def manifest_of(depot: Depot, repo: Repo, commit: str) -> Manifest | None:
     return manifest
 
 
-def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping[str, FileFacts], sync: bool = True) -> dict[str, str]:
+_wrong: set[tuple[str, str]] = set()  # place, etag: what came from there was something else, and was said; another process tries again
+
+
+def fill(
+    depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping[str, FileFacts], config: Config, bar_class: Any = None
+) -> dict[str, str]:
     """Brings what they have of these files into `store`, as blobs. Answers which files came, and from where."""
     came: dict[str, str] = {}
     for depot in depots:
@@ -99,35 +104,50 @@ def fill(depots: Sequence[Depot], store: RepoStore, commit: str, wanted: Mapping
         if not left:
             break
         there = has(depot, store.repo, commit, left)
-        blobs = {str(left[name].etag): Wanted(str(left[name].etag), left[name].size) for name in there}
+        blobs = {str(left[name].etag): Wanted(str(left[name].etag), left[name].size, name) for name in reversed(there)}
         if not blobs:
             continue
-        listener = _listen.current()
-        ended = bring(depot, store, list(blobs.values()), (lambda _came: listener.looks()) if listener is not None else None, sync)
+        ended = bring(depot, InCache(store), store.repo.id, list(blobs.values()), config, bar_class)
         for name in there:
             error = ended[str(left[name].etag)]
             if error is None:
                 came[name] = depot.shown
-            elif isinstance(error, HubjetError) and not isinstance(error, StorageError):
-                _trace.warn(f"{name}: {error}", once=f"wrong {depot.url} {left[name].etag}")
-            elif not isinstance(error, FileNotFoundError) and not _is_cut(depot, name, left[name]):
-                _failed(depot.url, error)
+            else:
+                _say(depot, name, str(left[name].etag), left[name].size, error)
     return came
 
 
-def _is_cut(depot: Depot, filename: str, facts: FileFacts) -> bool:
+def bring_to(depot: Depot, filename: str, etag: str, size: int, path: str, tmp: str, config: Config, own: bool) -> bool:
+    """One file to a place of the caller's. `tmp`: a folder of ours on that disk."""
+    error = bring(depot, At(path, tmp, own), filename, [Wanted(etag, size, filename)], config)[etag]
+    if error is not None:
+        _say(depot, filename, etag, size, error)
+    return error is None
+
+
+def _say(depot: Depot, filename: str, etag: str, size: int, error: Exception) -> None:
+    if isinstance(error, HubjetError) and not isinstance(error, StorageError):
+        _wrong.add((depot.url, etag))
+        _trace.warn(f"{filename}: {error}", once=f"wrong {depot.url} {etag}")
+    elif not isinstance(error, FileNotFoundError) and not _is_cut(depot, filename, etag, size):
+        _failed(depot.url, error)
+
+
+def _is_cut(depot: Depot, filename: str, etag: str, size: int) -> bool:
     """Whether it is the object that is wrong, and not the place: ranges of one that is too short are answered with errors."""
     try:
-        size = depot.size_of(layout.blob_key(str(facts.etag)))
+        has = depot.size_of(layout.blob_key(etag))
     except StorageError:
         return False
-    if size != facts.size:
-        _trace.warn(f"{filename}: {depot.shown}/{layout.blob_key(str(facts.etag))} has {size} bytes, {facts.size} were pushed: it is not used", once=f"cut {depot.url} {facts.etag}")
-    return size != facts.size
+    if has != size:
+        _wrong.add((depot.url, etag))
+        _trace.warn(f"{filename}: {depot.shown}/{layout.blob_key(etag)} has {has} bytes, {size} were pushed: it is not used", once=f"cut {depot.url} {etag}")
+    return has != size
 
 
 def has(depot: Depot, repo: Repo, commit: str, wanted: Mapping[str, FileFacts]) -> list[str]:
     """Which of these lie there: as the commit's manifest says, else by their digest, whatever they are called."""
+    wanted = {name: facts for name, facts in wanted.items() if (depot.url, facts.etag) not in _wrong}
     manifest = manifest_of(depot, repo, commit)
     named = [name for name in wanted if manifest is not None and name in manifest.stored and manifest.tree[name].etag == wanted[name].etag]
     others = [name for name in wanted if name not in named]
@@ -144,6 +164,17 @@ def has(depot: Depot, repo: Repo, commit: str, wanted: Mapping[str, FileFacts]) 
     except StorageError as error:
         _failed(depot.url, error)
         return named
+
+
+def size_of(depot: Depot, etag: str) -> int | None:
+    """Bytes of these contents there; None: they are not, or were something else, or the place does not answer."""
+    if (depot.url, etag) in _wrong or not _tiers.may_try_again(depot.url):
+        return None
+    try:
+        return depot.size_of(layout.blob_key(etag))
+    except StorageError as error:
+        _failed(depot.url, error)
+        return None
 
 
 def repos_in(depot: Depot) -> list[tuple[Repo, dict[str, str]]]:

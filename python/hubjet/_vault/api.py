@@ -123,11 +123,7 @@ class vault:
                 revision=name,
             )
         row = journal.row_for(config, place, store, commit)
-        row.mount = None  # this names the folder anew: it may be made
-        row.state = journal.QUEUED
-        os.makedirs(os.path.dirname(row.path), exist_ok=True)
-        row.write()
-        worker().queue(config, row, name)
+        worker().queue(config, row, name, anew=True)
         if wait:
             worker().flush(config, place, None)
             done = journal.read(row.path)

@@ -17,7 +17,7 @@ from .._store import RepoStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from .._config import Config
@@ -76,6 +76,19 @@ class Row:
         facts = {name: value for name, value in self.__dict__.items() if name not in ("path", "repo")}
         document = {"format": FORMAT, "repo_id": self.repo.id, "repo_type": self.repo.type, **facts}
         _native.write_small(self.path, json.dumps(document, indent=1).encode(), 0o600)
+
+
+def ask(row: Row, change: Callable[[Row], None]) -> Row:
+    """Changes the row as it is now, not as it was when the caller read it: the thread that copies may have noted meanwhile under which names pieces lie
+    unfinished. Answers it. StorageError."""
+    import json
+
+    os.makedirs(os.path.dirname(row.path), exist_ok=True)
+    with _writing:
+        fresh = read(row.path) or row
+        change(fresh)
+        fresh._write(json, None)
+    return fresh
 
 
 def forget(row: Row) -> None:

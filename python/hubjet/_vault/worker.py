@@ -83,14 +83,18 @@ class Worker:
                 return
         self.queue(config, row, revision)
 
-    def queue(self, config: Config, row: Row, revision: str | None) -> None:
-        """Writes the row, and has it done."""
-        if revision is not None and not is_commit(revision):
-            row.revisions[revision] = int(time.time())
-        row.state, row.queued, row.next_try, row.error = QUEUED, row.queued or time.time(), 0.0, None
-        row.asked += 1
-        os.makedirs(os.path.dirname(row.path), exist_ok=True)
-        row.write()
+    def queue(self, config: Config, row: Row, revision: str | None, *, anew: bool = False) -> None:
+        """Writes the row, and has it done. `anew`: the vault's folder is named for the first time again, and may be made."""
+
+        def change(now: Row) -> None:
+            if revision is not None and not is_commit(revision):
+                now.revisions[revision] = int(time.time())
+            now.state, now.queued, now.next_try, now.error = QUEUED, now.queued or time.time(), 0.0, None
+            now.asked += 1
+            if anew:
+                now.mount = None
+
+        journal.ask(row, change)
         self.start(config, row.vault)
 
     def _begin_if_any(self, config: Config, vault: str) -> None:

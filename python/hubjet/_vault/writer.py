@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 
 from .. import _trace
@@ -99,7 +100,7 @@ def open_vault(vault: str, known: tuple[str, str] | None, make: bool) -> tuple[s
         do = f"mount it again: drive.mount({drive!r})" if drive else f"mount {known[0]} again"
         raise trouble.missing(vault, f"{known[0]} was a {known[1]} and is not mounted now", f"{do}; then any call, or `hubjet vault put`, goes on")
     try:
-        if steady(lambda: os.path.isdir(vault) or os.stat(vault)) is not True:
+        if not stat.S_ISDIR(steady(lambda: os.stat(vault)).st_mode):  # one look: between two another runtime may have made it
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), vault)
         return now
     except FileNotFoundError:
