@@ -121,7 +121,7 @@ int hj_sums_save(const struct hj_sums *s, const char *dir, const struct hj_promi
   struct hj_buf text;
   char *path = path_of(dir, of, e);
   hj_buf_init(&text, HEAD + TAIL + 8 * (size_t)HJ_SUMS_CELLS_MAX + 1);
-  if (path && !hj_sums_put(s, &text, e) && !hj_dir_make_parents(path, e))
+  if (path && !hj_sums_put(s, &text, e))
     (void)hj_small_write(path, text.p, text.len, 0666, false, e); /* not synced: sums that a power cut took are made again */
   hj_buf_release(&text);
   hj_mem_free(path);

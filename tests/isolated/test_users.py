@@ -263,6 +263,32 @@ def test_a_cache_that_may_only_be_read_is_not_touched(world: World, shared: Path
     assert before == {p: p.stat(follow_symlinks=False).st_mtime_ns for p in [shared, *shared.rglob("*")]}
 
 
+READERS = """
+    import hubjet, os, tempfile
+    assert hubjet.verify("org/name").ok and hubjet.verify(fast=True).ok
+    hubjet.from_pretrained("org/name", allow_patterns="*")
+    list(hubjet.ls()), list(hubjet.find("org/name")), hubjet.where("org/name"), hubjet.prune(dry_run=True)
+    with tempfile.TemporaryDirectory() as place:
+        hubjet.pack("org/name", place + "/model.tar")
+        hubjet.checkout("org/name", place + "/work")
+        hubjet.snapshot_download("org/name", local_dir=place + "/model")
+    hubjet.start(hubjet.snapshot_download, "org/name").result()
+    with hubjet.settings(max_cache_size="1K"):
+        hubjet.snapshot_download("org/name")
+"""
+
+
+@pytest.mark.parametrize("deed", [frozen, by_huggingface_hub])
+def test_who_only_looks_touches_nothing_there(world: World, shared: Path, tmp_path: Path, deed: Any) -> None:
+    world.repo("org/name").commit({"config.json": b"{}", "m.bin": Sparse(3 << 20, 3)}, lfs=("m.bin",))
+    As(ANNA, 'import hubjet; hubjet.snapshot_download("org/name")', umask=0o022)
+    shared.chmod(0o755)
+    deed(shared)
+    log = tmp_path / "strace.log"
+    As(BERT, READERS, before=traced(log))
+    assert writes_below(log, shared) == []
+
+
 @pytest.mark.parametrize("deed", [given_away, linked_from_outside])
 def test_in_a_cache_of_a_group_one_looks_again_for_all(world: World, shared: Path, tmp_path: Path, deed: Any) -> None:
     """Files of the same size and time, whose time of change is another: who can note what he found out hashes them, and nobody after him."""

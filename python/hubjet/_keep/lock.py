@@ -5,7 +5,7 @@
 
 The repository's own folder is locked (flock): shared for those who bring, alone for those who clear; so no file is made, and nothing written. It saves
 work only: where locks lie or are missing, or the folder is only being made, a download that finds something gone fetches it, and who clears leaves
-alone what is young or in somebody's hands. Who may not write to the folder can bring nothing, and locks nothing: a cache of somebody else's sees no
+alone what is young or in somebody's hands. Who may not write to the folder can bring nothing, nor remove it, and locks nothing: a cache of somebody else's sees no
 call but reads.
 """
 
@@ -25,7 +25,7 @@ class Bringing:
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
-        self._descriptor = _open(self._path) if os.access(self._path, os.W_OK) else None
+        self._descriptor = _open(self._path)
         end = monotonic() + PATIENCE_S
         while self._descriptor is not None and not _flock(self._descriptor, alone=False) and monotonic() < end:
             sleep(0.01)
@@ -64,6 +64,8 @@ def try_alone(path: str) -> int | None:
 
 
 def _open(path: str) -> int | None:
+    if not os.access(path, os.W_OK):
+        return None
     try:
         return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
