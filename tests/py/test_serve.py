@@ -152,6 +152,51 @@ def test_heads_etags_and_ranges_are_as_the_hub_has_them(box: Serving, commit: st
     assert ask(f"{box.url}/org/model/resolve/{commit}/empty.txt")[::2] == (200, b"")
 
 
+@pytest.mark.parametrize("said", ["bytes=0-1,5-6", "bytes=abc", "bytes=-", "bytes", "lines=1-2", "bytes=9-" + "9" * 30])
+def test_what_is_not_one_range_is_answered_by_the_whole(box: Serving, said: str) -> None:
+    status, headers, body = ask(f"{box.url}/org/model/resolve/main/config.json", Range=said)
+    assert (status, body) == (200, FILES["config.json"]) and "content-range" not in headers
+
+
+def test_curl_goes_on_where_it_stopped(box: Serving, tmp_path: Path) -> None:
+    url, there = f"{box.url}/org/model/resolve/main/model.safetensors", tmp_path / "it"
+    for arguments in (["-r", "0-9999999"], ["-C", "-"]):
+        done = subprocess.run(["curl", "-sfL", *arguments, "-o", str(there), "-w", "%{http_code} %{size_download}", url], capture_output=True, text=True, check=True)
+    assert done.stdout == f"206 {len(BIG) - 10_000_000}" and there.read_bytes() == BIG
+
+
+def test_of_a_gated_model_nothing_of_the_account_is_told(world: Any, cache: Path, tmp_path: Path) -> None:
+    """Who was let in, and with which token, stays with the computer that asked."""
+    world.token("me")
+    world.repo("org/gated", gated="auto", tokens=["me"]).commit({**FILES, "LICENSE": b"for friends"})
+    hubjet.snapshot_download("org/gated", token="hf_test_me")
+    notes = [path for path in (cache / "models--org--gated/.hubjet").rglob("gate*") if path.is_file()]
+    assert notes and not any(b"hf_test_me" in path.read_bytes() for path in notes)
+    lines: list[str] = []
+    said = b""
+    with hubjet.serve(port=0, cache_dir=cache, log=lines.append) as box:
+        api = "/api/models/org/gated"
+        for path in (api, f"{api}/revision/main?blobs=true", f"{api}/tree/main?recursive=true&expand=true", f"{api}/refs", "/org/gated/resolve/main/LICENSE",
+                     *(f"/org/gated/resolve/{name}/.hubjet/{path.name}" for path in notes for name in ("main", "..")), f"{api}/tree/main/.hubjet", "/api/models?search=org"):  # fmt: skip
+            status, headers, body = ask(box.url + path, Authorization="Bearer hf_of_the_client")
+            said += body + str(headers).encode()
+        info = json.loads(ask(box.url + api)[2])
+        assert (info["gated"], info["private"]) == (False, False), "a hub that asks nobody says so"
+        with hubjet.settings(endpoint=box.url, cache_dir=tmp_path / "there"):
+            assert contents(hubjet.snapshot_download("org/gated"))["LICENSE"] == b"for friends"
+    assert b"hf_" not in said and b'"me"' not in said and b"for friends" in said
+    assert not any("hf_" in line for line in lines)
+
+
+def test_what_lies_in_a_tier_is_served_through_the_link(world: Any, cache: Path, commit: str, tmp_path: Path) -> None:
+    world.repo("org/more").commit({"model.safetensors": BIG, "own.txt": b"own"})
+    with hubjet.settings(caches=[cache, tmp_path / "mine"]):
+        folder = Path(hubjet.snapshot_download("org/more"))
+    assert str(cache) in os.path.realpath(folder / "model.safetensors")
+    with hubjet.serve(port=0, cache_dir=tmp_path / "mine") as box, hubjet.settings(endpoint=box.url, cache_dir=tmp_path / "there"):
+        assert contents(hubjet.snapshot_download("org/more")) == {"model.safetensors": BIG, "own.txt": b"own"}
+
+
 def test_the_listing_comes_in_pages_and_the_refusals_have_the_hubs_codes(box: Serving, commit: str) -> None:
     api = f"{box.url}/api/models/org/model"
     status, headers, body = ask(f"{api}/tree/main?recursive=true&limit=2")
@@ -245,7 +290,7 @@ def test_only_reading_and_only_with_the_secret(commit: str, cache: Path, tmp_pat
     with hubjet.serve(port=0, cache_dir=cache, secret="hf_very_secret", log=lines.append) as box:
         url = f"{box.url}/org/model/resolve/main/config.json"
         assert ask(url)[0] == 401 and ask(url, Authorization="Bearer hf_wrong")[0] == 401
-        assert ask(url + "?token=hf_very_secret")[0] == 401
+        assert ask(url + "?token=hf_very_secret")[0] == 401 and ask(url, Authorization="Bearer \xff\xfe")[0] == 401
         assert ask(url, Authorization="Bearer hf_very_secret")[::2] == (200, FILES["config.json"])
         for method in ("PUT", "DELETE", "POST", "PATCH"):
             assert ask(url, method, Authorization="Bearer hf_very_secret")[0] == 405

@@ -182,8 +182,8 @@ def application(shelf: Shelf, log: Callable[[str], object] | None) -> Any:
         async def prepare(self, request: Any) -> Any:
             said = request.headers.get("If-Range")
             dropped = {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"}
-            if said is not None and said.strip() != f'"{self._tag}"':
-                dropped |= {"range"}
+            if (said is not None and said.strip() != f'"{self._tag}"') or not _is_one_range(request.headers.get("Range", "bytes=0-")):
+                dropped |= {"range"}  # as if nobody had asked for one: aiohttp refuses several at once, and what is no range (RFC 9110: ignored)
             kept = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
             return await super().prepare(request.clone(headers=dict(kept)) if len(kept) != len(request.headers) else request)
 
@@ -207,6 +207,13 @@ def application(shelf: Shelf, log: Callable[[str], object] | None) -> Any:
     app.router.add_route("*", "/{path:.*}", handle)
     app.on_response_prepare.append(noted)
     return app
+
+
+def _is_one_range(said: str) -> bool:
+    unit, _, span = said.partition("=")
+    first, dash, last = span.strip().partition("-")
+    numbers = [word for word in (first, last) if word]
+    return unit.strip().lower() == "bytes" and dash == "-" and bool(numbers) and all(word.isascii() and word.isdigit() and len(word) < 20 for word in numbers)
 
 
 async def _form(request: Any) -> dict[str, list[str]]:

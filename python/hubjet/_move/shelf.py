@@ -86,7 +86,7 @@ class Shelf:
         if self._secret is None:
             return True
         kind, _, token = said.partition(" ")
-        return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._secret.encode())
+        return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._secret.encode("utf-8", "surrogateescape"))
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -169,6 +169,8 @@ class Shelf:
         if not parts or parts[0] not in _TYPES:
             raise _No(_refused(404, None, "this hub has models to download, and nothing else"))
         kind, rest = _TYPES[parts[0]], parts[1:]
+        if not any(rest):
+            raise _No(_refused(404, None, "this hub does not list its repositories; `hubjet ls` on its computer does"))
         at = next((n for n in (2, 1) if rest[n : n + 1] and rest[n] in _API_VERBS), len(rest))
         verb, said = (rest[at], rest[at + 1 :]) if at < len(rest) else ("revision", ["main"])
         if verb == "refs":
