@@ -238,6 +238,7 @@ class _Work:
                     self.skipped[name] = "it is damaged, was edited, or is gone"
                     continue
                 how = self._blob(path, row.etag)
+                folder.renote(name)
                 place = _native.link_snapshot(self.hub.folder, version.commit, name, row.etag, linked)
                 if place is None:
                     raise StorageError(f"{self.hub.blob(row.etag)} was taken away meanwhile", path=self.hub.folder)

@@ -6,7 +6,7 @@
         <file>                       as the repository names it, 0444
         .hubjet/                     the one folder of ours
             version                  repository, commit, the names it was asked by
-            record                   of each file: digest, size, time and inode when it was proven
+            record                   of each file: digest, size, times and inode when it was proven
             trees/<commit>.json      what the commit contains, in huggingface_hub's own form
             whole/<hash>             that everything was here that these words choose
             missing                  names that the commit is known not to have
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 
 from . import _native, _trace
@@ -63,11 +64,12 @@ class Version(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One proven file."""
+    """One proven file. `ctime_ns`: the system's own time of change, which nobody can set; 0 where it is something else or was not noted."""
 
     etag: str
     size: int
     mtime_ns: int
+    ctime_ns: int
     inode: int
 
 
@@ -131,15 +133,21 @@ class Folder:
     def _read_record(self) -> dict[str, Row]:
         found = {}
         for line in _lines(os.path.join(self.meta, "record")) or ():
-            words = line.split(" ", 4)
-            if len(words) == 5 and is_etag(words[0]) and all(word.isdecimal() for word in words[1:4]):
-                found[words[4]] = Row(words[0], int(words[1]), int(words[2]), int(words[3]))
+            words = line.split(" ", 5)
+            if len(words) == 6 and is_etag(words[0]) and all(word.isdecimal() for word in words[1:5]):
+                found[words[5]] = Row(words[0], *map(int, words[1:5]))
         return found
 
     def note(self, filename: str, etag: str) -> None:
         """The file at its place is proven to have this digest."""
         facts = os.stat(self.place(filename))
-        self._set(filename, Row(etag, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+        self._set(filename, Row(etag, facts.st_size, facts.st_mtime_ns, _ctime(facts), facts.st_ino))
+
+    def renote(self, filename: str) -> None:
+        """The file at its place got another name, as we know: that alone changes ctime."""
+        row = self.rows.get(filename)
+        if row is not None and _renewed(self.place(filename), row) != row:
+            self._set(filename, _renewed(self.place(filename), row))
 
     def forget(self, filename: str) -> None:
         """Nothing is known of it any more."""
@@ -163,7 +171,7 @@ class Folder:
             rows.pop(name, None)
         self._rows, self._changed = rows, {}
         try:
-            self.write("record", "\n".join(f"{row.etag} {row.size} {row.mtime_ns} {row.inode} {name}" for name, row in sorted(rows.items())))
+            self.write("record", "\n".join(f"{row.etag} {row.size} {row.mtime_ns} {row.ctime_ns} {row.inode} {name}" for name, row in sorted(rows.items())))
         except OSError as error:  # benign: see above
             _trace.warn(f"what is proven could not be noted in {self.meta}: {error}", once=f"record {self.meta}")
 
@@ -178,7 +186,7 @@ class Folder:
             return None
         if facts.st_size != row.size:
             return None
-        if facts.st_mtime_ns == row.mtime_ns and facts.st_ino == row.inode:
+        if facts.st_mtime_ns == row.mtime_ns and facts.st_ino == row.inode and _ctime(facts) in (row.ctime_ns, 0):
             return row
         return row if _is_same_time(row.mtime_ns, facts.st_mtime_ns) and has_passing_inodes(self.path) else None
 
@@ -313,7 +321,7 @@ class Folder:
                     _move(kept, place)
             _move(source, place)
         if os.path.lexists(place):
-            self._set(filename, row)
+            self._set(filename, _renewed(place, row))
 
 
 class PlainStore(NamedTuple):
@@ -490,7 +498,15 @@ def _is_row(path: str, row: Row) -> bool:
         facts = os.lstat(path)
     except OSError:
         return False
-    return (facts.st_size, facts.st_mtime_ns, facts.st_ino) == row[1:]
+    return (facts.st_size, facts.st_mtime_ns, facts.st_ino) == (row.size, row.mtime_ns, row.inode)
+
+
+def _ctime(facts: os.stat_result) -> int:
+    return 0 if sys.platform == "win32" else facts.st_ctime_ns  # there it is the time of creation
+
+
+def _renewed(path: str, row: Row) -> Row:
+    return row._replace(ctime_ns=_ctime(os.lstat(path))) if _is_row(path, row) else row
 
 
 def _is_same_time(noted_ns: int, now_ns: int) -> bool:

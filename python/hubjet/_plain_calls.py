@@ -149,27 +149,37 @@ def _become(store: PlainStore, folder: Folder, gathers: Folder, commit: str, tre
         return
     if old is None or new is None:
         raise errors.StorageError(f"{folder.meta} was taken away meanwhile", path=folder.path)
+    others = [one for one, _ in store.folders() if one.path != folder.path]
+    untouched = [(one, name) for one in (folder, *others) for name in one.rows if one.unchanged(name) is not None]
     if old.pinned:
-        _keep_beside(store, folder, old.commit)
+        beside = _keep_beside(store, folder, old.commit)
+        untouched += [(beside, name) for name in beside.rows]
+        others.append(beside)
     stays = [name for name, row in folder.rows.items() if name in tree and tree[name].etag == row.etag]
     folder.begin_switch(gathers, new._replace(commit=commit, asked={DEFAULT_REVISION: time.time()}), stays)
+    # Files have names in several versions: what was done to the one has changed the time of change of all.
+    for one, name in [*untouched, *((folder, name) for name in gathers.rows)]:
+        one.renote(name)
+    for one in (folder, *others):
+        one.flush()
 
 
-def _keep_beside(store: PlainStore, folder: Folder, commit: str) -> None:
+def _keep_beside(store: PlainStore, folder: Folder, commit: str) -> Folder:
     beside = store.beside(commit)
     version = folder.version()
     if version is None:
-        return
+        return beside
     kept = {name: when for name, when in version.asked.items() if name != DEFAULT_REVISION}
     beside.write_version(version._replace(asked=kept, pinned=False))
     for name, row in folder.rows.items():
-        if folder.unchanged(name) is not None and beside.look(name, row.etag) != State.HERE:
+        if folder.look(name, row.etag) == State.HERE and beside.look(name, row.etag) != State.HERE:
             _share.give(folder.place(name), beside.place(name), os.path.join(beside.meta, "tmp"), row.etag)
             beside.note(name, row.etag)
     tree = read_tree(folder.meta, commit)
     if tree is not None:
         write_tree(beside.meta, commit, tree)
     beside.flush()
+    return beside
 
 
 class _Work(NamedTuple):
@@ -237,19 +247,37 @@ class _Work(NamedTuple):
             fetch_asks(self.hub, [self._ask(step) for step in first.values()], meter, self._finish)
             for step in missing:  # the same bytes under a second name of this version
                 one = first[step.facts.etag or step.filename]
-                if one is not step and not self._shared(step, self.into.place(one.filename)):
+                if one is not step and self._shared(step, self.into.place(one.filename)) is None:
                     fetch_asks(self.hub, [self._ask(step)], meter, self._finish)
+                self.into.renote(one.filename)
 
     def share(self, steps: Iterable[Step]) -> list[Step]:
         """Takes from other versions what they have; answers what is to be fetched."""
-        missing = []
+        missing, linked = [], []
         for step in steps:
             if step.state == State.HERE:
                 continue
-            shared = self._shared(step, step.source) if step.source is not None else False
-            if not shared and (step.lies is None or not self._taken(step, step.lies)):
+            how = self._shared(step, step.source) if step.source is not None else None
+            if how == _share.How.LINK and step.source is not None:
+                linked.append(step)
+            if how is None and (step.lies is None or not self._taken(step, step.lies)):
                 missing.append(step)
+        if linked:
+            self._relinked(linked)
         return missing
+
+    def _relinked(self, steps: Sequence[Step]) -> None:
+        """A second name changes the time of change of the first, and of others that it has already."""
+        sources = {step.source for step in steps}
+        own = {one.path: one for one in (self.folder, self.into)}
+        folders = [*own.values(), *(one for one, _ in self.store.folders() if one.path not in own)]
+        rows = [(one, name, row) for one in folders for name, row in one.rows.items()]
+        same = {(row.inode, row.ctime_ns) for one, name, row in rows if one.place(name) in sources}
+        for one, name, row in rows:
+            if (row.inode, row.ctime_ns) in same or (one is self.into and any(step.filename == name for step in steps)):
+                one.renote(name)
+        for one in folders:
+            one.flush()
 
     def _taken(self, step: Step, lies: Lies) -> bool:
         etag = step.facts.etag
@@ -259,17 +287,18 @@ class _Work(NamedTuple):
         self.into.note(step.filename, etag)
         return True
 
-    def _shared(self, step: Step, source: str) -> bool:
+    def _shared(self, step: Step, source: str) -> str | None:
+        """How (one of _share.How); None: the source is not what it was."""
         etag = step.facts.etag
         assert etag is not None
         try:
             how = _share.give(source, self.into.place(step.filename), os.path.join(self.into.meta, "tmp"), etag)
         except errors.IntegrityError as error:
             _trace.warn(f"{error}; it is fetched")
-            return False
+            return None
         self.into.note(step.filename, etag)
         _trace.info(f"{step.filename}: {how} from {source}")
-        return True
+        return how
 
     def _check_space(self, missing: Sequence[Step]) -> None:
         if missing:

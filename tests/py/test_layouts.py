@@ -15,6 +15,7 @@ from hubjet import _layout, _plain
 
 from tests.py.child import ROOT
 from tests.py.peers import peer_env, run_peer
+from tests.py.test_edit_table import CONTENT, DEEDS
 
 WEIGHTS = os.urandom(300_000)
 FIRST = {"config.json": b'{"v": 1}', "model.safetensors": WEIGHTS, "sub/vocab.txt": b"one\ntwo\n"}
@@ -400,6 +401,39 @@ def test_two_processes_at_once_bring_one_folder(repo: Any, requests: Any, cache:
     ended = [one.communicate(timeout=60) for one in both]
     assert [out for out, _ in ended] == [str(cache / "org" / "name")] * 2, ended
     assert content(cache / "org" / "name") == {"config.json": b'{"v": 2}', "model.safetensors": WEIGHTS}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_an_edited_file_is_never_served_whatever_was_done_to_it(repo: Any, requests: Any, deed: Callable[[Path], None]) -> None:
+    repo.commit({"model.safetensors": CONTENT})
+    folder = Path(hubjet.snapshot_download("org/name"))
+    place = folder / "model.safetensors"
+    place.chmod(0o644)
+    deed(place)
+    with pytest.raises(hubjet.LocalEntryNotFound):
+        hubjet.hf_hub_download("org/name", place.name, local_files_only=True)
+    assert hubjet.try_to_load_from_cache("org/name", place.name) is None
+    assert [one.name for one in hubjet.verify("org/name").bad] == [place.name]
+    assert hubjet.snapshot_download("org/name") == str(folder) and place.read_bytes() == CONTENT
+    place.chmod(0o600)  # the same bytes: believed again, once for all
+    requests()
+    assert hubjet.snapshot_download("org/name", local_files_only=True) == str(folder) and requests() == []
+    assert _plain.Folder(str(folder)).unchanged(place.name) is not None
+
+
+def test_what_we_link_ourselves_is_not_read_again(repo: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second name changes the system's own time of change."""
+    main = Path(hubjet.snapshot_download("org/name"))
+    hubjet.snapshot_download("org/name", revision=repo.head)  # pinned: it gets a folder of its own
+    repo.commit({"twin.safetensors": WEIGHTS, "config.json": b'{"v": 2}'})
+    hubjet.snapshot_download("org/name")
+    folders = [one for one in (cache / "org").iterdir() if (one / ".hubjet").is_dir()]
+    assert len(folders) == 2 and main in folders
+    read: list[str] = []
+    monkeypatch.setattr(_plain, "has_content", lambda path, etag: read.append(path) or True)
+    for folder in folders:
+        assert all(_plain.Folder(str(folder)).unchanged(name) for name in _plain.Folder(str(folder)).rows), folder
+    assert hubjet.snapshot_download("org/name", local_files_only=True) == str(main) and read == []
 
 
 # --- beside the other layout, and what lies elsewhere -----------------------------------------------
