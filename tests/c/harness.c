@@ -17,6 +17,7 @@
 
 static char now_at[512];
 static char dir[256];
+static bool for_all;
 static char *paths[PATHS_MOST];
 static size_t path_count;
 static const char *skip_why, *keep_why;
@@ -45,6 +46,7 @@ static void clean_up(void)
     (void)nftw(dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
   }
   dir[0] = 0;
+  for_all = false;
   while (path_count)
     free(paths[--path_count]);
   now_at[0] = 0;
@@ -162,7 +164,7 @@ const char *temp_dir(void)
 {
   if (!dir[0]) {
     const char *base = getenv("TMPDIR");
-    (void)snprintf(dir, sizeof dir, "%s/hjtest-XXXXXX", base && *base ? base : "/tmp");
+    (void)snprintf(dir, sizeof dir, "%s/hjtest-XXXXXX", base && *base && !for_all ? base : "/tmp");
     if (!mkdtemp(dir))
       check_failed(__FILE__, __LINE__, "mkdtemp %s: %s", dir, strerror(errno));
   }
@@ -213,6 +215,12 @@ bool harness_run(void (*run)(void), const char **skipped)
                 (uint64_t)live);
   *skipped = skip_why;
   return skip_why == NULL;
+}
+
+void temp_for_all(void)
+{
+  CHECK(!dir[0]);
+  for_all = true;
 }
 
 void become_nobody(void)

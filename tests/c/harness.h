@@ -45,6 +45,7 @@ void may_keep_memory(const char *why);
 
 /* A folder of this test, made at first use. Paths live until the test ends. */
 const char *temp_dir(void);
+void temp_for_all(void);                         /* first in a test: temp_dir() lies where everybody may pass, not below pytest's own folder */
 /* Root may do everything, so refusals are tried as somebody else, who may enter temp_dir(). */
 void become_nobody(void);
 void become_again(void);

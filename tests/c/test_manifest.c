@@ -56,6 +56,7 @@ TEST(a_snapshot_of_which_a_file_is_gone_cut_edited_or_replaced_is_not_whole)
 
 TEST(a_touched_snapshot_is_whole_for_who_can_note_nothing)
 {
+  temp_for_all();
   struct hj_err e = HJ_ERR_INIT;
   const char *blob = temp_path("repo/blobs/b"), *whole = temp_path("repo/.hubjet/whole"), *side = temp_path("repo/.hubjet");
   make_snapshot();

@@ -160,6 +160,7 @@ static void shut_for_us(const char *side)
 
 TEST(of_a_touched_file_the_time_of_change_counts_for_who_can_note_what_he_found)
 {
+  temp_for_all();
   struct hj_err e = HJ_ERR_INIT;
   const char *repo = make_repo(), *blob = blob_path(repo, etag), *small = blob_path(repo, etag_small), *side = temp_path("models--o--n/.hubjet");
   bool known, same, good;

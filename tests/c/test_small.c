@@ -60,6 +60,7 @@ TEST(equal_content_is_not_written_again)
 
 TEST(where_nothing_may_be_written_nothing_is_tried)
 {
+  temp_for_all();
   struct hj_err e = HJ_ERR_INIT;
   uint8_t ops[100];
   const char *shut = temp_path("shut"), *inside = temp_path("shut/new/file"), *there = temp_path("shut/there");
