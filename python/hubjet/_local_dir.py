@@ -37,7 +37,7 @@ from ._values import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, NamedTuple
 
     from ._dry_run import DryRunFileInfo
@@ -261,9 +261,16 @@ def preview(
     same = (note is not None and note.etag == etag) or (state == State.UNKNOWN and has_content(place, etag))
     cached = same or find(store, commit, filename) is not None
     size = result["size"] if result["size"] >= 0 else None
-    known = "" if force else State.UNTOUCHED if same else _IN_CACHE if cached else state
-    _tell(hub, folder, revision, commit, [(filename, size, known, etag)], None)
-    return DryRunFileInfo(commit, size, filename, place, cached, force or (not cached and state != State.UNKNOWN))
+    known = _known(force, same, cached, state)
+    others = elsewhere(hub.config, stores=True) if known == State.ABSENT and state == State.ABSENT else None
+    lies = others.digest(etag, size) if others is not None else None
+    _tell(hub, folder, revision, commit, [(filename, size, known, etag)], None, {filename: lies.words} if lies is not None else {})
+    return DryRunFileInfo(commit, size, filename, place, cached, force or (known == State.ABSENT and lies is None))
+
+
+def _known(force: bool, same: bool, cached: bool, state: str) -> str:
+    """For _tell. An older version that nobody touched is as good as nothing."""
+    return "" if force else State.UNTOUCHED if same else _IN_CACHE if cached else State.UNKNOWN if state == State.UNKNOWN else State.ABSENT
 
 
 def _check_name(filename: str) -> None:
@@ -408,7 +415,7 @@ def preview_snapshot(
     if check_force(force, local_only, hub.config):
         raise _not_here(hub, folder, revision, "the listing", local_only)
     commit, tree = listing(hub, folder.meta, revision)
-    infos, seen = [], []
+    seen, cached_ones, lacking = [], set(), {}
     for path in hub.listed(choose(tree, lambda _name: b"{}"), NOTES):
         state, note = folder.look(path, False)
         facts, place = tree[path], folder.place(path)
@@ -416,20 +423,29 @@ def preview_snapshot(
             state == State.UNKNOWN and has_content(place, facts.etag)
         )
         cached = same or _cached_at(store, commit, path, facts) is not None
-        will = force or (not cached and state != State.UNKNOWN)
-        infos.append(DryRunFileInfo(commit, facts.size, path, place, cached, will))
-        seen.append((path, facts.size, "" if force else State.UNTOUCHED if same else _IN_CACHE if cached else state, facts.etag))
-    _tell(hub, folder, revision, commit, seen, tree)
-    return infos
+        known = _known(force, same, cached, state)
+        if known == State.ABSENT:
+            lacking[path] = facts
+        cached_ones |= {path} if cached else set()
+        seen.append((path, facts.size, known, facts.etag))
+    others = elsewhere(hub.config, stores=True) if lacking else None
+    found = others.files(store.repo, commit, lacking) if others is not None else {}
+    _tell(hub, folder, revision, commit, seen, tree, {path: lies.words for path, lies in found.items()})
+    return [
+        DryRunFileInfo(commit, tree[path].size, path, folder.place(path), path in cached_ones, force or (path in lacking and path not in found))
+        for path, *_ in seen
+    ]
 
 
 _IN_CACHE = "its bytes are in the cache"
 
 
 def _tell(
-    hub: Hub, folder: Folder, revision: str, commit: str, seen: Sequence[tuple[str, int | None, str, str | None]], tree: Tree | None
-) -> None:
-    """The plan. `seen`: name, size, one of State (_IN_CACHE, or "" where it is fetched whatever there is), etag."""
+    hub: Hub, folder: Folder, revision: str, commit: str, seen: Sequence[tuple[str, int | None, str, str | None]], tree: Tree | None,
+    away: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """The plan. `seen`: name, size, one of State (_IN_CACHE, or "" where it is fetched whatever there is), etag. `away`: those that lie elsewhere, and
+    where."""
     if not _plan.wanted():
         return
     rows = []
@@ -441,6 +457,8 @@ def _tell(
             rows.append(_plan.Row(name, size, _plan.Todo.KEEP, "edited, or never ours: --force replaces it", 0, place))
         elif state == _IN_CACHE:
             rows.append(_plan.Row(name, size, _plan.Todo.COPY, _IN_CACHE, size or 0, place))
+        elif away and name in away:
+            rows.append(_plan.Row(name, size, _plan.Todo.TAKE, away[name], size or 0, place))
         else:
             have = _native.partial_bytes(folder.side, etag) if state and etag is not None and is_etag(etag) else 0
             rows.append(_plan.row_to_fetch(name, size, place, have, "not here" if state else "forced"))

@@ -15,7 +15,7 @@ import pytest
 
 import hubjet
 from hubjet import _tiers
-from hubjet._remote import depot, tier
+from hubjet._remote import bring, depot, tier
 from tests.py.child import Child
 from tests.s3 import PYTHON, SECRET, Store
 from tests.server import Sparse, World
@@ -400,6 +400,52 @@ def test_a_bucket_gives_what_the_rate_allows() -> None:
     slow = bucket.take(1, 1000)
     assert bucket.take(1, 100_000) == pytest.approx(slow / 100), "a debt shrinks when the limit is raised"
     assert bucket.take(1, 0) == 0.0 and bucket.take(1, 1000) == 0.0, "lifted, nothing is owed"
+
+
+def test_a_cancelled_job_keeps_what_came_from_a_store(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    import threading
+
+    monkeypatch.setattr(bring, "BLOCK", 1 << 20)
+    monkeypatch.setattr(bring, "SIDE_BY_SIDE", 1)
+    world.repo("org/name").commit({"model.safetensors": Sparse(4 << 20, 3)}, lfs=("*.safetensors",))
+    hubjet.snapshot_download("org/name")
+    hubjet.push("org/name", f"file://{tmp_path}/depot")
+    place = depot.at(f"file://{tmp_path}/depot")
+    real, reached, go_on, asked = place.read_range, threading.Event(), threading.Event(), []
+
+    def read_range(key: str, first: int, end: int) -> bytes:
+        asked.append(first)
+        if first == 2 << 20 and not go_on.is_set():
+            reached.set()
+            go_on.wait()
+        return real(key, first, end)
+
+    monkeypatch.setattr(place, "read_range", read_range)
+    with hubjet.settings(caches=[place.url, tmp_path / "fresh"]):
+        job = hubjet.start(hubjet.snapshot_download, "org/name")
+        assert reached.wait(60)
+        job.cancel()
+        go_on.set()
+        with pytest.raises(hubjet.Cancelled):
+            job.result()
+        assert job._work.thread is not None
+        job._work.thread.join()
+        (left,) = (tmp_path / "fresh").rglob("*.depot")
+        assert left.stat().st_size >= 2 << 20
+        asked.clear()
+        hubjet.snapshot_download("org/name")
+    assert min(asked) >= 2 << 20, "gone on with"
+    assert not [one for one in caplog.messages if "other bytes" in one]
+
+
+def test_a_plan_for_a_folder_says_what_a_store_has(world: World, depots: dict[str, str], tmp_path: Path) -> None:
+    with hubjet.settings(caches=[depots["memory"], tmp_path / "fresh"]):
+        for mine, how in (("mine", {}), ("one", {"filename": "model.safetensors"})):
+            call: Any = hubjet.hf_hub_download if how else hubjet.snapshot_download
+            told = call("org/name", **how, local_dir=tmp_path / mine, dry_run=True)
+            infos = told if isinstance(told, list) else [told]
+            assert [one.will_download for one in infos] == [False] * len(infos) and not any(one.is_cached for one in infos)
+    assert [one.will_download for one in hubjet.snapshot_download("org/name", local_dir=tmp_path / "x", cache_dir=tmp_path / "none", dry_run=True)] == [True] * 3
 
 
 def test_bytes_of_a_store_are_a_jobs_progress_and_obey_the_limit(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

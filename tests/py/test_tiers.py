@@ -373,6 +373,31 @@ def test_a_folder_of_the_users_is_filled_from_a_tier(world: World, cache: Path, 
     assert [one for one in requests() if "/resolve/" in one.path] == [] and state(tier) == before
 
 
+def test_the_plan_for_a_folder_of_the_users_is_what_happens(world: World, cache: Path, tier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    from hubjet._cli.main import main
+
+    repo, mine = world.repo("org/name"), tmp_path / "mine"
+    repo.commit(FILES, lfs=("*.safetensors",))
+    hubjet.snapshot_download("org/name", local_dir=mine)
+    repo.commit({"config.json": b'{"a": 2}'})
+
+    def told() -> dict[str, str]:
+        assert main(["download", "org/name", "--local-dir", str(mine), "--dry-run", "--json"]) == 0
+        return {one["filename"]: one["todo"] for one in json.loads(capsys.readouterr().out)["files"]}
+
+    here = {name: "here" for name in FILES}
+    assert told() == {**here, "config.json": "fetch"}, "an older version is not what was asked for"
+    hubjet.snapshot_download("org/name", cache_dir=tier)
+    with hubjet.settings(caches=[tier, cache]):
+        assert told() == {**here, "config.json": "take"}
+        world.clear()
+        hubjet.snapshot_download("org/name", local_dir=mine)
+        assert (mine / "config.json").read_bytes() == b'{"a": 2}' and sum(one.bytes for one in world.bodies()) == 0
+        assert told() == here
+
+
 def test_where_and_ls_name_every_tier(world: World, cache: Path, tier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     import json
 

@@ -13,7 +13,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from .. import _listen, _native, _trace
-from .._errors import IntegrityError, StorageError, explain
+from .._errors import Cancelled, IntegrityError, StorageError, explain
 from .._names import digest_of
 from .._show.progress import Meter
 from .._store import shut
@@ -269,6 +269,9 @@ class _Run:
                 self.look()
             for one in under_way:
                 one.result()
+            if self.stop.is_set():  # somebody cancelled: what has come stays, and is no whole file
+                self.look()
+                raise Cancelled(f"{self.depot.shown}: the call was stopped; what has come is kept")
             ended = {file.wanted.etag: self._ended(file) for file in files}
             over = True
             self.meter.show(self.job.look())
