@@ -259,6 +259,7 @@ class InPlain(NamedTuple):
         with _told():
             path = _plain_calls.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
         self._used(hub, path[: -len(filename) - 1])
+        self._keep(hub.config, revision, path[: -len(filename) - 1], filename)
         return path
 
     def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
@@ -277,11 +278,23 @@ class InPlain(NamedTuple):
         with _told():
             folder = _plain_calls.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
         self._used(hub, folder)
+        self._keep(hub.config, revision, folder, choose.words)
         return folder
 
     def _used(self, hub: Hub, folder: str) -> None:
         _used.note(folder)
         _came(hub, os.path.join(folder, ".hubjet"), folder)
+
+    def _keep(self, config: Config, revision: str, folder: str, what: str | None) -> None:
+        """Has it copied to the vault, beside the caller."""
+        if config.vault is None:
+            return
+        from ._plain import Folder
+        from ._vault.worker import worker
+
+        version = Folder(folder).version()
+        if version is not None:
+            worker().note(config, self.store, version.commit, revision, what)
 
     def preview_snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False

@@ -123,6 +123,27 @@ def new_runtime(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(os.environ["HF_HOME"])
 
 
+def test_readable_folders_are_kept_too_and_come_back(world: Any, vault: Path, drive: Drive, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBJET_LAYOUT", "plain")
+    repo = world.repo("org/name")
+    old = repo.commit(FILES)
+    folder = Path(hubjet.snapshot_download("org/name"))
+    [model] = hubjet.vault.flush().models
+    assert (model.repo_id, model.commit, model.state, model.files, model.licence) == ("org/name", old, "saved", 4, "mit")
+    new = repo.commit({"config.json": b'{"v": 2}'})
+    hubjet.hf_hub_download("org/name", "config.json")
+    hubjet.snapshot_download("org/name")
+    assert {(one.commit, one.state) for one in hubjet.vault.flush().models} == {(old, "saved"), (new, "saved")}
+    hubjet.vault.put("org/name")
+    new_runtime(cache, monkeypatch)
+    world.clear()
+    assert hubjet.snapshot_download("org/name") == str(folder) and (folder / "model.safetensors").read_bytes() == BIG
+    assert (folder / "config.json").read_bytes() == b'{"v": 2}' and sum(one.bytes for one in world.bodies()) < 1000
+    with pytest.raises(hubjet.LocalEntryNotFound, match="not on this disk"):
+        hubjet.vault.put("org/other")
+    assert not drive.refused()
+
+
 def test_the_next_runtime_finds_it_there_and_moves_no_body(kept: str, world: Any, drive: Drive) -> None:
     folder = Path(hubjet.from_pretrained("org/name"))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES

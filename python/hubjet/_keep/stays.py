@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._config import Config
+    from .._names import Repo
     from .census import Census, RepoCensus, Revision
 
 YOUNG_S = 600.0  # where others may use the cache unseen; also for blobs that a download may be about to name
@@ -31,7 +32,7 @@ class Judge:
         self.recent = said if said is not None else YOUNG_S if may_be_hidden(config.cache_dir) else SEEN_S
         self._keep, self._brought = list(keep), set(brought)
         self._in_use: InUse | None = None
-        self._on_its_way: set[tuple[str, str]] | None = None
+        self._on_its_way: set[tuple[str, Repo, str]] | None = None
         self._config = config
 
     @property
@@ -42,13 +43,13 @@ class Judge:
         return self._in_use
 
     @property
-    def on_its_way(self) -> set[tuple[str, str]]:
+    def on_its_way(self) -> set[tuple[str, Repo, str]]:
         """What is to be copied to a vault, and is not there yet."""
         if self._on_its_way is None:
             from .._vault import journal
 
             rows = journal.rows(self._config)
-            self._on_its_way = {(row.store.folder, row.commit) for row in rows if row.state in (journal.QUEUED, journal.WRITING)}
+            self._on_its_way = {(row.cache_dir, row.repo, row.commit) for row in rows if row.state in (journal.QUEUED, journal.WRITING)}
         return self._on_its_way
 
     def stays(self, found: RepoCensus, one: Revision, census: Census, *, recent: bool = True) -> str:
@@ -59,7 +60,7 @@ class Judge:
             return "keep="
         if one.folder in self._brought:
             return "this call brought it"
-        if (found.store.folder, one.commit) in self.on_its_way:
+        if (found.store.cache_dir, found.store.repo, one.commit) in self.on_its_way:
             return "it is on its way to the vault"
         age = min(self.now - one.used, _used.since_handed(one.folder))
         if recent and age < self.recent:

@@ -1,5 +1,5 @@
 """What people call: `hubjet.vault.status()`, `.flush()`, `.put()`, `.restore()`, `.ls()`, `.rm()`. Imports _config, _download, _edge, _errors,
-_names, _resolve, _show.receipt, _store, _vault.*.
+_names, _resolve, _show.receipt, _held, _store, _vault.*.
 
 The setting `vault` names the folder; everything else follows by itself. These are for those who want to look, wait, or do it by hand.
 """
@@ -10,7 +10,7 @@ import os
 import time
 
 from .. import _errors as errors
-from .. import _native
+from .. import _held, _native
 from .._config import resolve
 from .._download import links
 from .._edge import public
@@ -109,20 +109,20 @@ class vault:
         """
         config, place = _configured(vault, cache_dir)
         one, name = repo(repo_id, repo_type), check_revision(revision)
-        store = RepoStore(config.cache_dir, one)
-        commit = store.read_ref(name)
-        if commit is None or not os.path.isdir(store.snapshot(commit)):
+        here = [(held, commit) for held in _held.forms(config.cache_dir, one) if (commit := held.read_ref(name)) is not None and held.has(commit)]
+        if not here:
             raise errors.LocalEntryNotFound(
                 explain(
                     f"{one.id} is not on this disk, so it cannot be copied to the vault",
-                    looked_in=store.folder,
+                    looked_in=config.cache_dir,
                     do="from_pretrained or snapshot_download with the vault set brings it to both",
                 ),
                 repo_id=one.id,
                 repo_type=one.type,
                 revision=name,
             )
-        row = journal.row_for(config, place, store, commit)
+        held, commit = here[0]
+        row = journal.row_for(config, place, held.store, commit)
         worker().queue(config, row, name, anew=True)
         if wait:
             worker().flush(config, place, None)

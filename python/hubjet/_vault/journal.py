@@ -1,4 +1,4 @@
-"""What this computer knows of its copies to vaults: one small file for each commit and vault. Imports _native, _names, _store.
+"""What this computer knows of its copies to vaults: one small file for each commit and vault. Imports _native, _names, _plain, _store.
 
     <hf_home>/hubjet/vault/<16 hex>.json
 
@@ -13,6 +13,7 @@ import threading
 
 from .. import _native
 from .._names import Repo
+from .._plain import PlainStore
 from .._store import RepoStore
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._config import Config
+    from .local import Store
 
 FORMAT = 1
 QUEUED, WRITING, SAVED, FAILED = "queued", "writing", "saved", "failed"
@@ -38,6 +40,7 @@ class Row:
         self.mount: tuple[str, str] | None = tuple(facts["mount"]) if facts.get("mount") else None
         self.repo = Repo(facts["repo_type"], facts["repo_id"])
         self.cache_dir: str = facts["cache_dir"]
+        self.layout: str = facts.get("layout", "hub")
         self.commit: str = facts["commit"]
         self.revisions: dict[str, int] = dict(facts.get("revisions", {}))
         self.state: str = facts.get("state", QUEUED)
@@ -57,9 +60,9 @@ class Row:
         self.proven: dict[str, list[Any]] = dict(facts.get("proven", {}))
 
     @property
-    def store(self) -> RepoStore:
+    def store(self) -> Store:
         """Where the files lie on the local disk."""
-        return RepoStore(self.cache_dir, self.repo)
+        return PlainStore(self.cache_dir, self.repo) if self.layout == "plain" else RepoStore(self.cache_dir, self.repo)
 
     def write(self) -> None:
         """Replaces the file. What others asked for meanwhile stays. StorageError."""
@@ -115,7 +118,7 @@ def folder(config: Config) -> str:
     return os.path.join(config.hf_home, "hubjet", "vault")
 
 
-def path_of(config: Config, vault: str, store: RepoStore, commit: str) -> str:
+def path_of(config: Config, vault: str, store: Store, commit: str) -> str:
     """The file of one row."""
     key = _native.hash_bytes("\0".join((vault, store.folder, commit)).encode("utf-8", "surrogateescape"), "sha256")
     return os.path.join(folder(config), f"{key[:16]}.json")
@@ -144,11 +147,12 @@ def rows(config: Config, vault: str | None = None) -> list[Row]:
     return sorted(found, key=lambda row: row.queued)
 
 
-def row_for(config: Config, vault: str, store: RepoStore, commit: str) -> Row:
+def row_for(config: Config, vault: str, store: Store, commit: str) -> Row:
     """The row of this commit; a new one, not written yet, where there is none."""
     path = path_of(config, vault, store, commit)
     found = read(path)
     if found is not None:
         return found
-    facts = {"vault": vault, "repo_type": store.repo.type, "repo_id": store.repo.id, "cache_dir": store.cache_dir, "commit": commit}
+    root, form = (store.root, "plain") if isinstance(store, PlainStore) else (store.cache_dir, "hub")
+    facts = {"vault": vault, "repo_type": store.repo.type, "repo_id": store.repo.id, "cache_dir": root, "layout": form, "commit": commit}
     return Row(path, facts)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .. import _words
 from .._errors import StorageError
-from . import journal, layout, shelf, trouble, writer
+from . import journal, layout, local, shelf, trouble
 from .journal import FAILED, QUEUED, SAVED, WRITING
 
 TYPE_CHECKING = False
@@ -205,7 +205,7 @@ def _of_row(row: journal.Row, one: Manifest | None, vault: str, reachable: bool)
 
 
 def _has_all(row: journal.Row, one: Manifest) -> bool:
-    here, _ = writer.sources(row.store, row.commit)
+    here, _ = local.sources(row.store, row.commit)
     return bool(here) and all(file.path in one.files and one.files[file.path].etag == file.etag for file in here)
 
 

@@ -18,7 +18,7 @@ from .. import _trace, _transport, _words
 from .._errors import HubjetError, StorageError
 from .._names import is_commit
 from .._show import receipt
-from . import journal, rates, shelf, trouble, writer
+from . import journal, local, rates, shelf, trouble, writer
 from .journal import FAILED, QUEUED, SAVED, WRITING, Row
 from .writer import Proven
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._config import Config
-    from .._store import RepoStore
+    from .local import Store
 
 RETRY_S = (15.0, 60.0, 300.0, 900.0)  # after the first failure, the second …
 FLUSH_EVERY_S = 0.5  # how often the journal learns of bytes that moved
@@ -55,7 +55,7 @@ class Worker:
 
     # --- told by calls
 
-    def note(self, config: Config, store: RepoStore, commit: str, revision: str, what: str | None) -> None:
+    def note(self, config: Config, store: Store, commit: str, revision: str, what: str | None) -> None:
         """A call has brought `what` of this commit (or found it here; None: it has no words). Costs a set's look-up when that is known. A journal
         that cannot be written is said, and costs the caller nothing: what was asked for is here."""
         vault = config.vault
@@ -73,7 +73,7 @@ class Worker:
         except OSError as error:
             _trace.warn(f"{store.repo.id} is not copied to the vault: {error}", once=f"vault note {vault}")
 
-    def _note(self, config: Config, vault: str, store: RepoStore, commit: str, revision: str) -> None:
+    def _note(self, config: Config, vault: str, store: Store, commit: str, revision: str) -> None:
         if vault not in self._configs:
             self._configs[vault] = config
             self._begin_if_any(config, vault)
@@ -245,7 +245,7 @@ class Worker:
         row.state, row.error, row.tried, row.tries = WRITING, None, time.time(), row.tries + 1
         dead, me = [who for who in row.who if not journal.is_alive(who)], f"{os.getpid():x}{os.urandom(3).hex()}"
         row.who = [*row.who[-8:], me]
-        wanted, nameless = writer.sources(row.store, row.commit)
+        wanted, nameless = local.sources(row.store, row.commit)
         if nameless:
             _trace.warn(f"{row.repo.id}: no digest is known for {', '.join(nameless[:3])}; not kept in the vault", once=f"nameless {row.path}")
         if not wanted:  # taken out of the cache before its turn came
@@ -358,7 +358,7 @@ def _write(row: Row) -> None:
 
 def _is_more(row: Row) -> bool:
     """Whether more is here of this commit than was brought to the vault."""
-    wanted, _ = writer.sources(row.store, row.commit)
+    wanted, _ = local.sources(row.store, row.commit)
     return not {source.path for source in wanted} <= set(row.paths)
 
 
@@ -366,7 +366,7 @@ def _licence(row: Row) -> str | None:
     from .. import _licence
 
     try:
-        with open(row.store.pointer(row.commit, _licence.CARD), "rb") as file:
+        with open(local.place_of(row.store, row.commit, _licence.CARD), "rb") as file:
             return _licence.read_card(file.read(_licence.HEAD_MAX)).label
     except OSError:
         return None

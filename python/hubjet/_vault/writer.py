@@ -1,4 +1,4 @@
-"""One model to the vault: its pieces, each read back, then the manifest. Imports _errors, _names, _store, _trace, _vault.shelf and below.
+"""One model to the vault: its pieces, each read back, then the manifest. Imports _errors, _names, _trace, _vault.local, _vault.shelf and below.
 
 Nothing here links, locks, or changes a mode. A piece is written under a private name, synced, closed, read back, compared, and only then
 renamed; the manifest comes last, so what is broken off anywhere is not seen by anybody who reads. A second writer writes its own pieces, and
@@ -15,8 +15,7 @@ import time
 from .. import _trace
 from .._errors import IntegrityError, StorageError, explain
 from .._names import digest_of
-from .._store import RepoStore, read_tree
-from . import layout, manifest, shelf, trouble
+from . import layout, local, manifest, shelf, trouble
 from .manifest import Entry, Manifest, Part
 from .shelf import BLOCK, Piece, steady
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple, Protocol
 
     from .._names import Repo
+    from .local import Source, Store
 
     class Tell(Protocol):
         """Who is told how far it is, and may hold it up or end it (by raising) between two blocks."""
@@ -54,38 +54,6 @@ class Proven(NamedTuple):
     mtime_ns: int
     sha256: str
     how: str
-
-
-class Source(NamedTuple):
-    """A file on the local disk that is to be kept."""
-
-    path: str  # in the repository
-    place: str
-    size: int
-    etag: str
-
-
-def sources(store: RepoStore, commit: str) -> tuple[list[Source], list[str]]:
-    """The files of this commit that are here, and those of them whose content nobody can name (no digest is known)."""
-    tree = read_tree(store.folder, commit) or {}
-    top = store.snapshot(commit)
-    found, nameless = [], []
-    for folder, inner, names in os.walk(top):
-        inner.sort()
-        for name in sorted(names):
-            place = os.path.join(folder, name)
-            path = os.path.relpath(place, top).replace(os.sep, "/")
-            try:
-                size = os.stat(place).st_size
-            except OSError:
-                continue  # a link to a blob that was taken out
-            facts = tree.get(path)
-            etag = store.etag_at(place) or (facts.etag if facts is not None else None)
-            if etag is None:
-                nameless.append(path)
-            else:
-                found.append(Source(path, place, size, etag))
-    return found, nameless
 
 
 def open_vault(vault: str, known: tuple[str, str] | None, make: bool) -> tuple[str, str]:
@@ -119,7 +87,7 @@ def open_vault(vault: str, known: tuple[str, str] | None, make: bool) -> tuple[s
 
 
 def keep(
-    vault: str, store: RepoStore, commit: str, wanted: Iterable[Source], revisions: Mapping[str, int], licence: str | None,
+    vault: str, store: Store, commit: str, wanted: Iterable[Source], revisions: Mapping[str, int], licence: str | None,
     before: Mapping[str, Proven], who: str, tell: Tell,
 ) -> Manifest:  # fmt: skip
     """Brings these files of a commit to the vault, and says so there. `before`: pieces that were proven earlier. OSError, StorageError,
@@ -136,7 +104,7 @@ def keep(
             tell.moved(entry.size, entry.size)
         files[source.path] = Entry(source.path, entry.size, entry.etag, entry.parts)
         lying[source.etag] = entry
-    tree = read_tree(store.folder, commit)
+    tree = local.listing(store, commit)
     mine = Manifest(store.repo, commit, _named(old, commit, revisions), files, tree, licence, int(time.time()))
     return publish(vault, folder, mine, who)
 
