@@ -163,10 +163,21 @@ def take_as(path: str, tmp: str, place: Place, etag: str, filename: str, config:
     if place.provider == STORES:
         from ._remote.provider import take_as as fetch
 
-        return "copy" if fetch(config, place.lying, etag, filename, path, tmp, own) else None
+        return "copy" if fetch(config, {filename: (path, place.lying, etag)}, tmp, own) else None
     if own:
         return _taken(place, etag, filename, config, "y" if place.tactics == "y" else "cy", path=path, tmp=tmp, replace=True, mode=0o666)
     return _taken(place, etag, filename, config, place.tactics.replace("l", ""), path=path, tmp=tmp, replace=True)
+
+
+def take_all_as(wanted: Mapping[str, tuple[str, Place, str]], tmp: str, config: Config, *, own: bool = False) -> set[str]:
+    """Those of these files that are better brought side by side: name → (path, place, etag); a store's, each of which costs a round trip. Answers the names
+    of those that are there now."""
+    together = {name: (path, place.lying, etag) for name, (path, place, etag) in wanted.items() if place.provider == STORES}
+    if len(together) < 2:
+        return set()
+    from ._remote.provider import take_as as fetch
+
+    return fetch(config, together, tmp, own)
 
 
 def _taken(place: Place, etag: str, filename: str, config: Config, tactics: str, **where: Any) -> str | None:

@@ -25,7 +25,7 @@ from ._download import (
     short,
     warn_fallback,
 )
-from ._elsewhere import elsewhere, take_as
+from ._elsewhere import elsewhere, take_all_as, take_as
 from ._errors import HubjetError
 from ._hub import Ask
 from ._names import cut, fault_in, is_commit, is_etag
@@ -492,7 +492,14 @@ def _not_elsewhere(hub: Hub, store: RepoStore, folder: Folder, commit: str, tree
     if others is None:
         return list(lacking)
     found = others.files(store.repo, commit, {path: tree[path] for path in lacking})
-    return [path for path in lacking if path not in found or not _taken(hub, folder, path, found[path], commit, tree[path].etag)]
+    for path in found:
+        folder.want(path)  # nothing on the way leads elsewhere
+    wanted = {path: (folder.place(path), lies, str(tree[path].etag)) for path, lies in found.items() if tree[path].etag is not None}
+    came = take_all_as(wanted, os.path.join(folder.side, "tmp"), hub.config, own=True) if len(wanted) > 1 else set()
+    for path in came:
+        folder.write(path, commit, wanted[path][2])
+    left = [path for path in lacking if path not in came]
+    return [path for path in left if path not in found or not _taken(hub, folder, path, found[path], commit, tree[path].etag)]
 
 
 def _taken(hub: Hub, folder: Folder, filename: str, lies: Lies, commit: str, etag: str | None) -> bool:

@@ -14,7 +14,7 @@ import time
 from . import _errors as errors
 from . import _listen, _native, _plan, _share, _trace, _transport
 from ._download import check_force, may_fall_back, not_here, short, warn_fallback
-from ._elsewhere import elsewhere, take_as
+from ._elsewhere import elsewhere, take_all_as, take_as
 from ._errors import HubjetError, explain
 from ._hub import Ask
 from ._names import DEFAULT_REVISION, cut, is_commit
@@ -254,7 +254,17 @@ class _Work(NamedTuple):
     def share(self, steps: Iterable[Step]) -> list[Step]:
         """Takes from other versions what they have; answers what is to be fetched."""
         missing, linked = [], []
+        steps = list(steps)
+        wanted = {
+            step.filename: (self.into.place(step.filename), step.lies, step.facts.etag)
+            for step in steps
+            if step.state != State.HERE and step.source is None and step.lies is not None and step.facts.etag is not None
+        }
+        came = take_all_as(wanted, os.path.join(self.into.meta, "tmp"), self.hub.config) if len(wanted) > 1 else set()
         for step in steps:
+            if step.filename in came and step.facts.etag is not None:
+                self.into.note(step.filename, step.facts.etag)
+                continue
             if step.state == State.HERE:
                 continue
             how = self._shared(step, step.source) if step.source is not None else None

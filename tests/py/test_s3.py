@@ -438,6 +438,72 @@ def test_a_cancelled_job_keeps_what_came_from_a_store(world: World, tmp_path: Pa
     assert not [one for one in caplog.messages if "other bytes" in one]
 
 
+def test_small_files_come_side_by_side_and_not_all_at_once(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    many = {f"d{n % 3}/{n}.json": str(n).encode() * 3 for n in range(300)} | {"empty": b"", "empty too": b""}
+    world.repo("org/name").commit(many)
+    hubjet.snapshot_download("org/name")
+    hubjet.push("org/name", f"file://{tmp_path}/depot")
+    place = depot.at(f"file://{tmp_path}/depot")
+    real, beside, most, two = place.read_range, [0], [0], threading.Event()
+    lock = threading.Lock()
+
+    def read_range(key: str, first: int, end: int) -> bytes:
+        with lock:
+            beside[0] += 1
+            most[0] = max(most[0], beside[0])
+            if beside[0] >= 2:
+                two.set()
+        two.wait(60)
+        try:
+            return real(key, first, end)
+        finally:
+            with lock:
+                beside[0] -= 1
+                opened[0] = max(opened[0], sum(map(_is_depot, os.listdir("/proc/self/fd"))))
+
+    def _is_depot(descriptor: str) -> bool:
+        try:
+            return ".depot" in os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            return False
+
+    opened = [0]
+    monkeypatch.setattr(place, "read_range", read_range)
+    monkeypatch.setattr(bring, "OPEN_AT_ONCE", 50)
+    world.clear()
+    with hubjet.settings(caches=[place.url, tmp_path / "fresh"]):
+        folders = [hubjet.snapshot_download("org/name", local_dir=tmp_path / "mine"), hubjet.snapshot_download("org/name")]
+        with hubjet.settings(layout="plain", caches=[place.url, tmp_path / "plain"]):
+            folders.append(hubjet.snapshot_download("org/name"))
+    for folder in folders:
+        assert {name: (Path(folder) / name).read_bytes() for name in many} == many
+    assert most[0] >= 2 and 2 <= opened[0] <= 50
+    assert sum(one.bytes for one in world.bodies()) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_disk_without_room_is_no_fault_of_the_store(world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    import subprocess
+
+    world.repo("org/name").commit({"model.safetensors": Sparse(6 << 20, 4)}, lfs=("*.safetensors",))
+    hubjet.snapshot_download("org/name")
+    hubjet.push("org/name", f"file://{tmp_path}/depot")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], check=True)
+    try:
+        with hubjet.settings(caches=[f"file://{tmp_path}/depot", small / "hub"]), pytest.raises(hubjet.StorageError, match="not enough space"):
+            hubjet.snapshot_download("org/name")
+        with hubjet.settings(caches=[f"file://{tmp_path}/depot", tmp_path / "fresh"]), pytest.raises(hubjet.StorageError, match="not enough space"):
+            hubjet.snapshot_download("org/name", local_dir=small / "mine")
+        assert not list(small.rglob("*.depot"))
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+    assert "going on without it" not in caplog.text
+
+
 def test_a_plan_for_a_folder_says_what_a_store_has(world: World, depots: dict[str, str], tmp_path: Path) -> None:
     with hubjet.settings(caches=[depots["memory"], tmp_path / "fresh"]):
         for mine, how in (("mine", {}), ("one", {"filename": "model.safetensors"})):

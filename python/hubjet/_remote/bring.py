@@ -7,6 +7,7 @@ digest is the one it was asked for by; a wrong one is refused, and the caller as
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import deque
@@ -16,7 +17,7 @@ from .. import _listen, _native, _trace
 from .._errors import Cancelled, IntegrityError, StorageError, explain
 from .._names import digest_of
 from .._show.progress import Meter
-from .._store import shut
+from .._store import require_space, shut
 from .coming import Coming
 from .layout import blob_key
 from .pace import Pace
@@ -49,6 +50,7 @@ BLOCK = 8 << 20
 SIDE_BY_SIDE = 16
 AHEAD = 24  # blocks that are here and wait for their turn, of all files: 192 MiB
 LOOK_S = 0.1
+OPEN_AT_ONCE = 128  # files: whoever has ten thousand small ones has no such number of descriptors
 
 
 class Wanted(NamedTuple):
@@ -101,11 +103,28 @@ class At:
         os.replace(path, self._path)
 
 
-def bring(depot: Depot, into: Into, what: str, wanted: Sequence[Wanted], config: Config, bar_class: Any = None) -> Mapping[str, Exception | None]:
-    """Brings these blobs. Answers for each what went wrong, None where it is here now. `what`: what the call is about, for its bar. Whoever listens to
-    the call, or interrupts it, ends it; what has come stays for the next one."""
-    with Meter(config, what if len(wanted) != 1 else wanted[0].name, bar_class=bar_class, files=len(wanted) if len(wanted) > 1 else 0) as meter:
-        return _Run(depot, config, wanted, meter).all([_File(depot, into, one, nth) for nth, one in enumerate(wanted)])
+def bring(depot: Depot, what: str, wanted: Sequence[tuple[Wanted, Into]], config: Config, bar_class: Any = None) -> Mapping[str, Exception | None]:
+    """Brings these blobs, no two alike. Answers for each what went wrong, None where it is here now. `what`: what the call is about, for its bar. Whoever
+    listens to the call, or interrupts it, ends it; what has come stays for the next one. StorageError if our own disk has no room."""
+    blobs = [one for one, _ in wanted]
+    for folder in {into.partial for _, into in wanted}:
+        require_space(folder, sum(one.size - _held(folder, one.etag) for one, into in wanted if into.partial == folder))
+    with Meter(config, what if len(blobs) != 1 else blobs[0].name, bar_class=bar_class, files=len(blobs) if len(blobs) > 1 else 0) as meter:
+        ended = _Run(depot, config, blobs, meter).all([_File(depot, into, one, nth) for nth, (one, into) in enumerate(wanted)])
+    for error in ended.values():
+        if isinstance(error, StorageError) and error.errno in FULL:
+            raise error
+    return ended
+
+
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def _held(folder: str, etag: str) -> int:
+    try:
+        return os.stat(os.path.join(folder, f"{etag}.depot")).st_size
+    except OSError:
+        return 0
 
 
 class _File:
@@ -231,7 +250,6 @@ def _write(descriptor: int, data: bytes, at: int, path: str) -> None:
 class _Run:
     def __init__(self, depot: Depot, config: Config, wanted: Sequence[Wanted], meter: Meter) -> None:
         self.depot, self.config, self.meter = depot, config, meter
-        self.room = threading.Semaphore(AHEAD)
         self.pace = Pace(config)
         self.job = Coming([one.name for one in wanted], [one.size for one in wanted])
         self.stop = self.job.stop
@@ -245,12 +263,25 @@ class _Run:
             listener.looks()
 
     def all(self, files: Sequence[_File]) -> dict[str, Exception | None]:
-        """Opens, fetches, publishes."""
-        pool, listener, over = ThreadPoolExecutor(SIDE_BY_SIDE), _listen.current(), False
+        """Opens, fetches, publishes, so many at a time."""
+        listener, over = _listen.current(), False
+        ended: dict[str, Exception | None] = {}
         self.meter.begin(self.job.look)
         try:
             if listener is not None:
                 listener.begins(self.job.as_job(), self.job.names, [{"size": size} for size in self.job.sizes])
+            for start in range(0, len(files), OPEN_AT_ONCE):
+                ended |= self._some(files[start : start + OPEN_AT_ONCE])
+            over = True
+            self.meter.show(self.job.look())
+            return ended
+        finally:
+            if listener is not None:
+                listener.ends(self.job.as_job(), self.job.results if over else None)
+
+    def _some(self, files: Sequence[_File]) -> dict[str, Exception | None]:
+        pool, self.room, over = ThreadPoolExecutor(SIDE_BY_SIDE), threading.Semaphore(AHEAD), False
+        try:
             queue: deque[tuple[_File, int, int]] = deque()
             for file in files:
                 try:
@@ -274,12 +305,10 @@ class _Run:
                 raise Cancelled(f"{self.depot.shown}: the call was stopped; what has come is kept")
             ended = {file.wanted.etag: self._ended(file) for file in files}
             over = True
-            self.meter.show(self.job.look())
             return ended
         finally:
-            if listener is not None:
-                listener.ends(self.job.as_job(), self.job.results if over else None)
-            self.stop.set()
+            if not over:
+                self.stop.set()
             for _ in range(SIDE_BY_SIDE):
                 self.room.release()
             pool.shutdown(wait=True)

@@ -11,6 +11,7 @@ from .._show import receipt
 from .._sources.lying import Lying
 from .._store import FileFacts
 from . import layout, tier
+from .bring import Wanted
 from .depot import Depot
 
 TYPE_CHECKING = False
@@ -81,12 +82,16 @@ def _place(depot: Depot, etag: str) -> str:
     return f"{depot.shown}/{layout.blob_key(etag)}"
 
 
-def take_as(config: Config, lying: Lying, etag: str, filename: str, path: str, tmp: str, own: bool) -> bool:
-    """Brings one file to `path`; `tmp`: a folder of ours on that disk."""
-    depot = next((one for one in tier.of(config) if _place(one, etag) == lying.path), None)
-    if depot is None or not tier.bring_to(depot, filename, etag, lying.size, path, tmp, config, own):
-        return False
+def take_as(config: Config, wanted: Mapping[str, tuple[str, Lying, str]], tmp: str, own: bool) -> set[str]:
+    """Brings files, side by side: name → where to, what, its etag. `tmp`: a folder of ours on that disk. Answers the names of those that are there now: of
+    several with the same bytes it may be one."""
+    came: set[str] = set()
     told = receipt.current()
-    if told is not None:
-        told.found(filename, lying.size, "sha256" if len(etag) == 64 else "git-sha1", depot.shown)
-    return True
+    for depot in tier.of(config):
+        mine = {path: Wanted(etag, lying.size, name) for name, (path, lying, etag) in wanted.items() if lying.path == _place(depot, etag)}
+        for path in tier.bring_to(depot, f"{len(mine)} files", mine, tmp, config, own) if mine else ():
+            one = mine[path]
+            came.add(one.name)
+            if told is not None:
+                told.found(one.name, one.size, "sha256" if len(one.etag) == 64 else "git-sha1", depot.shown)
+    return came

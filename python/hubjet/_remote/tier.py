@@ -107,7 +107,8 @@ def fill(
         blobs = {str(left[name].etag): Wanted(str(left[name].etag), left[name].size, name) for name in reversed(there)}
         if not blobs:
             continue
-        ended = bring(depot, InCache(store), store.repo.id, list(blobs.values()), config, bar_class)
+        into = InCache(store)
+        ended = bring(depot, store.repo.id, [(one, into) for one in blobs.values()], config, bar_class)
         for name in there:
             error = ended[str(left[name].etag)]
             if error is None:
@@ -117,12 +118,15 @@ def fill(
     return came
 
 
-def bring_to(depot: Depot, filename: str, etag: str, size: int, path: str, tmp: str, config: Config, own: bool) -> bool:
-    """One file to a place of the caller's. `tmp`: a folder of ours on that disk."""
-    error = bring(depot, At(path, tmp, own), filename, [Wanted(etag, size, filename)], config)[etag]
-    if error is not None:
-        _say(depot, filename, etag, size, error)
-    return error is None
+def bring_to(depot: Depot, what: str, wanted: Mapping[str, Wanted], tmp: str, config: Config, own: bool) -> set[str]:
+    """Files to places of the caller's: place → what. `tmp`: a folder of ours on that disk. Answers the places that have theirs now. Of those with the
+    same bytes the first is brought."""
+    first = {one.etag: (path, one) for path, one in reversed(list(wanted.items()))}
+    ended = bring(depot, what, [(one, At(path, tmp, own)) for path, one in first.values()], config)
+    for etag, error in ended.items():
+        if error is not None:
+            _say(depot, first[etag][1].name, etag, first[etag][1].size, error)
+    return {first[etag][0] for etag, error in ended.items() if error is None}
 
 
 def _say(depot: Depot, filename: str, etag: str, size: int, error: Exception) -> None:
