@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,21 @@ class TestHere:
         for path in tmp_path.rglob("*"):
             if path.is_file():
                 assert text.encode() not in path.read_bytes(), path
+
+    @pytest.mark.parametrize("layout", ["hub", "plain"])
+    def test_a_copy_to_work_in_says_whose_it_is_and_what_was_accepted(self, world: World, tmp_path: Path, layout: str) -> None:
+        world.repo("org/gated", gated="manual").commit({"README.md": CARD, "LICENSE": b"words", "model.safetensors": b"1" * 5000})
+        with hubjet.settings(layout=layout):
+            folder = hubjet.snapshot_download("org/gated", token=world.token("mine", gates=["org/gated"]))
+            hubjet.checkout("org/gated", tmp_path / "work")
+            known = hubjet.licence(folder)
+            shutil.move(tmp_path / "work", tmp_path / "moved")
+            told = hubjet.licence(tmp_path / "moved" / "model.safetensors")
+        assert (told.repo_id, told.label, told.account, told.gated) == ("org/gated", known.label, known.account, True) and told.account
+        assert told.files == (str(tmp_path / "moved" / "LICENSE"),)
+        (tmp_path / "moved" / ".hubjet-checkout.json").write_text("[" * 100_000)
+        with pytest.raises(hubjet.LocalEntryNotFound, match="belongs to nothing"):
+            hubjet.licence(tmp_path / "moved")
 
     def test_both_spellings_are_typed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main.main(["license", "--cache-dir", "/nowhere"]) == main.main(["licence", "--cache-dir", "/nowhere", "--json"]) == 0

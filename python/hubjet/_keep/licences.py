@@ -131,7 +131,7 @@ def licence(
 ) -> Any:
     """Under which terms a model here may be used: its licence, where its words lie, what was accepted by which account, what it is made of.
 
-    Args: what: "org/name", or the path of a file or folder that hubjet or huggingface_hub put somewhere (a snapshot, a local_dir, a plain folder);
+    Args: what: "org/name", or the path of a file or folder that hubjet or huggingface_hub put somewhere (a snapshot, a local_dir, a plain folder, a checkout);
     None: all repositories in the cache. revision: of the repository; None: all that are here, the one used last first. Also as
     `hubjet.license`.
 
@@ -176,13 +176,32 @@ def of_path(path: str) -> Licence:
         plain = Folder(folder).version()
         if plain is not None:
             return _told(plain.repo.id, plain.repo.type, [(_name_of(plain.asked, plain.commit), folder)], folder, None, gate.read(os.path.join(folder, ".hubjet")), "")
+        work = _checkout(folder)
+        if work is not None:
+            return work
         notes = os.path.join(folder, ".cache", "huggingface")
         if os.path.isdir(notes):
             return _told(None, None, [("", folder)], folder, None, gate.read(os.path.join(notes, ".hubjet")), "")
         above = os.path.dirname(folder)
         if above == folder:
-            raise LocalEntryNotFound(explain(f"{path} belongs to nothing that was downloaded", do="name a file of a snapshot, a local_dir or a plain folder"))
+            raise LocalEntryNotFound(explain(f"{path} belongs to nothing that was downloaded", do="name a file of a snapshot, a local_dir, a plain folder or a checkout"))
         folder = above
+
+
+def _checkout(folder: str) -> Licence | None:
+    """Of a copy to work in, as its note says (_care.checkout); what was accepted is known where the copy was made."""
+    import json
+
+    try:
+        with open(os.path.join(folder, ".hubjet-checkout.json"), encoding="utf-8", opener=no_wait) as file:
+            said = json.load(file)
+        one, revision = repo(said["repo_id"], said["repo_type"]), str(said["revision"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    root = resolve().cache_dir
+    sides = (RepoStore(root, one).side, *(known.meta for known, _ in PlainStore(root, one).folders()))
+    noted = next((known for side in sides if (known := gate.read(side)) is not None), None)
+    return _told(one.id, one.type, [(revision, folder)], folder, None, noted, root)
 
 
 def _name_of(asked: Any, commit: str) -> str:
