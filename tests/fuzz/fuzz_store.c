@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz_store.c - files of ours on a disk that others can write to: journal, record, manifest, what a resume finds. */
+/* tests/fuzz/fuzz_store.c - files of ours on a disk that others can write to: journal, record, sums, manifest, what a resume finds. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -13,7 +13,9 @@
 #include "store/manifest.h"
 #include "store/record.h"
 #include "store/record_int.h"
+#include "store/sums.h"
 #include "util/buf.h"
+#include "util/le.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -210,6 +212,65 @@ FUZZ(record)
   MUST(!hj_record_look(repo, etags[0], &state, &e));
   MUST(b.len && b.p[b.len - 1] != '\n' ? state != HJ_BLOB_MISSING : state == HJ_BLOB_SAME);
   compare_record(repo, b.p ? b.p : "", b.len, etags[0]);     /* the others are as they were, rewritten or not */
+  hj_buf_release(&b);
+}
+
+/* ---- sums ---- */
+
+static void same_sums(const struct hj_sums *a, const struct hj_sums *b)
+{
+  MUST(a->size == b->size && a->n == b->n && a->tag == b->tag && (!a->n || !memcmp(a->cell, b->cell, a->n * sizeof a->cell[0])));
+}
+
+/* First byte: bit 0 raw bytes, else made of numbers; bit 1: one bit of it wrong, bit 2: cut, bit 3: another size is said, bit 4: the sum over all fits again. */
+FUZZ(sums)
+{
+  struct feed f = { p, n };
+  struct hj_err e = HJ_ERR_INIT;
+  struct hj_sums s = { 0 }, again = { 0 };
+  struct hj_promise of = { .algo = HJ_SHA256 };
+  struct hj_buf b, text;
+  uint8_t how = feed_byte(&f), where = feed_byte(&f), bit = feed_byte(&f);
+  uint64_t size = feed_number(&f);
+  const char *place = disk_path("sums/0000000000000000000000000000000000000000000000000000000000000000"), *dir = disk_path("sums");
+  hj_buf_init(&b, 1u << 16);
+  hj_buf_init(&text, 1u << 16);
+  if (how & 1) {
+    MUST(!hj_buf_add(&b, f.p, f.n, &e));
+  } else {
+    MUST(!hj_sums_new(&s, size % (64u * HJ_SUMS_CELL), &of, &e));
+    for (size_t i = 0; i < s.n; i++)
+      s.cell[i] = feed_number(&f);
+    MUST(!hj_sums_put(&s, &b, &e) && !hj_sums_get(&again, b.p, b.len, &of, &e));
+    same_sums(&s, &again);
+    hj_sums_release(&s);
+    hj_sums_release(&again);
+  }
+  if ((how & 2) && b.len)
+    b.p[where % b.len] ^= (char)(1u << bit % 8);
+  if ((how & 4) && b.len)
+    b.len -= where % b.len;
+  if ((how & 8) && b.len >= 16)
+    hj_put_le((uint8_t *)b.p + 8, size, 8);
+  if ((how & 16) && b.len >= 8)
+    hj_put_le((uint8_t *)b.p + b.len - 8, hj_xxh3(b.p, b.len - 8), 8);
+
+  int rc = hj_sums_get(&s, b.p ? b.p : "", b.len, &of, &e);
+  MUST(rc == (int)e.code && (rc == HJ_E_OK || rc == HJ_E_STALE));
+  disk_put(place, b.p ? b.p : "", b.len);
+  hj_err_clear(&e);
+  MUST(hj_sums_load(&again, dir, &of, &e) == rc);
+  if (rc == HJ_E_OK) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s.n; i++)
+      bytes += hj_sums_len(&s, i);
+    MUST(bytes == s.size);
+    same_sums(&s, &again);
+    MUST(!hj_sums_put(&s, &text, &e) && text.len == b.len && !memcmp(text.p, b.p, b.len));   /* there is one way to say it */
+  }
+  hj_sums_release(&s);
+  hj_sums_release(&again);
+  hj_buf_release(&text);
   hj_buf_release(&b);
 }
 
