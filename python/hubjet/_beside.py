@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from ._names import is_commit
-from ._plain import PlainStore
+from ._plain_store import PlainStore
 from ._sources.lying import Lying
 from ._store import RepoStore, read_tree
 

@@ -18,7 +18,8 @@ from ._download import links
 from ._edge import public
 from ._errors import HubjetError, LocalEntryNotFound, StorageError, explain
 from ._names import DEFAULT_REVISION, check_revision, is_commit, repo
-from ._plain import META, Folder, PlainStore, State, has_content, remove_tree
+from ._plain import META, Folder, State, has_content, remove_tree
+from ._plain_store import PlainStore
 from ._share import How
 from ._store import RepoStore, read_tree, require_space, write_tree
 from ._values import absolute

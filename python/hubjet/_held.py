@@ -10,7 +10,8 @@ import os
 
 from ._keep.census import revisions_of
 from ._names import is_commit
-from ._plain import PlainStore, State
+from ._plain import State
+from ._plain_store import PlainStore
 from ._resolve import Found, Source, find, plan
 from ._store import RepoStore, read_tree
 

@@ -1,5 +1,5 @@
 """Where one call's files go: into the hub's cache, into plain folders, or into a folder of the user's. Imports _config, _errors, _names,
-_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _layout, _plain, _plain_calls, _tiered, _keep.clean, _keep.gate.
+_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _layout, _plain, _plain_file, _plain_snapshot, _tiered, _keep.clean, _keep.gate.
 
 Every place answers the same calls, so that nobody above asks which one it is.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._hub import Hub
     from ._local_dir import Folder
     from ._names import Repo
-    from ._plain import PlainStore
+    from ._plain_store import PlainStore
     from ._snapshot import Choice
 
     class Place(Protocol):
@@ -68,7 +68,7 @@ def of(config: Config, repo: Repo, local_dir: str | os.PathLike[str] | None = No
         from . import _layout
 
         if _layout.chosen(config)[0] == _layout.PLAIN:
-            from ._plain import PlainStore
+            from ._plain_store import PlainStore
 
             return InPlain(PlainStore(config.cache_dir, repo))
     store = RepoStore(config.cache_dir, repo)
@@ -254,29 +254,29 @@ class InPlain(NamedTuple):
         self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False, bar_class: Any = None
     ) -> str:
         """As Place says."""
-        from . import _plain_calls
+        from . import _plain_file
 
         with _told():
-            path = _plain_calls.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
+            path = _plain_file.file(hub, self.store, revision, filename, force=force, local_only=local_only, bar_class=bar_class)
         self._used(hub, path[: -len(filename) - 1])
         self._keep(hub.config, revision, path[: -len(filename) - 1], filename)
         return path
 
     def preview(self, hub: Hub, revision: str, filename: str, *, force: bool = False, local_only: bool = False) -> DryRunFileInfo:
         """As Place says."""
-        from . import _plain_calls
+        from . import _plain_file
 
         with _told():
-            return _plain_calls.preview(hub, self.store, revision, filename, force=force, local_only=local_only)
+            return _plain_file.preview(hub, self.store, revision, filename, force=force, local_only=local_only)
 
     def snapshot(
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False, bar_class: Any = None
     ) -> str:
         """The folder of this version."""
-        from . import _plain_calls
+        from . import _plain_snapshot
 
         with _told():
-            folder = _plain_calls.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
+            folder = _plain_snapshot.snapshot(hub, self.store, revision, choose, force=force, local_only=local_only, bar_class=bar_class)
         self._used(hub, folder)
         self._keep(hub.config, revision, folder, choose.words)
         return folder
@@ -300,22 +300,22 @@ class InPlain(NamedTuple):
         self, hub: Hub, revision: str, choose: Choice, *, force: bool = False, local_only: bool = False
     ) -> list[DryRunFileInfo]:
         """As Place says."""
-        from . import _plain_calls
+        from . import _plain_snapshot
 
         with _told():
-            return _plain_calls.preview_snapshot(hub, self.store, revision, choose, force=force, local_only=local_only)
+            return _plain_snapshot.preview_snapshot(hub, self.store, revision, choose, force=force, local_only=local_only)
 
     def find(self, revision: str, filename: str) -> str | None | bool:
         """As Place says."""
-        from . import _plain_calls
+        from . import _plain_file
 
         with _told():
             commit = self.store.read_ref(revision)
             if commit is None:
                 return None
-            if _plain_calls.known_missing(self.store, commit, filename):
+            if _plain_file.known_missing(self.store, commit, filename):
                 return False
-            return _plain_calls.find(self.store, commit, filename)
+            return _plain_file.find(self.store, commit, filename)
 
     def where(self, revision: str) -> dict[str, Setting]:
         """As Place says."""

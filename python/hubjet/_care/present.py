@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .._local_dir import Folder, Metadata
     from .._names import Repo
     from .._plain import Folder as PlainFolder
-    from .._plain import PlainStore
+    from .._plain_store import PlainStore
     from .._store import FileFacts
 else:
     from .._record import NamedTuple

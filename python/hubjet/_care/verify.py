@@ -15,8 +15,8 @@ from .._keep.census import stores_in
 from .._config import resolve
 from .._edge import public
 from .._names import check_revision, repo
-from .._plain import PlainStore
-from .._plain import stores_in as plain_stores_in
+from .._plain_store import PlainStore
+from .._plain_store import stores_in as plain_stores_in
 from .._show.progress import Counted
 from .._store import RepoStore
 from . import present

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from .. import _used
 from .._errors import StorageError
 from .._names import REPO_TYPES, Repo, is_commit, is_etag, repo
-from .._plain import PlainStore
-from .._plain import stores_in as plain_stores
+from .._plain_store import PlainStore
+from .._plain_store import stores_in as plain_stores
 from .._store import RepoStore
 from . import pins, shared
 

@@ -15,7 +15,7 @@ from .. import _native, _trace, _words
 from .._config import Config, resolve
 from .._edge import public
 from .._names import pattern_list
-from .._plain import PlainStore
+from .._plain_store import PlainStore
 from . import evict, lock, removal, shared, stays
 from .census import Census, File, RepoCensus, Revision, count, count_plain, count_repo
 from .report import Cleaned

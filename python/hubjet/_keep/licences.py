@@ -14,7 +14,8 @@ from .._edge import public
 from .._errors import LocalEntryNotFound, explain
 from .._licence import CARD, HEAD_MAX, CardFacts, licence_files, read_card
 from .._names import is_commit, repo
-from .._plain import Folder, PlainStore
+from .._plain import Folder
+from .._plain_store import PlainStore
 from .._store import RepoStore, no_wait, read_tree
 from . import gate, report
 from .census import repo_of_folder, revisions_of, stores_in, stores_in_plain

@@ -12,7 +12,7 @@ from .._config import resolve
 from .._edge import public
 from .._errors import LocalEntryNotFound, explain
 from .._names import Repo, check_revision, repo
-from .._plain import PlainStore
+from .._plain_store import PlainStore
 from .._store import RepoStore, no_wait, write_below
 
 ALL = "*"

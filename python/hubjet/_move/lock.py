@@ -1,5 +1,5 @@
 """`hubjet.lock` and `hubjet.sync`: the models of a project, written down to the byte, and brought exactly so. Imports _errors, _config, _edge, _held, _hub,
-_names, _plain, _plain_calls, _resolve, _snapshot, _store, _show.receipt, _move.wanted, _move.lockfile.
+_names, _plain, _plain_snapshot, _resolve, _snapshot, _store, _show.receipt, _move.wanted, _move.lockfile.
 """
 
 from __future__ import annotations
@@ -253,18 +253,18 @@ def bring(one: Locked, config: Config, token: Any, where: str) -> str:
 
 def _bring_plain(held: InPlain, one: Locked, config: Config, token: Any, where: str) -> str:
     """The same in folders to be read."""
-    from .. import _plain_calls
+    from .. import _plain_snapshot
 
     store = held.store
     folder = store.folder_of(one.commit)
     if folder is None or any(folder.look(name, file.etag) != State.HERE for name, file in one.files.items()):
         hub, notes = Hub(one.repo, config, token), held.notes(one.commit)
         if config.offline:  # only what lies elsewhere on this computer can come
-            _plain_calls.snapshot(hub, store, one.commit, Exactly(one.files))
+            _plain_snapshot.snapshot(hub, store, one.commit, Exactly(one.files))
         else:
             tree = _told_again(hub, notes, one, where)
             _check_hub(one, tree, where)
-            _plain_calls.brought(hub, store, one.revision, one.commit, tree, Exactly(one.files))
+            _plain_snapshot.brought(hub, store, one.revision, one.commit, tree, Exactly(one.files))
         folder = held.at(one.commit)
     folder.flush()
     _check_here(held, one, where)

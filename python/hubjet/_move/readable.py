@@ -11,7 +11,8 @@ import shutil
 from .. import _share, _trace
 from .._errors import StorageError
 from .._names import DEFAULT_REVISION, is_commit
-from .._plain import PlainStore, State, fault_here
+from .._plain import State, fault_here
+from .._plain_store import PlainStore
 from .._store import RepoStore, write_tree
 
 TYPE_CHECKING = False

@@ -1,5 +1,5 @@
 """What a call of this folder is about: one commit of a repository, and the files of it that are wanted. Imports _errors, _held, _names, _hub, _store,
-_snapshot, _loader, _plain_calls, _transport.
+_snapshot, _loader, _plain_snapshot, _transport.
 
 Looks at the hub and at the cache, writes nothing.
 """
@@ -127,10 +127,10 @@ def bring(hub: Hub, held: Held, revision: str, choice: Choice) -> str:
     """Everything chosen is here afterwards. Answers the commit."""
     if isinstance(held, _held.InHub):
         return os.path.basename(snapshot(hub, held.store, revision, choice))
-    from .. import _plain_calls
+    from .. import _plain_snapshot
     from .._plain import Folder
 
-    version = Folder(_plain_calls.snapshot(hub, held.store, revision, choice)).version()
+    version = Folder(_plain_snapshot.snapshot(hub, held.store, revision, choice)).version()
     if version is None:
         raise errors.StorageError(f"{held.top} was taken away meanwhile", path=held.top)
     return version.commit

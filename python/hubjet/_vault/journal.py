@@ -13,7 +13,7 @@ import threading
 
 from .. import _native
 from .._names import Repo
-from .._plain import PlainStore
+from .._plain_store import PlainStore
 from .._store import RepoStore
 
 TYPE_CHECKING = False

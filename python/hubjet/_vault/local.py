@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .._plain import PlainStore
+from .._plain_store import PlainStore
 from .._store import read_tree
 
 TYPE_CHECKING = False
