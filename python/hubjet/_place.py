@@ -1,5 +1,5 @@
 """Where one call's files go: into the hub's cache, into plain folders, or into a folder of the user's. Imports _config, _errors, _names,
-_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _layout, _plain, _plain_file, _plain_snapshot, _tiered, _keep.clean, _keep.gate.
+_resolve, _snapshot, _download, _store, _used, _show.receipt and, when one is asked for, _local_dir, _local_folder, _layout, _plain, _plain_file, _plain_snapshot, _tiered, _keep.clean, _keep.gate.
 
 Every place answers the same calls, so that nobody above asks which one it is.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._config import Config
     from ._dry_run import DryRunFileInfo
     from ._hub import Hub
-    from ._local_dir import Folder
+    from ._local_folder import Folder
     from ._names import Repo
     from ._plain_store import PlainStore
     from ._snapshot import Choice
@@ -61,9 +61,9 @@ else:
 def of(config: Config, repo: Repo, local_dir: str | os.PathLike[str] | None = None) -> Place:
     """The place that the settings and the caller mean."""
     if local_dir is not None:
-        from . import _local_dir
+        from ._local_folder import at
 
-        return InFolder(RepoStore(config.cache_dir, repo), _local_dir.at(local_dir))
+        return InFolder(RepoStore(config.cache_dir, repo), at(local_dir))
     if config.layout != "hub":
         from . import _layout
 

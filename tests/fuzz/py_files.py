@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 
-from hubjet import _choose, _config, _errors, _limits, _local_dir, _names, _store, _toml
+from hubjet import _choose, _config, _errors, _limits, _local_folder, _names, _store, _toml
 from tests.fuzz.feed import SHA1, Feed, hold
 
 _ROOT = tempfile.TemporaryDirectory(prefix="hjfuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
@@ -54,13 +54,13 @@ def ref(feed: Feed) -> None:
 
 
 def note(feed: Feed) -> None:
-    folder = _local_dir.at(ROOT)
+    folder = _local_folder.at(ROOT)
     _put(".cache/huggingface/download/f.bin.metadata", feed.rest())
     _put("f.bin", b"content")
     found = folder.read("f.bin")
     hold(found is None or isinstance(found.timestamp, float), "a note without a time")
     state, _ = folder.look("f.bin")
-    hold(state in (_local_dir.State.UNTOUCHED, _local_dir.State.UNKNOWN), state)
+    hold(state in (_local_folder.State.UNTOUCHED, _local_folder.State.UNKNOWN), state)
 
 
 def names(feed: Feed) -> None:

@@ -31,7 +31,7 @@ RANKS = (
     "_config _choose",
     "_show.screens _auth.vaults",
     "_auth.credentials _auth.store _limits _show.progress _store _ledger_file",
-    "_plain",
+    "_plain _local_folder",
     "_plain_store",
     "_vault.layout _vault.choose _vault.trouble _vault.local",
     "_vault.manifest _vault.journal",

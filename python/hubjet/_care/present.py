@@ -1,4 +1,4 @@
-"""What is here and can be verified: blobs, plain files, names that lead to them, refs, listings. Imports _names, _store, _local_dir.
+"""What is here and can be verified: blobs, plain files, names that lead to them, refs, listings. Imports _names, _store, _local_folder.
 
 Reads only. Of a repository in the cache:
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import NamedTuple
 
-    from .._local_dir import Folder, Metadata
+    from .._local_folder import Folder, Metadata
     from .._names import Repo
     from .._plain import Folder as PlainFolder
     from .._plain_store import PlainStore
@@ -221,7 +221,7 @@ def in_folder(folder: Folder, repo: Repo | None, found: Found) -> None:
 def state_of(item: Item) -> str:
     """Whether anybody wrote to a damaged file since it was proven, as far as the disk tells: "edited" or "damaged"."""
     if item.kind == LOCAL:
-        from .._local_dir import print_of
+        from .._local_folder import print_of
 
         note = item.noted
         same = note is not None and (note.print == print_of(item.path) if note.print else os.path.getmtime(item.path) <= note.timestamp)

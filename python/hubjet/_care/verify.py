@@ -87,7 +87,7 @@ _NOBODY_KNOWS = "nothing here says what it should be"
 
 def _gather(config: Config, one: Repo | None, revision: str | None, local_dir: str | os.PathLike[str] | None, found: Found) -> str:
     if local_dir is not None:
-        from .._local_dir import at
+        from .._local_folder import at
 
         folder = at(local_dir)
         present.in_folder(folder, one, found)
