@@ -38,6 +38,7 @@ else:
     from ._record import NamedTuple
 
 META = ".hubjet"
+GATHERS = ".hubjet-unpack"  # below a root: what comes out of packs, until it has its names
 FORMAT = "hubjet plain 1"
 SHORT, SHORT_MAX = 8, 40  # digits of a commit in a folder's name
 TEXT_MAX = 64 << 20  # of a file of ours that is read whole: a record of a hundred thousand files is 15 MB

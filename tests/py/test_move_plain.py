@@ -118,6 +118,9 @@ def test_an_unpack_that_is_killed_shows_no_half_and_the_next_one_goes_on(repo: A
             child.send_signal(signal.SIGKILL)
             child.wait()
         assert contents(there / "org") == {} and hubjet.ls(cache_dir=there) == []
+    assert hubjet.prune(cache_dir=there).removed == [] and (there / ".hubjet-unpack").is_dir()
+    gone = hubjet.prune(cache_dir=there, partial_days=0, dry_run=True).removed
+    assert [(one.what, one.path) for one in gone] == [("leftover", str(there / ".hubjet-unpack"))]
     assert contents(hubjet.unpack(tmp_path / "model.tar", cache_dir=there).folders["org/model"]) == FILES
     assert [path.name for path in there.iterdir()] == ["org"]
 
@@ -129,6 +132,13 @@ def test_what_another_program_downloaded_becomes_a_folder_to_be_read(repo: Any, 
     done = hubjet.unpack(from_folder=tmp_path / "curl", repo="org/model")
     assert done.folders["org/model"] == cache / "org" / "model" and contents(cache / "org" / "model") == FILES
     assert contents(tmp_path / "curl") == FILES
+
+
+def test_what_nobody_goes_on_with_is_pruned(repo: Any, cache: Path) -> None:
+    left = cache / ".hubjet-unpack" / "models--org--model" / "blobs" / "x"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"1" * 1000)
+    assert hubjet.prune(cache_dir=cache, partial_days=0).freed == 1000 and not (cache / ".hubjet-unpack").exists()
 
 
 # --- lock, sync, plan -----------------------------------------------------------------------------

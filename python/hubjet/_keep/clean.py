@@ -7,6 +7,7 @@ it is about to remove (_keep.removal).
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from .. import _native, _trace, _words
 from .._config import Config, resolve
 from .._edge import public
 from .._names import pattern_list
+from .._plain import GATHERS
 from .._plain_store import PlainStore
 from . import evict, lock, removal, shared, stays
 from .census import Census, File, RepoCensus, Revision, count, count_plain, count_repo
@@ -87,6 +89,8 @@ def _prune(judge: Judge, limit: int | None, ages: _Ages, repo_id: str | None, re
         if not dry_run:
             shared.sweep(cache_dir, path)
     if repo_id is None:
+        if ages.partial is not None:
+            _tidy_unpacked(result, os.path.join(cache_dir, GATHERS), judge.now - ages.partial * DAY)
         for path in removal.stale_locks(cache_dir, judge.now - DAY):
             if dry_run or removal.drop_lock(path):
                 result.take("lock", "", "", path, 0, "of something that is not here")
@@ -182,6 +186,15 @@ def _tidy_leftovers(result: Cleaned, found: RepoCensus, judge: Judge, partial_da
                 removal.unlink(left.path)
     if not result.dry_run:
         removal.sweep_gone(store)
+
+
+def _tidy_unpacked(result: Cleaned, top: str, old: float) -> None:
+    """What an unpack into readable folders left that nobody went on with."""
+    size, touched = removal.weight(top)
+    if os.path.isdir(top) and touched < old:
+        result.take("leftover", "", "", top, size, "of a pack that was never unpacked to its end")
+        if not result.dry_run:
+            shutil.rmtree(top, ignore_errors=True)
 
 
 def _fit(result: Cleaned, judge: Judge, limit: int) -> None:

@@ -62,6 +62,20 @@ def sweep_plain_gone(place: str) -> list[str]:
     return left
 
 
+def weight(top: str) -> tuple[int, float]:
+    """Bytes below a folder, and when something in it was changed last."""
+    size, touched = 0, 0.0
+    for folder, _inner, names in os.walk(top):
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
+            try:
+                facts = os.lstat(path)
+            except OSError:
+                continue
+            size += facts.st_size if path != folder else 0
+            touched = max(touched, facts.st_mtime)
+    return size, touched
+
+
 def take_file(store: RepoStore, commit: str, filename: str) -> None:
     """One file of a revision."""
     forget_whole(store, commit)

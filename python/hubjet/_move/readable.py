@@ -11,7 +11,7 @@ import shutil
 from .. import _share, _trace
 from .._errors import StorageError
 from .._names import DEFAULT_REVISION, is_commit
-from .._plain import State, fault_here
+from .._plain import GATHERS, State, fault_here
 from .._plain_store import PlainStore
 from .._store import RepoStore, write_tree
 
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from .._store import Tree
     from .lockfile import Locked
 
-GATHERS = ".hubjet-unpack"  # what was broken off stays there for the next call
-
 
 def root_of(cache_dir: str) -> str:
-    """Where contents gather."""
+    """Where contents gather. What was broken off stays there for the next call, or until `prune` finds it old."""
     return os.path.join(cache_dir, GATHERS)
 
 
