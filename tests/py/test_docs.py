@@ -9,6 +9,7 @@ import sys
 
 import hubjet
 from hubjet import _config
+from hubjet._cli import main
 from tests.py.child import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -44,6 +45,19 @@ def test_the_commands_of_the_readme_are_known_to_the_program() -> None:
     assert len(verbs) >= 5
     for verb in verbs:
         assert re.search(rf"\b{verb}\b", shown), verb
+
+
+def test_the_readme_groups_the_verbs_as_the_help_does() -> None:
+    block = next(b for b in re.findall(r"```text\n(.*?)```", README, re.S) if b.startswith("hubjet"))
+    shown: dict[str, set[str]] = {}
+    for part in re.split(r"^# ", block, flags=re.M)[1:]:
+        title, _, lines = part.partition("\n")
+        shown[title] = set(re.findall(r"\bhubjet (\w+)", re.sub(r"#.*", "", lines)))
+    helped: dict[str, set[str]] = {}
+    for row in main.VERBS:
+        title = main.GROUPS.get(row.name) or next(reversed(helped))
+        helped.setdefault(title, set()).add(row.name)
+    assert shown == helped and list(shown) == list(helped)
 
 
 def test_the_limits_are_described_by_names_that_exist() -> None:

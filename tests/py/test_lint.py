@@ -43,6 +43,7 @@ CLEAN = {
     "csrc/plat/b.c": '#include "plat/b.h"\n#include <unistd.h>\n#include <errno.h>\n#include "plat/b_int.h"\n#include "util/banned.h"\n'
     "#ifdef __linux__\nint x = errno;\n#endif\n",
     "csrc/digest/c.c": '#include <openssl/evp.h>\n#include <xxhash.h>\n#include "util/a.h"\n#include "util/banned.h"\n',
+    "python/README.md": "`_errors.py` `_config` `_cli/`\n",
     "python/hubjet/_errors.py": '"""Bottom."""\nimport os\nimport json\n',
     "python/hubjet/_config.py": "import os\nfrom ._errors import X\nfrom . import _native\nx = os.environ.get('HF_HOME')\n",
     "python/hubjet/_cli/main.py": "from .. import __version__, _config\nfrom .say import out\ndef f():\n    from .._compat import y\n",
@@ -107,6 +108,9 @@ PLANTED = [
     (tour, {"csrc/util/new.c": ""}, "does not name `util/new.c`"),
     (tour, {"csrc/README.md": CLEAN["csrc/README.md"] + "`util/gone.c`"}, "names `util/gone.c`, which does not exist"),
     (tour, {"csrc/README.md": CLEAN["csrc/README.md"] + "all in 40 files"}, "counts (40 files)"),
+    (tour, {"python/hubjet/_new.py": ""}, "python/README.md does not name `_new`"),
+    (tour, {"python/hubjet/_new/one.py": ""}, "python/README.md does not name `_new/`"),
+    (tour, {"python/README.md": CLEAN["python/README.md"] + "`_gone.py`"}, "names `_gone`, which does not exist"),
     # headers
     (headers, {"csrc/util/a.h": "size_t hj_a(void);\n"}, "csrc/util/a.h does not compile alone"),
     (headers, {"csrc/util/a.h": "struct hj_a { int x; };\n"}, "csrc/util/a.h does not compile alone"),

@@ -48,40 +48,43 @@ VERBS = (
     Row("get", "_cli.download", "fetch any http(s) URL; prints where the file is"),
     Row("run", "_cli.run", "run a program in which everything downloads through hubjet"),
     Row("plan", "_cli.move", "say what of a repository is needed, and print its URLs"),
+    Row("url", "_cli.cache", "print the URL of a file of a repository"),
+    Row("ls", "_cli.keep", "list the repositories in the cache"),
+    Row("where", "_cli.cache", "say where things lie, and why there"),
+    Row("find", "_cli.elsewhere", "say where on this computer a repository's files lie"),
+    Row("scan", "_cli.elsewhere", "list other programs' models on this computer"),
+    Row("licence", "_cli.licence", "say under which terms what is here may be used"),
+    Row("open", "_cli.layout", "show a folder in the file manager"),
+    Row("adopt", "_cli.elsewhere", "bring other programs' models into the cache, without a download"),
+    Row("convert", "_cli.layout", "bring a repository into the other layout: readable folders, or the hub's"),
+    Row("checkout", "_cli.care", "make a copy that may be edited; diff it, put it back"),
+    Row("pin", "_cli.keep", "keep a repository or a revision whatever the limit"),
+    Row("unpin", "_cli.keep", "take a pin away"),
+    Row("rm", "_cli.keep", "remove a repository, a revision or files from the cache"),
+    Row("prune", "_cli.keep", "remove what nobody needs, and what does not fit"),
+    Row("dedup", "_cli.keep", "let equal files of several repositories lie on the disk once"),
     Row("lock", "_cli.move", "write down a project's models: commits, files, digests"),
     Row("sync", "_cli.move", "bring exactly what a lock file says"),
     Row("pack", "_cli.move", "put models into one file, for a computer without a network"),
     Row("unpack", "_cli.move", "put into the cache what pack made, proven"),
     Row("push", "_cli.push", "put a repository of the cache into an object store"),
-    Row("serve", "_cli.move", "let other computers download from this cache"),
     Row("vault", "_cli.vault", "say what is on the vault; put, restore, remove"),
-    Row("ls", "_cli.keep", "list the repositories in the cache"),
-    Row("rm", "_cli.keep", "remove a repository, a revision or files from the cache"),
-    Row("prune", "_cli.keep", "remove what nobody needs, and what does not fit"),
-    Row("dedup", "_cli.keep", "let equal files of several repositories lie on the disk once"),
-    Row("pin", "_cli.keep", "keep a repository or a revision whatever the limit"),
-    Row("unpin", "_cli.keep", "take a pin away"),
-    Row("licence", "_cli.licence", "say under which terms what is here may be used"),
-    Row("where", "_cli.cache", "say where things lie, and why there"),
-    Row("checkout", "_cli.care", "make a copy that may be edited; diff it, put it back"),
+    Row("serve", "_cli.move", "let other computers download from this cache"),
     Row("verify", "_cli.care", "prove what is here; repair what is damaged"),
-    Row("open", "_cli.layout", "show a folder in the file manager"),
-    Row("convert", "_cli.layout", "bring a repository into the other layout: readable folders, or the hub's"),
-    Row("find", "_cli.elsewhere", "say where on this computer a repository's files lie"),
-    Row("scan", "_cli.elsewhere", "list other programs' models on this computer"),
-    Row("adopt", "_cli.elsewhere", "bring other programs' models into the cache, without a download"),
-    Row("url", "_cli.cache", "print the URL of a file of a repository"),
-    Row("config", "_cli.settings", "print the settings, and where each comes from"),
-    Row("limit", "_cli.settings", "slow down all downloads of this user, or speed up again"),
-    Row("login", "_cli.account", "check a token and store it, for huggingface_hub, too"),
-    Row("logout", "_cli.account", "forget stored tokens"),
-    Row("whoami", "_cli.account", "say whose the token is, and where it was found"),
     Row("doctor", "_cli.look", "say what is wrong on the way to a model"),
     Row("ledger", "_cli.look", "print the requests that were written down"),
     Row("about", "_cli.look", "print versions and features, for bug reports"),
+    Row("login", "_cli.account", "check a token and store it, for huggingface_hub, too"),
+    Row("logout", "_cli.account", "forget stored tokens"),
+    Row("whoami", "_cli.account", "say whose the token is, and where it was found"),
+    Row("config", "_cli.settings", "print the settings, and where each comes from"),
+    Row("limit", "_cli.settings", "slow down all downloads of this user, or speed up again"),
     Row("completion", "_cli.complete", "print a script that completes commands in bash, zsh or fish"),
     Row("help", "", "print the help of a verb"),
 )
+
+# What a user wants, and the first verb for it: the headings of `hubjet --help`, and of README.md's list.
+GROUPS = {"download": "get", "ls": "look", "adopt": "keep", "lock": "move", "verify": "repair", "login": "account and settings"}
 
 ALIASES = {"license": "licence"}  # the American spelling
 
@@ -350,7 +353,7 @@ examples:
 {EXIT_TEXT}""",
     )
     top.set_defaults(json=False, quiet=False, verbose=False)
-    kinds = top.add_subparsers(dest="verb", title="verbs", metavar="VERB", prog="hubjet", parser_class=Verb)
+    kinds = top.add_subparsers(dest="verb", title=GROUPS[VERBS[0].name], metavar="VERB", prog="hubjet", parser_class=Verb)
     verbs = {}
     for row in VERBS:
         verbs[row.name] = kinds.add_parser(row.name, help=row.text, description=f"{row.text[0].upper()}{row.text[1:]}.")
@@ -384,7 +387,7 @@ class Help(argparse.HelpFormatter):
         )
 
     def _format_action(self, action: argparse.Action) -> str:
-        text = super()._format_action(action)
-        if action.nargs == argparse.PARSER:  # without the line that says VERB, and what it stands above
-            return text.partition("\n")[2].replace("    ", "  ", 1).replace("\n    ", "\n  ")
-        return text
+        if action.nargs == argparse.PARSER:  # its verbs, without the line that says VERB; the first heading is the group's title
+            verbs: list[argparse.Action] = action._get_subactions()  # type: ignore[attr-defined]
+            return "".join((f"\n{GROUPS[one.dest]}:\n" if n and one.dest in GROUPS else "") + self._format_action(one) for n, one in enumerate(verbs))
+        return super()._format_action(action)
