@@ -1,7 +1,7 @@
 /* engine/want.h - what the caller wants: one file, and the limits of a job. Plain data, owned texts.
  *
  * Use      hj_want_init(&w); set fields with hj_mem_text copies; hj_want_release(&w).
- * Not here whether the values make sense together (hj_want_check), what comes of it (engine/fetch.h).
+ * Not here whether the values make sense together (hj_want_check), what comes of it (engine/job.h).
  */
 #ifndef HJ_WANT_H
 #define HJ_WANT_H

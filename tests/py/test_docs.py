@@ -60,6 +60,16 @@ def test_the_readme_groups_the_verbs_as_the_help_does() -> None:
     assert shown == helped and list(shown) == list(helped)
 
 
+def test_every_target_is_in_the_help_and_in_the_documents_and_no_other_is_spoken_of() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
+    assert targets == set(re.findall(r"^([a-z-]+):.*## ", makefile, re.M)) == set(re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split())  # type: ignore[index]
+    assert targets - set(re.findall(r"`make ([a-z-]+)", (ROOT / "docs" / "building.md").read_text("utf-8"))) == set()
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md"), *ROOT.glob("*/README.md")]
+    for page in pages:
+        assert set(re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))) <= targets, page
+
+
 def test_the_limits_are_described_by_names_that_exist() -> None:
     """Settings, variables, functions and options of docs/limits.md."""
     text = (ROOT / "docs" / "limits.md").read_text("utf-8")
