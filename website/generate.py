@@ -97,6 +97,7 @@ def _meaning(env: str, option: Any) -> str:
 def _command_line() -> dict[str, str]:
     """setting -> "`--option` of download, get", found by asking the program for help."""
     from hubjet import _config
+    from hubjet._cli import main
 
     clean = {"PATH": os.environ.get("PATH", ""), "HOME": "/nobody", "PYTHONPATH": str(ROOT / "python"), "COLUMNS": "200"}
 
@@ -104,7 +105,7 @@ def _command_line() -> dict[str, str]:
         return subprocess.run([sys.executable, "-m", "hubjet", *words, "--help"], env=clean, capture_output=True, text=True, check=True).stdout
 
     found: dict[str, list[str]] = {}
-    for verb in re.findall(r"^  ([a-z]+) {2,}", shown().partition("verbs:")[2], re.M):
+    for verb in (row.name for row in main.VERBS):
         words = set(re.findall(r"--[a-z-]+", shown(verb)))
         for name in _config.OPTIONS:
             if "--" + name.replace("_", "-") in words:
