@@ -37,6 +37,8 @@ notebooks:       ## progress and receipts in real Jupyter in a real browser (hea
 	@$(PYTHON) tests/run.py notebooks $(ARGS)
 wheel:           ## dist/*.whl for Linux, with libcurl, nghttp2 and OpenSSL inside; two minutes, then seconds (docs/building.md)
 	@$(PYTHON) tests/run.py wheel $(ARGS)
+wheel-test:      ## the suite with the wheel's extension: its libcurl and OpenSSL are not this system's (ARGS=tests/py/test_proxies.py)
+	@$(PYTHON) tests/run.py wheel-test $(ARGS)
 bare:            ## the wheels in systems without compiler and libcurl: Debian 12, Ubuntu 22.04, aarch64, musl; the sdist (root, Debian's mirror)
 	@$(PYTHON) tests/run.py bare $(ARGS)
 cross:           ## csrc/ compiled for macOS and Windows, so that it does not rot; nothing is linked or run
@@ -45,4 +47,4 @@ lint:            ## the rules of the house
 	@$(PYTHON) tests/run.py lint $(ARGS)
 clean:           ## forget everything that was built
 	@$(PYTHON) tests/run.py clean
-.PHONY: help demo test silence torture drive fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel bare cross lint clean
+.PHONY: help demo test silence torture drive fuzz sanitize analyse matrix corpus soak bench bench-frameworks build docs notebooks wheel wheel-test bare cross lint clean

@@ -134,3 +134,10 @@ void hj_proxy_shown(const char *proxy, char *out, size_t cap)
 }
 
 bool hj_proxy_is_https(const char *proxy) { return hj_text_starts(proxy, "https://"); }
+
+bool hj_proxy_wants_ipv4(const char *proxy, const struct hj_url *url)
+{
+  size_t n;
+  const char *host = hj_url_host(url, &n);
+  return hj_text_starts(proxy, "socks5://") && !strchr(proxy, '[') && !memchr(host, ':', n); /* neither side's address is IPv6 as given */
+}

@@ -19,5 +19,8 @@ const char *hj_proxy_for(const struct hj_net *net, const struct hj_url *url);
 void hj_proxy_shown(const char *proxy, char *out, size_t cap);
 /* Is TLS spoken to the proxy itself, so that a certificate may be its own? */
 bool hj_proxy_is_https(const char *proxy);
+/* Does this computer look the name up for a proxy that may be given either kind of address? Then it gets an IPv4 one: libcurl takes the
+ * first that is found and tries no other, many such proxies have no IPv6, and PySocks (requests, pip) never gives them one. */
+bool hj_proxy_wants_ipv4(const char *proxy, const struct hj_url *url);
 
 #endif

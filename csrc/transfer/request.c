@@ -284,7 +284,7 @@ static int set_up(struct hj_request *r, const struct hj_ask *ask, struct hj_err 
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L); /* else a cancel waits for a resolver thread that never comes back: 5.7 s were seen */
 #endif
-  if (net->ipv4_only)
+  if (net->ipv4_only || (proxy && hj_proxy_wants_ipv4(proxy, ask->url)))
     SET(CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
   else if (ask->family)
     SET(CURLOPT_IPRESOLVE, (long)(ask->family == 4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6));

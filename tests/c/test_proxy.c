@@ -108,3 +108,21 @@ TEST(what_is_shown_of_a_proxy_has_no_password)
     CHECK(!strstr(out, "secret"));
   }
 }
+
+TEST(a_proxy_that_gets_an_address_gets_an_ipv4_one)
+{
+  struct { const char *proxy, *url; bool ipv4; } rows[] = {
+    { "socks5://proxy.example:1080", "https://hub.example/", true },
+    { "socks5://user:secret@127.0.0.1", "http://localhost:8080/", true },
+    { "socks5://proxy.example", "https://[2001:db8::1]/", false }, /* there is no other */
+    { "socks5://[::1]:1080", "https://hub.example/", false },      /* nor to the proxy itself */
+    { "socks5h://proxy.example", "https://hub.example/", false },  /* looks names up itself */
+    { "socks4://proxy.example", "https://hub.example/", false },   /* knows IPv4 only, and libcurl that */
+    { "http://proxy.example", "https://hub.example/", false },
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct hj_url u = url_of(rows[i].url);
+    CHECK_EQ(hj_proxy_wants_ipv4(rows[i].proxy, &u), rows[i].ipv4);
+    hj_url_release(&u);
+  }
+}
