@@ -2,7 +2,6 @@
 #include "transfer/curl_once.h"
 
 #include <curl/curl.h>
-#include <stdbool.h>
 #include <openssl/ssl.h>
 #include "plat/thread.h"
 #include "transfer/tls.h"
@@ -38,5 +37,6 @@ int hj_curl_once(struct hj_err *e)
 
 void hj_curl_forked(void) { hj_mutex_init(&lock); }
 int hj_curl_tls_index(int which) { return tls_index[0] < 0 ? -1 : tls_index[which]; }
+bool hj_curl_reads_on(void) { return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080e00; }
 
 const char *hj_curl_versions(void) { return curl_version(); }

@@ -133,10 +133,26 @@ static int on_verify(int good, X509_STORE_CTX *store)
   return good;
 }
 
+/* Two records and their heads fit: a read of the socket brings both, where OpenSSL by itself asks twice for each (head, rest). 10 % of the
+ * client's CPU for a large file over TLS; twice and four times as much brought no more (docs/performance.md). */
+#define AHEAD ((size_t)34 << 10)
+
+/* libcurl goes on reading until OpenSSL has nothing whole left, or comes back by itself: true of 8.14 (its transfer.c, sendrecv_dl), 7.88
+ * was seen to wait for a socket that had given all. Over HTTP/2 its own buffers may be full before that, and a CONNECT's answer is read
+ * by other code: those stay as they were. */
+static void read_ahead(const struct hj_request *r, SSL_CTX *context)
+{
+  if (r->lane || r->proxied || !hj_curl_reads_on())
+    return;
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, AHEAD);
+}
+
 static CURLcode on_context(CURL *easy, void *context, void *user)
 {
   struct hj_request *r = user;
   (void)easy;
+  read_ahead(r, context);
   if (SSL_CTX_set_ex_data(context, hj_curl_tls_index(0), r->loop) == 1 && SSL_CTX_set_ex_data(context, hj_curl_tls_index(1), r) == 1)
     SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), on_verify);
   return CURLE_OK;

@@ -1,4 +1,4 @@
-/* transfer/tls.h - what the other side of a TLS connection showed: who signed it, for whom it is, when it holds.
+/* transfer/tls.h - a TLS connection: what its other side showed (who signed it, for whom it is, when it holds), how much is read at once.
  *
  * Use      hj_tls_watch(r) before an exchange begins; after it failed hj_tls_explain(&r->peer, ...) makes the error.
  * Facts    libcurl says "unable to get local issuer certificate" and not whose: so OpenSSL's verification is listened to. The verdict
@@ -25,7 +25,7 @@ struct hj_tls_peer {
 
 /* Does this libcurl use the OpenSSL that we were linked with? Asked once, by curl_once.c. */
 bool hj_tls_is_openssl(const char *ssl_version);
-/* Before it begins: r->peer will say what its connection showed, if one is made for it. */
+/* Before it begins: r->peer will say what its connection showed, if one is made for it; that one reads ahead where libcurl allows it. */
 CURLcode hj_tls_watch(struct hj_request *r);
 /* Fills *e: TLS_ISSUER, TLS_SELF, TLS_DATE, TLS_HOST, TLS_STORE or TLS, for what libcurl called `rc`. `asked`: the host of the URL. */
 void hj_tls_explain(const struct hj_tls_peer *peer, CURLcode rc, const char *asked, const char *detail, struct hj_err *e);
