@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 from .. import _words
@@ -215,8 +214,3 @@ def ranges(found: Iterable[tuple[int, int]], size: int) -> str:
         return f"somewhere in its {_words.size(size)}"
     said = ", ".join(f"{at:,} to {end - 1:,}" for at, end in found[:3]) + (f" and {len(found) - 3:,} more" if len(found) > 3 else "")
     return f"bytes {said} ({_words.size(total)})"
-
-
-def short_name(path: str) -> str:
-    """Of a file nobody has a name for."""
-    return os.path.basename(path)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .._plan import Plan
 
 NOT_TOLD = 2**64 - 1
-_SHOWN_MAX = 3
 
 
 def check(plan: Plan, files: Sequence[str], include: Sequence[str] | None, exclude: Sequence[str] | None) -> None:

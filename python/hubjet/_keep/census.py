@@ -48,7 +48,6 @@ class Revision:
     content: set[Key] = field(default_factory=set)
     etags: set[str] = field(default_factory=set)  # blobs that its links name
     plain: list[str] = field(default_factory=list)  # files that lie in the snapshot itself
-    broken: int = 0  # links to nothing
     used: float = 0.0
     pinned: bool = False
 
@@ -259,9 +258,7 @@ def _revision(found: RepoCensus, commit: str, folder: str, files: dict[Key, File
                 except OSError:
                     etag = ""
                 key = blobs.get(etag)
-                if key is None:
-                    one.broken += 1
-                else:
+                if key is not None:  # else a link to nothing
                     etags.add(etag)
                     content.add(key)
             elif entry.is_dir(follow_symlinks=False):

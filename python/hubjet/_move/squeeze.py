@@ -13,12 +13,7 @@ from .._errors import ConfigError, IntegrityError, explain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import IO, Any, Protocol
-
-    class Sink(Protocol):
-        """What is written to."""
-
-        def write(self, data: bytes, /) -> object: ...
+    from typing import IO, Any
 
 
 MAGIC = b"\x28\xb5\x2f\xfd"

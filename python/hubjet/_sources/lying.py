@@ -13,7 +13,7 @@ import stat
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from typing import Any, NamedTuple, Protocol
+    from typing import NamedTuple, Protocol
 else:
     from .._record import NamedTuple
 
@@ -88,15 +88,4 @@ def read_small(path: str, most: int = 4 << 20) -> bytes | None:
                 return None
             return file.read(most + 1)
     except OSError:
-        return None
-
-
-def read_json(path: str, most: int = 4 << 20) -> Any:
-    """The same, understood; None where it is no JSON."""
-    import json
-
-    text = read_small(path, most)
-    try:
-        return json.loads(text) if text is not None else None
-    except (ValueError, RecursionError):
         return None

@@ -31,7 +31,6 @@ PROGRAMS = (
     "comfyui",
 )
 ANYWHERE = ("plain_layout", "local_dir", "git_lfs")  # the user chooses the folder
-FOLDER = "folder"  # what no program of the table knows
 
 
 def reader(module: str) -> Reader:

@@ -49,7 +49,6 @@ class Worker:
         self._noted: set[tuple[str, str, str, str]] = set()
         self._stop = self._paused = self._hurry = False
         self._at_exit = False
-        self._rounds = 0  # how often the whole queue was gone through
         self._lock_file = -1
         self.pid = os.getpid()
 
@@ -204,7 +203,6 @@ class Worker:
                 if wait_s is None:
                     break
                 with self.changed:
-                    self._rounds += 1
                     self.changed.notify_all()
                     if not self._stop and not self._due():
                         self.changed.wait(wait_s)
