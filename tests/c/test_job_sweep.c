@@ -149,6 +149,16 @@ static unsigned threads_left(unsigned expected)
   return threads_of_us();
 }
 
+/* Four blocks more were seen once in 700 plays of the warm scene, on a busy machine, after an end that was good. What a thread on its way out
+ * holds goes with it; what is lost stays, and is told. */
+static int64_t blocks_left(int64_t expected)
+{
+  uint64_t until_ms = hj_clock_ms() + 5000;
+  while (hj_mem_live() > expected && hj_clock_ms() < until_ms)
+    (void)sched_yield();
+  return hj_mem_live();
+}
+
 static void open_stage(struct stage *s, const struct scene *scene)
 {
   memset(s, 0, sizeof *s);
@@ -306,7 +316,7 @@ static void judge(struct stage *s, int rc, const struct hj_err *e)
   if (rc)
     CHECK(e->msg[0] != 0);
   CHECK(final_is_right(s) || rc);
-  CHECK_EQ(hj_mem_live(), s->w.live);
+  CHECK_EQ(blocks_left(s->w.live), s->w.live);
   CHECK_EQ(open_files(), s->w.files);
   CHECK_EQ(threads_left(s->threads), s->threads);
 }
