@@ -119,3 +119,42 @@ def test_transformers_loads_offline_from_a_tier(world: World, cache: Path, tier:
     world.clear()
     assert newer(load, env={"HUBJET_CACHES": f"{tier}:", "HF_HUB_OFFLINE": "1"})["hidden"] == 48
     assert world.requests == []
+
+
+def take_two_at_once() -> Any:
+    """The first file has just made its folder when the second is done."""
+    import os
+    import threading
+
+    import hubjet
+    from huggingface_hub import snapshot_download
+    from hubjet import _elsewhere
+    from hubjet._patch.body import Body
+
+    take, taken, done, seen = _elsewhere.take_as, Body._taken, threading.Event(), []
+
+    def slow(path: str, tmp: str, lies: Any, etag: str, filename: str, *rest: Any, **more: Any) -> Any:
+        if not seen:
+            seen.append(filename)
+            os.makedirs(tmp)
+            seen.append(done.wait(60))
+            seen.append(os.path.isdir(tmp))
+        return take(path, tmp, lies, etag, filename, *rest, **more)
+
+    def noting(self: Any, place: str, *rest: Any) -> bool:
+        answer = taken(self, place, *rest)
+        done.set()
+        return answer
+
+    _elsewhere.take_as = slow  # type: ignore[assignment]
+    Body._taken = noting  # type: ignore[method-assign]
+    hubjet.enable()
+    folder = snapshot_download("org/name")
+    return {"folder": folder, "seen": seen[1:], "left": sorted(os.listdir(os.path.join(folder, "..", "..")))}
+
+
+def test_a_file_that_is_done_takes_no_folder_from_under_another(world: World, tier: Path, newer: Callable[..., Any]) -> None:  # noqa: F811
+    brought(world, tier)
+    got = newer(take_two_at_once, env={"HUBJET_SEARCH": str(tier)})
+    assert got["seen"] == [True, True]
+    assert is_right(Path(got["folder"])) and ".hubjet" not in got["left"]

@@ -10,6 +10,7 @@ and the next process find it.
 from __future__ import annotations
 
 import os
+import threading
 from inspect import signature
 
 from .. import _errors as errors
@@ -41,6 +42,35 @@ _EMPTY = {
 _STANDARD_TIMEOUT_S = 10  # theirs; ours is another, see _config
 
 
+class _Guests:
+    """Who of this process works in a folder of ours. Whoever leaves last may take it away; before, the one that is done took it from
+    under those who had just made it (FileNotFoundError, once in a whole run of the tests)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._in: dict[str, int] = {}
+
+    def enter(self, side: str) -> None:
+        with self._lock:
+            self._in[side] = self._in.get(side, 0) + 1
+
+    def leave(self, side: str) -> None:
+        """As if nothing had been there, if nothing is."""
+        with self._lock:
+            self._in[side] -= 1
+            if self._in[side]:
+                return
+            del self._in[side]
+            for folder in (os.path.join(side, "tmp"), side):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass  # benign: never made, or there is something in it
+
+
+_guests = _Guests()
+
+
 class Asked(str):
     """The URL that metadata named, with what the bytes may need if it does not answer any more: a signed one expires."""
 
@@ -60,6 +90,13 @@ class Body:
 
     def fetch(self, place: str, side: str, digest: str | None, size: int | None, tqdm_class: Any, bar: Any = None) -> None:
         """Brings it to `place`, or raises one of huggingface_hub's own exceptions."""
+        _guests.enter(side)
+        try:
+            self._fetch(place, side, digest, size, tqdm_class, bar)
+        finally:
+            _guests.leave(side)
+
+    def _fetch(self, place: str, side: str, digest: str | None, size: int | None, tqdm_class: Any, bar: Any) -> None:
         try:
             if size == 0 and (digest is None or digest in _EMPTY):
                 _native.write_small(place, b"", 0o666)
@@ -94,13 +131,14 @@ class Body:
 
         others, etag, tmp = elsewhere(config, stores=True), digest.partition(":")[2], os.path.join(side, "tmp")
         lies = others.digest(etag, size) if others is not None else None
-        if lies is None or take_as(place, tmp, lies, etag, self._label, config, own=True) is None:
-            return False
-        for folder in (tmp, side):  # as if nothing had been there
+        for last in (False, True):
             try:
-                os.rmdir(folder)
-            except OSError:
-                break  # benign: somebody else has something in it
+                if lies is None or take_as(place, tmp, lies, etag, self._label, config, own=True) is None:
+                    return False
+                break
+            except FileNotFoundError:  # another process took the empty folder away just then
+                if last:
+                    raise
         self._counts.file(received=0, resumed=0, verified=size, requests=0)
         return True
 
